@@ -1,0 +1,1 @@
+//! A notification service that can prove what it did.

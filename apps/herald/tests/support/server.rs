@@ -1,0 +1,126 @@
+//! The real `herald` in a process of its own, and the few requests that tests put to it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{Sink, eventually, free_address};
+
+/// The API key that every test server is started with.
+pub(crate) const API_KEY: &str = "integration-test-key-0123456789abcdef";
+
+/// A running `herald serve` over a data directory that outlives it.
+pub(crate) struct Server {
+    address: SocketAddr,
+    process: Child,
+    http: reqwest::Client,
+}
+
+impl Server {
+    /// Starts it with the built-in outbox, and waits until it is ready.
+    pub(crate) async fn with_outbox(directory: &Path) -> Server {
+        Server::start(directory, "").await
+    }
+
+    /// Starts it with `sink` as its SMTP relay, and waits until it is ready.
+    pub(crate) async fn with_sink(directory: &Path, sink: &Sink) -> Server {
+        Server::start(directory, &smtp_table(sink.address())).await
+    }
+
+    /// Starts it with a configuration, and waits until it is ready.
+    pub(crate) async fn start(directory: &Path, configuration: &str) -> Server {
+        let address = free_address();
+        let process = Command::new(env!("CARGO_BIN_EXE_herald"))
+            .args(["serve", "--listen", &address.to_string(), "--data"])
+            .arg(directory.join("data"))
+            .arg("--config")
+            .arg(write_configuration(directory, configuration))
+            .env("HERALD_API_KEY", API_KEY)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("herald starts");
+        let mut server = Server { address, process, http: reqwest::Client::new() };
+        server.wait_until_ready().await;
+        server
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Posts a small plain-text mail; the answer's status and body, or the transport's error when the server
+    /// went away.
+    pub(crate) async fn post_mail(&self, to: &str, subject: &str) -> reqwest::Result<reqwest::Response> {
+        let body = json!({ "to": { "email": to }, "subject": subject, "text": "Hello." });
+        self.http.post(self.url("/v1/notifications")).bearer_auth(API_KEY).json(&body).send().await
+    }
+
+    pub(crate) async fn get_json(&self, path: &str) -> reqwest::Result<Value> {
+        let response = self.http.get(self.url(path)).bearer_auth(API_KEY).send().await?;
+        response.error_for_status()?.json().await
+    }
+
+    /// The value of one sample in `/metrics`, named with its labels as it stands there.
+    pub(crate) async fn metric(&self, sample: &str) -> Option<f64> {
+        let response = self.http.get(self.url("/metrics")).bearer_auth(API_KEY).send().await.ok()?;
+        let text = response.text().await.ok()?;
+        text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("the end of herald");
+    }
+
+    /// SIGTERM, and what it ended with.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        let kill = format!("kill -TERM {}", self.process.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(sent.success(), "SIGTERM could not be sent");
+        eventually("herald ends after SIGTERM", Duration::from_secs(60), async || {
+            self.process.try_wait().expect("the state of herald")
+        })
+        .await
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let url = self.url("/readyz");
+        eventually("herald is ready", Duration::from_secs(30), async || {
+            let ended = self.process.try_wait().expect("the state of herald");
+            assert!(ended.is_none(), "herald ended at once: {ended:?}");
+            let response = self.http.get(&url).send().await.ok()?;
+            response.status().is_success().then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The `[smtp]` table for a plain-text relay on loopback.
+pub(crate) fn smtp_table(relay: SocketAddr) -> String {
+    format!(
+        "[smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\nfrom = \"Herald <herald@example.org>\"\n",
+        relay.ip(),
+        relay.port()
+    )
+}
+
+fn write_configuration(directory: &Path, text: &str) -> PathBuf {
+    let path = directory.join("herald.toml");
+    fs::write(&path, text).expect("the configuration is written");
+    path
+}

@@ -1,0 +1,124 @@
+//! Tools that come from elsewhere than one Debian package: Rust's components, Node with the page tests'
+//! packages, Python with the test servers'.
+//!
+//! Packages are pinned by a lock file. What was installed from it is remembered beside the packages, so that a
+//! second run installs nothing and a changed lock file installs afresh.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::debian;
+use crate::process;
+
+const NODE_MAJOR_MIN: u32 = 18;
+const PAGE_TESTS: &str = "apps/herald/tests/page";
+const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
+const PYTHON: &str = "target/tools/venv";
+
+/// A minimal Rust comes without the formatter and the linter.
+pub(crate) fn rust_components() -> Result<String> {
+    let version = |name| process::probe(process::cargo().args([name, "--version"]));
+    if version("fmt").is_none() || version("clippy").is_none() {
+        process::run(Command::new("rustup").args(["component", "add", "rustfmt", "clippy"]))
+            .context("this Rust lacks rustfmt or clippy, and rustup could not add them")?;
+    }
+    let (Some(format), Some(clippy)) = (version("fmt"), version("clippy")) else {
+        bail!("rustup added rustfmt and clippy, yet `cargo fmt` and `cargo clippy` do not run");
+    };
+    Ok(format!("found {format}, {clippy}"))
+}
+
+/// SQLite and ring are compiled from C.
+pub(crate) fn c_compiler() -> Result<String> {
+    debian::on_path("gcc", &["gcc", "libc6-dev"])
+}
+
+pub(crate) fn node() -> Result<String> {
+    if let Some(version) = recent_node() {
+        return Ok(format!("found node {version}"));
+    }
+    debian::install(&["nodejs", "npm"])?;
+    let version = recent_node();
+    let version =
+        version.with_context(|| format!("no node {NODE_MAJOR_MIN} or newer with npm on the PATH"))?;
+    Ok(format!("installed node {version}"))
+}
+
+/// The version of Node, if it is recent enough and npm stands beside it.
+fn recent_node() -> Option<String> {
+    let version = process::probe(Command::new("node").arg("--version"))?;
+    process::which("npm")?;
+    (node_major(&version)? >= NODE_MAJOR_MIN).then_some(version)
+}
+
+fn node_major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+pub(crate) fn page_packages() -> Result<String> {
+    let folder = Path::new(PAGE_TESTS);
+    let lock = folder.join("package-lock.json");
+    let packages = folder.join("node_modules");
+    let installed = installed_from(&lock, &packages, || {
+        let mut npm = Command::new("npm");
+        process::run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
+    })?;
+    Ok(format!("{installed} {}", packages.display()))
+}
+
+pub(crate) fn python_packages() -> Result<String> {
+    let venv = Path::new(PYTHON);
+    let installed = installed_from(Path::new(PYTHON_PACKAGES), venv, || {
+        if process::probe(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
+            debian::install(&["python3", "python3-venv"])?;
+        }
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+        let mut pip = Command::new(venv.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
+        process::run(pip.arg(PYTHON_PACKAGES))
+    })?;
+    Ok(format!("{installed} {}", venv.display()))
+}
+
+/// Runs `install` unless `folder` was already installed from the lock file as it is now.
+fn installed_from(lock: &Path, folder: &Path, install: impl FnOnce() -> Result<()>) -> Result<&'static str> {
+    let wanted = fs::read(lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let stamp = folder.join(".installed-from");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok("found");
+    }
+    install()?;
+    ensure!(folder.is_dir(), "{} was not created", folder.display());
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok("installed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_versions_are_read() {
+        assert_eq!(node_major("v20.20.2"), Some(20));
+        assert_eq!(node_major("20.20.2"), None);
+    }
+
+    #[test]
+    fn packages_are_installed_once_for_each_lock_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        let packages = folder.path().join("packages");
+        let install = || Ok(fs::create_dir_all(&packages)?);
+
+        fs::write(&lock, "one").unwrap();
+        assert_eq!(installed_from(&lock, &packages, install).unwrap(), "installed");
+        assert_eq!(installed_from(&lock, &packages, || bail!("not again")).unwrap(), "found");
+
+        fs::write(&lock, "two").unwrap();
+        assert!(installed_from(&lock, &packages, || bail!("no network")).is_err());
+        assert_eq!(installed_from(&lock, &packages, install).unwrap(), "installed");
+    }
+}

@@ -149,10 +149,7 @@ impl Drop for Entered {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("path", &self.path())
-            .field("deadline", &self.deadline())
-            .finish()
+        f.debug_struct("Context").field("path", &self.path()).field("deadline", &self.deadline()).finish()
     }
 }
 

@@ -80,7 +80,7 @@ impl fmt::Display for Kind {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
 /// ballet::scope(async |s: ballet::Scope| {
-///     s.named("tailor").spawn(std::future::pending());
+///     s.named("tailor").spawn(std::future::pending::<Result<(), _>>());
 ///     assert!(s.tree().to_string().contains("tailor"));
 ///     s.cancel_children();
 ///     Ok(())

@@ -10,7 +10,9 @@ use std::task::{Context as Poller, Poll, ready};
 
 use atomic_waker::AtomicWaker;
 
-use super::{Error, Failure, Fault, Isolated, Node, Origin, Outcome, Owner, Reason, Shielding, Together, current, lock};
+use super::{
+    Error, Failure, Fault, Isolated, Node, Origin, Outcome, Owner, Reason, Shielding, Together, current, lock,
+};
 use crate::context::Path;
 use crate::observe::State;
 
@@ -244,7 +246,11 @@ impl<T, E: Fault> Future for Deferred<T, E, Isolated> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
         let outcome = ready!(self.cell.poll_take(cx));
-        Poll::Ready(self.failure(outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome"))))
+        Poll::Ready(
+            self.failure(
+                outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome")),
+            ),
+        )
     }
 }
 
@@ -270,7 +276,7 @@ impl<T, E: Fault> Deferred<T, E, Together> {
             self.job.state(),
         );
         if let Some(reason) = self.job.reason() {
-            self.owner.cancel(reason);
+            self.owner.cancel(&reason);
         }
         Poll::Pending
     }

@@ -22,7 +22,7 @@ pub use panic::Panic;
 pub use reason::{Origin, Reason};
 
 pub(crate) use deferred::Cell;
-pub(crate) use node::{Node, Shielding, current, root};
+pub(crate) use node::{Node, Shielding, current};
 pub(crate) use owner::{Domain, Ledger, Owner};
 pub(crate) use task::Task;
 

@@ -44,7 +44,7 @@ pub(crate) struct Node {
     shields: AtomicUsize,
     /// The task that polls this node: woken when it is asked to end and when its last child has ended.
     waker: AtomicWaker,
-    /// Tells code of the job itself that it has been asked, whatever executor polls that code.
+    /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
     notice: Notify,
     polls: AtomicU64,
     /// Milliseconds from birth to the last poll.
@@ -243,7 +243,7 @@ impl Node {
 
     /// Why whatever runs inside this node is being dropped: the nearest reason on the stack of nodes.
     pub(crate) fn surrounding_reason(&self) -> Option<Reason> {
-        self.stack().find_map(|node| node.asked()).map(Reason::inherited)
+        self.stack().find_map(Node::asked).map(Reason::inherited)
     }
 
     /// The nodes around the one born here, innermost first, as far as one task reaches.
@@ -275,6 +275,18 @@ impl Node {
         Arc::clone(node)
     }
 
+    /// The root above this node.
+    pub(crate) fn root(self: &Arc<Self>) -> Arc<Node> {
+        let mut node = self.nearest_owner();
+        loop {
+            let owner = lock(&node.owner).clone();
+            match owner {
+                Some(owner) => node = owner,
+                None => return node,
+            }
+        }
+    }
+
     /// This node, or where it is a region the node that the region is in.
     fn nearest_owner(self: &Arc<Self>) -> Arc<Node> {
         let mut node = self;
@@ -288,6 +300,17 @@ impl Node {
     pub(crate) fn poll_childless(&self, cx: &Poller<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
         if lock(&self.family).children.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.
+    pub(crate) async fn wait_childless(&self) {
+        loop {
+            let notice = self.notice.notified();
+            if lock(&self.family).children.is_empty() {
+                return;
+            }
+            notice.await;
+        }
     }
 
     /// Refuses children from now on, if none is left.
@@ -361,6 +384,7 @@ impl Node {
         drop(family);
         if was_last {
             owner.waker.wake();
+            owner.notice.notify_waiters();
         }
     }
 

@@ -169,7 +169,11 @@ impl<E> Failure<E> {
         &self.suppressed
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>, error: impl FnOnce(&E, &mut fmt::Formatter<'_>) -> fmt::Result) -> fmt::Result {
+    fn describe(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        error: impl FnOnce(&E, &mut fmt::Formatter<'_>) -> fmt::Result,
+    ) -> fmt::Result {
         if !self.path.is_root() {
             write!(f, "{}: ", self.path)?;
         }

@@ -53,7 +53,7 @@ impl<E: Fault> Owner<E> {
     pub(crate) fn fail(&self, failure: Failure<E>) {
         let reason = Reason::SiblingFailed(Origin::new(failure.path().clone(), failure.place()));
         lock(&self.ledger).failures.push(failure);
-        self.cancel(reason);
+        self.cancel(&reason);
     }
 
     /// As [`fail`](Self::fail), for a panic.
@@ -65,13 +65,13 @@ impl<E: Fault> Owner<E> {
             Some(_) => ledger.failures.push(Failure::panicked(panic)),
         }
         drop(ledger);
-        self.cancel(reason);
+        self.cancel(&reason);
     }
 
     /// Asks the scope and all its children to end. The first reason stays.
-    pub(crate) fn cancel(&self, reason: Reason) {
+    pub(crate) fn cancel(&self, reason: &Reason) {
         self.node.ask(reason.clone());
-        self.node.ask_children(&reason);
+        self.node.ask_children(reason);
     }
 
     pub(crate) fn settle_accounts(&self) -> Ledger<E> {

@@ -253,7 +253,7 @@ impl<E: Fault> Drop for Custody<E> {
         let Some(frame) = self.frame.take() else { return };
         let node = &frame.owner.node;
         let dropped = || Reason::Dropped(Origin::new(node.context.path(), node.place));
-        frame.owner.cancel(node.surrounding_reason().unwrap_or_else(dropped));
+        frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
         if node.close_if_childless() && lock(&frame.finalizers).is_empty() {
             return frame.end_unseen();
         }

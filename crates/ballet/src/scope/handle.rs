@@ -48,7 +48,7 @@ pub struct Scope<E: Fault = Error, D = Together> {
 pub type SupervisorScope<E = Error> = Scope<E, Isolated>;
 
 impl<E: Fault, D> Scope<E, D> {
-    pub(super) fn new(frame: Arc<Frame<E>>) -> Self {
+    pub(crate) fn new(frame: Arc<Frame<E>>) -> Self {
         Self { frame, domain: PhantomData }
     }
 
@@ -140,7 +140,7 @@ impl<E: Fault, D> Scope<E, D> {
     /// [`cancel_children`](Self::cancel_children). The second call does nothing.
     #[track_caller]
     pub fn cancel(&self) {
-        self.frame.owner.cancel(self.requested(Location::caller()));
+        self.frame.owner.cancel(&self.requested(Location::caller()));
     }
 
     /// Asks the children that are there now to end; the body goes on and new children are welcome.
@@ -336,7 +336,6 @@ impl<F> SpawnError<F> {
 
     /// The future that was not spawned.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "`IntoFuture` would let `.await` run what was refused")]
     pub fn into_future(self) -> F {
         self.future
     }

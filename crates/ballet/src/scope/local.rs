@@ -167,7 +167,7 @@ impl<'env, E: Fault> LocalScope<'env, E> {
     #[track_caller]
     pub fn cancel(&self) {
         let origin = Origin::new(current().context.path(), Location::caller());
-        self.frame.owner.cancel(Reason::Requested(origin));
+        self.frame.owner.cancel(&Reason::Requested(origin));
     }
 }
 

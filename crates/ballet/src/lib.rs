@@ -1,1 +1,32 @@
-//! Structured concurrency for Rust on Tokio.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod context;
+mod dispatch;
+mod job;
+mod lifecycle;
+pub mod observe;
+mod scope;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use context::{Context, Path};
+pub use job::{
+    Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
+};
+pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, draining};
+pub use scope::{
+    Child, Elapsed, FINALIZER_BUDGET, LocalScope, Scope, SpawnError, SupervisorScope, cancelled, local_scope,
+    scope, shield, supervisor_scope, timeout,
+};
+
+pub use ballet_macros::main;
+#[cfg(feature = "testing")]
+pub use ballet_macros::test;
+
+/// What the attribute macros call.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::lifecycle::main;
+}

@@ -1,0 +1,300 @@
+//! A job from outside: its handle and its result.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Poller, Poll, ready};
+
+use atomic_waker::AtomicWaker;
+
+use super::{
+    Error, Failure, Fault, Isolated, Node, Origin, Outcome, Owner, Reason, Shielding, Together, current, lock,
+};
+use crate::context::Path;
+use crate::observe::State;
+
+/// One child of a scope, from outside: what it is called, where it was born, how it fares.
+///
+/// A handle watches and can cancel; it owns nothing and keeps nothing alive but the job's record.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Scope, observe::State};
+///
+/// let job = ballet::scope(async |s: Scope| {
+///     let job = s.named("clock").spawn(std::future::pending::<Result<(), _>>()).job().clone();
+///     assert_eq!(job.path().to_string(), "clock");
+///     job.cancel();
+///     Ok(job)
+/// })
+/// .await?;
+/// assert_eq!(job.state(), State::Cancelled);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Job(Arc<Node>);
+
+impl Job {
+    /// The names from the root to the job.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.0.context.path()
+    }
+
+    /// The job's own name, or `#n`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.context.name().unwrap_or_default()
+    }
+
+    /// Where it was spawned.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.0.place
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.0.state()
+    }
+
+    /// Why it was asked to end, if it was.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.0.asked()
+    }
+
+    /// Asks the job to end: it is not polled again once it has yielded, and is dropped. The second call does
+    /// nothing, and so does one on a job that has ended.
+    ///
+    /// Code of a [`scope`](crate::scope) that awaits this job's value is ended with it, because the value can no
+    /// longer come.
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.0.ask(Reason::Requested(Origin::new(current().context.path(), Location::caller())));
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("path", &self.path())
+            .field("state", &self.state())
+            .field("place", &format_args!("{}", self.place()))
+            .finish()
+    }
+}
+
+/// Where a job puts its outcome and a [`Deferred`] takes it.
+pub(crate) struct Cell<T, E> {
+    slot: Mutex<Slot<T, E>>,
+    waker: AtomicWaker,
+}
+
+enum Slot<T, E> {
+    Running,
+    Done(Outcome<T, E>),
+    /// It ended without a value and its failure has gone to the scope.
+    Valueless,
+    Taken,
+    /// The `Deferred` was dropped first.
+    Abandoned,
+}
+
+impl<T, E> Cell<T, E> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { slot: Mutex::new(Slot::Running), waker: AtomicWaker::new() })
+    }
+
+    /// Puts the outcome down for whoever awaits it; gives it back where nobody ever will.
+    pub(crate) fn put(&self, outcome: Outcome<T, E>) -> Option<Outcome<T, E>> {
+        self.fill(Slot::Done(outcome))
+    }
+
+    /// Says that no value will come.
+    pub(crate) fn put_nothing(&self) {
+        self.fill(Slot::Valueless);
+    }
+
+    fn fill(&self, slot: Slot<T, E>) -> Option<Outcome<T, E>> {
+        let mut place = lock(&self.slot);
+        if matches!(*place, Slot::Abandoned) {
+            return match slot {
+                Slot::Done(outcome) => Some(outcome),
+                _ => None,
+            };
+        }
+        *place = slot;
+        drop(place);
+        self.waker.wake();
+        None
+    }
+
+    /// Gives the outcome, once; `None` where it went to the scope.
+    fn poll_take(&self, cx: &Poller<'_>) -> Poll<Option<Outcome<T, E>>> {
+        self.waker.register(cx.waker());
+        let mut slot = lock(&self.slot);
+        match mem::replace(&mut *slot, Slot::Taken) {
+            Slot::Done(outcome) => Poll::Ready(Some(outcome)),
+            Slot::Valueless => {
+                *slot = Slot::Valueless;
+                Poll::Ready(None)
+            }
+            Slot::Running => {
+                *slot = Slot::Running;
+                Poll::Pending
+            }
+            Slot::Taken | Slot::Abandoned => panic!("a Deferred was polled again after it gave its result"),
+        }
+    }
+
+    fn abandon(&self) -> Option<Outcome<T, E>> {
+        match mem::replace(&mut *lock(&self.slot), Slot::Abandoned) {
+            Slot::Done(outcome) => Some(outcome),
+            Slot::Running | Slot::Valueless | Slot::Taken | Slot::Abandoned => None,
+        }
+    }
+}
+
+/// A job's result, awaited.
+///
+/// What awaiting gives is chosen by the failure domain, and held by the compiler:
+///
+/// - in [`scope`](crate::scope), the value itself. Where the job fails, the scope fails, and the code that awaits
+///   is ended with it;
+/// - in [`supervisor_scope`](crate::supervisor_scope), a `Result` of the value or the [`Failure`].
+///
+/// Dropping a `Deferred` does not touch its job, which its scope owns. Under a supervisor the failure of a job
+/// whose `Deferred` was dropped goes to the scope's `on_failure` sink.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut deferred` loses nothing when it is dropped: the result stays and can be awaited again.
+///
+/// # Panics
+///
+/// In a `scope`, when the job ended without a value and the awaiting code cannot be ended with it: it is not inside
+/// the scope, or it is inside a [`shield`](crate::shield). Also when it is polled after it gave its result.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Error, Scope, SupervisorScope};
+///
+/// let sum = ballet::scope(async |s: Scope| {
+///     let two = s.spawn(async { Ok(2) });
+///     let three = s.spawn(async { Ok(3) });
+///     Ok(two.await + three.await)
+/// })
+/// .await?;
+/// assert_eq!(sum, 5);
+///
+/// let stock = ballet::supervisor_scope(async |s: SupervisorScope| {
+///     let stock = s.spawn(async { Err::<u32, _>(Error::msg("the warehouse is closed")) });
+///     Ok(stock.await.ok())
+/// })
+/// .await?;
+/// assert_eq!(stock, None);
+/// # Ok(()) }
+/// ```
+pub struct Deferred<T, E: Fault = Error, D = Together> {
+    job: Job,
+    cell: Arc<Cell<T, E>>,
+    owner: Arc<Owner<E>>,
+    domain: PhantomData<fn() -> D>,
+}
+
+impl<T, E: Fault, D> Deferred<T, E, D> {
+    pub(crate) fn new(node: Arc<Node>, cell: Arc<Cell<T, E>>, owner: Arc<Owner<E>>) -> Self {
+        Self { job: Job(node), cell, owner, domain: PhantomData }
+    }
+
+    /// The job itself: its name, place and state, and the means to cancel it.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    fn failure(&self, outcome: Outcome<T, E>) -> Result<T, Failure<E>> {
+        let (path, place) = (self.job.path(), self.job.place());
+        match outcome {
+            Outcome::Ok(value) => Ok(value),
+            Outcome::Err(error) => Err(Failure::err(error, path, place)),
+            Outcome::Cancelled(reason) => Err(Failure::cancelled(reason, path, place)),
+            Outcome::Panicked(panic) => Err(Failure::panicked(panic)),
+        }
+    }
+}
+
+impl<T, E: Fault> Deferred<T, E, Isolated> {
+    /// Awaits the end and gives all four ways of ending, for a `match`.
+    pub async fn outcome(self) -> Outcome<T, E> {
+        let outcome = std::future::poll_fn(|cx| self.cell.poll_take(cx)).await;
+        outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome"))
+    }
+}
+
+impl<T, E: Fault> Future for Deferred<T, E, Isolated> {
+    type Output = Result<T, Failure<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.cell.poll_take(cx));
+        Poll::Ready(
+            self.failure(
+                outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome")),
+            ),
+        )
+    }
+}
+
+impl<T, E: Fault> Future for Deferred<T, E, Together> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<T> {
+        match ready!(self.cell.poll_take(cx)) {
+            Some(Outcome::Ok(value)) => Poll::Ready(value),
+            Some(_) | None => self.end_with_it(),
+        }
+    }
+}
+
+impl<T, E: Fault> Deferred<T, E, Together> {
+    /// The value will never come, so the code that awaits it must not go on: the scope ends, and drops it.
+    fn end_with_it(&self) -> Poll<T> {
+        assert!(
+            current().is_below(&self.owner.node) && !Shielding::is_active(),
+            "`{}` ended without a value ({}), and the code that awaits it cannot be ended with it, because it is \
+             outside the scope or inside a shield",
+            self.job.path(),
+            self.job.state(),
+        );
+        if let Some(reason) = self.job.reason() {
+            self.owner.cancel(&reason);
+        }
+        Poll::Pending
+    }
+}
+
+impl<T, E: Fault, D> Drop for Deferred<T, E, D> {
+    fn drop(&mut self) {
+        let Some(outcome) = self.cell.abandon() else { return };
+        if let Err(failure) = self.failure(outcome)
+            && !failure.is_cancelled()
+        {
+            self.owner.unobserved(&failure);
+        }
+    }
+}
+
+impl<T, E: Fault, D> fmt::Debug for Deferred<T, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Deferred").field(&self.job).finish()
+    }
+}

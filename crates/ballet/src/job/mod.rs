@@ -1,0 +1,35 @@
+//! One child: how it is known, how it runs, how it ends, and who waits for it.
+//!
+//! This module owns the tree of [`Node`]s and the life of a job; which failure ends which sibling is decided by
+//! the [`Owner`]'s domain. It refuses to detach: every node has an owner from birth to end. Read `node` for the
+//! tree, `task` for the life, `owner` for failure domains, `deferred` for results.
+
+mod deferred;
+mod error;
+mod node;
+mod outcome;
+mod owner;
+mod panic;
+mod reason;
+mod task;
+
+pub use deferred::{Deferred, Job};
+pub use error::Error;
+pub use node::tree;
+pub use outcome::{Failure, Fault, Outcome};
+pub use owner::{Isolated, Together};
+pub use panic::Panic;
+pub use reason::{Origin, Reason};
+
+pub(crate) use deferred::Cell;
+pub(crate) use node::{Node, Shielding, current};
+pub(crate) use owner::{Domain, Ledger, Owner};
+pub(crate) use task::Task;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, and goes on where another thread panicked while it held the lock: every critical section of this crate
+/// leaves its data whole at each step.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

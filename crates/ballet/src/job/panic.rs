@@ -1,0 +1,93 @@
+//! A panic that was caught in a job, on its way to the one who must see it.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Mutex;
+
+use super::node::{self, Node};
+use crate::context::Path;
+use crate::observe::Kind;
+
+/// A caught panic, with the path and the place of birth of the job in which it happened.
+pub struct Panic {
+    path: Path,
+    place: &'static Location<'static>,
+    /// In a mutex only to be `Sync`; nobody contends for it.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    /// Takes what `catch_unwind` caught. A panic that comes up from a scope further in keeps the path it has.
+    pub(crate) fn caught(payload: Box<dyn Any + Send>, node: &Node) -> Self {
+        match payload.downcast::<Panic>() {
+            Ok(inner) => *inner,
+            Err(payload) => {
+                Self { path: node.context.path(), place: node.place, payload: Mutex::new(payload) }
+            }
+        }
+    }
+
+    /// The path of the job that panicked.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where that job was spawned.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// The panic's message, if it is text.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let payload = super::lock(&self.payload);
+        payload
+            .downcast_ref::<&'static str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+    }
+
+    /// What was given to `panic!` or `resume_unwind`.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Goes on unwinding in the owner.
+    ///
+    /// Inside another job the payload is this `Panic`, so that nothing of it is lost on the way up. Where it leaves
+    /// the tree, a message becomes a `String` that begins with the job's path and place; any other payload stays as
+    /// it is.
+    pub(crate) fn resume(self) -> ! {
+        if node::current().kind() != Kind::Root {
+            std::panic::resume_unwind(Box::new(self));
+        }
+        match self.message() {
+            Some(message) => std::panic::resume_unwind(Box::new(format!(
+                "job `{}`, spawned at {}, panicked: {message}",
+                self.path, self.place
+            ))),
+            None => std::panic::resume_unwind(self.into_payload()),
+        }
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message();
+        write!(f, "panicked: {}", message.as_deref().unwrap_or("(a payload that is not text)"))
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("path", &self.path)
+            .field("place", &format_args!("{}", self.place))
+            .field("message", &self.message())
+            .finish_non_exhaustive()
+    }
+}

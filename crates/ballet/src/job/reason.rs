@@ -1,0 +1,104 @@
+//! Why a job was cancelled, by whom, where and when.
+
+use std::fmt;
+use std::panic::Location;
+
+use tokio::time::Instant;
+
+use crate::context::Path;
+
+/// Why a job was cancelled.
+///
+/// A cancellation is not an error: it never appears in a scope's error type, so no `?`, retry or fallback can take
+/// it for a failure. It appears here, beside the outcome.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Code of the program asked for it: [`Scope::cancel`](crate::Scope::cancel) or [`Job::cancel`](crate::Job::cancel).
+    Requested(Origin),
+    /// The body or another child of the same scope failed.
+    SiblingFailed(Origin),
+    /// A [`timeout`](crate::timeout) around it elapsed.
+    Timeout(Origin),
+    /// The job in which its scope was running was cancelled.
+    ParentEnded(Origin),
+    /// Its scope's future was dropped half-way: a losing arm of `select!`, a foreign timeout, a runtime shut down.
+    Dropped(Origin),
+    /// The [`Stage`](crate::Stage) is being cleared.
+    Shutdown(Origin),
+}
+
+/// Who cancelled, where in the code, and when.
+#[derive(Clone)]
+pub struct Origin {
+    path: Path,
+    place: &'static Location<'static>,
+    at: Instant,
+}
+
+impl Origin {
+    pub(crate) fn new(path: Path, place: &'static Location<'static>) -> Self {
+        Self { path, place, at: Instant::now() }
+    }
+
+    /// The path of the job that cancelled.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line that cancelled, or where the failing job was spawned.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// When it was cancelled, in Tokio's time.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.path, self.place)
+    }
+}
+
+impl Reason {
+    /// Who cancelled, where and when.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Reason::Requested(origin)
+            | Reason::SiblingFailed(origin)
+            | Reason::Timeout(origin)
+            | Reason::ParentEnded(origin)
+            | Reason::Dropped(origin)
+            | Reason::Shutdown(origin) => origin,
+        }
+    }
+
+    /// The same origin, as the children of a scope see it whose surrounding job was cancelled for this reason.
+    pub(crate) fn inherited(self) -> Reason {
+        match self {
+            Reason::Timeout(_) | Reason::Shutdown(_) => self,
+            other => Reason::ParentEnded(other.origin().clone()),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self {
+            Reason::Requested(_) => "requested",
+            Reason::SiblingFailed(_) => "a sibling failed",
+            Reason::Timeout(_) => "a timeout elapsed",
+            Reason::ParentEnded(_) => "its parent ended",
+            Reason::Dropped(_) => "its scope was dropped",
+            Reason::Shutdown(_) => "shutdown",
+        };
+        write!(f, "{why}, by {} at {}", self.origin().path(), self.origin().place())
+    }
+}

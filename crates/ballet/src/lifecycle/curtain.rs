@@ -1,0 +1,124 @@
+//! What a stage says when it has ended.
+
+use std::fmt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::Phase;
+use crate::job::{Error, Failure, Panic};
+use crate::observe::State;
+
+/// How a [`Stage`](crate::Stage) ended: its result, what each phase of the shutdown took, and who was left behind.
+///
+/// Its `Display` is the timeline of the shutdown, a line a phase and a job.
+#[derive(Debug)]
+#[must_use = "the curtain holds the failure, the names of jobs that were abandoned, and the exit code"]
+pub struct Curtain {
+    pub(super) ending: Ending,
+    pub(super) phases: Vec<(Phase, Duration)>,
+    pub(super) departures: Vec<Departure>,
+}
+
+/// The result of the program itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ending {
+    /// Its body and all its jobs ended.
+    Completed,
+    /// It was cancelled by the shutdown, and all its jobs ended.
+    Cancelled,
+    /// Its body or a job failed.
+    Failed(Failure<Error>),
+    /// Its body or a job panicked.
+    Panicked(Panic),
+    /// Jobs or finalizers were left when every budget was spent.
+    Aborted,
+}
+
+/// A job that was alive when the shutdown began.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Departure {
+    /// The names from the root to the job.
+    pub path: String,
+    /// Where it was spawned: `file:line:column`.
+    pub place: String,
+    /// How it ended; a state that has not [ended](State::is_ended) means that it was abandoned.
+    pub state: State,
+    /// How long after the beginning of the shutdown it ended, or was abandoned.
+    pub after: Duration,
+}
+
+impl Curtain {
+    /// The result of the program itself.
+    pub fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// The failure of the program, where it failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure<Error>> {
+        match &self.ending {
+            Ending::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether the program was asked to end: by a signal or by [`Phases::shut_down`](crate::Phases::shut_down).
+    #[must_use]
+    pub fn was_asked(&self) -> bool {
+        !self.phases.is_empty()
+    }
+
+    /// Each phase of the shutdown and how long it took.
+    #[must_use]
+    pub fn phases(&self) -> &[(Phase, Duration)] {
+        &self.phases
+    }
+
+    /// The jobs that were alive when the shutdown began, in order of departure.
+    #[must_use]
+    pub fn departures(&self) -> &[Departure] {
+        &self.departures
+    }
+
+    /// Whether something may have been lost: a job or a finalizer was abandoned half-way.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        matches!(self.ending, Ending::Aborted) || self.departures.iter().any(|job| !job.state.is_ended())
+    }
+
+    /// What the process should exit with: 0 when nothing was lost, 1 when the program failed, 3 when jobs were
+    /// abandoned, 101 when it panicked.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match &self.ending {
+            _ if self.is_lossy() => ExitCode::from(3),
+            Ending::Panicked(_) => ExitCode::from(101),
+            Ending::Failed(_) => ExitCode::FAILURE,
+            Ending::Completed | Ending::Cancelled | Ending::Aborted => ExitCode::SUCCESS,
+        }
+    }
+}
+
+impl fmt::Display for Curtain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: Duration = self.phases.iter().map(|(_, took)| *took).sum();
+        writeln!(f, "shutdown took {total:.1?}")?;
+        for (phase, took) in &self.phases {
+            writeln!(f, "  {:<10} {took:>9.1?}", phase.to_string())?;
+        }
+        for job in &self.departures {
+            let verb = if job.state.is_ended() { job.state.to_string() } else { "ABANDONED".to_owned() };
+            writeln!(f, "  {:>9.1?}  {verb:<10} {} ({})", job.after, job.path, job.place)?;
+        }
+        let lost = self.departures.iter().filter(|job| !job.state.is_ended()).count();
+        match &self.ending {
+            Ending::Failed(failure) => writeln!(f, "failed: {failure}"),
+            Ending::Panicked(panic) => writeln!(f, "{panic}"),
+            _ if lost > 0 => writeln!(f, "{lost} jobs were abandoned: something may be lost"),
+            Ending::Aborted => writeln!(f, "a finalizer was abandoned: something may be lost"),
+            _ => writeln!(f, "nothing was lost"),
+        }
+    }
+}

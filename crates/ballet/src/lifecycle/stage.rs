@@ -1,0 +1,244 @@
+//! The stage: one scope that is the whole program.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Curtain, Departure, Ending, Phase, Phases, signals};
+use crate::context::Context;
+use crate::job::{Domain, Error, Failure, Node, Origin, Owner, Panic, Reason};
+use crate::scope::{Frame, Scope};
+
+/// Runs one scope as the whole program, and ends it in phases when SIGINT or SIGTERM arrives or
+/// [`Phases::shut_down`] is called:
+///
+/// 1. *ready off, drain*: [`draining`](crate::draining) resolves; components stop taking work and finish what they have;
+/// 2. *cancel*: jobs that are left are cancelled with [`Reason::Shutdown`];
+/// 3. *finalize*: finalizers run;
+/// 4. *abort*: what is left is abandoned and named.
+///
+/// Each phase has a budget and ends early when there is nothing left for it. A second signal skips ahead to the next
+/// one. `#[ballet::main]` is the short form.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use ballet::{Scope, Stage};
+/// use std::time::Duration;
+///
+/// let stage = Stage::new().drain(Duration::from_secs(20)).cancel(Duration::from_secs(2));
+/// # stage.phases().shut_down();
+/// let curtain = stage
+///     .run(async |s: Scope| {
+///         s.named("http").spawn(async { Ok(ballet::draining().await) });
+///         Ok(())
+///     })
+///     .await;
+/// assert!(!curtain.is_lossy());
+/// println!("{curtain}"); // the timeline of the shutdown
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a stage does nothing until it is `run`"]
+pub struct Stage {
+    drain: Duration,
+    cancel: Duration,
+    finalize: Duration,
+    phases: Phases,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stage {
+    /// A stage with budgets of 20 s to drain, 5 s to cancel and 10 s to finalize.
+    pub fn new() -> Self {
+        Self {
+            drain: Duration::from_secs(20),
+            cancel: Duration::from_secs(5),
+            finalize: Duration::from_secs(10),
+            phases: Phases::new(),
+        }
+    }
+
+    /// How long jobs may finish what they have, once the stage is asked to end.
+    pub fn drain(mut self, budget: Duration) -> Self {
+        self.drain = budget;
+        self
+    }
+
+    /// How long cancelled jobs may take to be dropped: shields and graceful children end in this time.
+    pub fn cancel(mut self, budget: Duration) -> Self {
+        self.cancel = budget;
+        self
+    }
+
+    /// How long all finalizers of the stage's scope may take together.
+    pub fn finalize(mut self, budget: Duration) -> Self {
+        self.finalize = budget;
+        self
+    }
+
+    /// A view of the phases for code outside the stage's jobs, and the means to ask the stage to end.
+    #[must_use]
+    pub fn phases(&self) -> Phases {
+        self.phases.clone()
+    }
+
+    /// Runs `body` in a [`scope`](crate::scope) until it and all its jobs have ended, or the phases of a shutdown have
+    /// passed. It waits, within the same budgets, for scopes that were adopted by the root as well.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime with IO and time on. A panic of the program itself is in the [`Curtain`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`scope`](crate::scope).
+    #[track_caller]
+    pub fn run<B>(self, body: B) -> impl Future<Output = Curtain>
+    where
+        B: AsyncFnOnce(Scope) -> Result<(), Error>,
+    {
+        let place = Location::caller();
+        async move {
+            let context = Context::current().with_value(self.phases.clone());
+            let frame = Frame::open(Domain::Together, context, place);
+            let owner = Arc::clone(&frame.owner);
+            let body = body(Scope::new(Arc::clone(&frame)));
+            let show = async {
+                let verdict = frame.run(body, |_| {}).await;
+                owner.node.root().wait_childless().await;
+                verdict
+            };
+            let mut signals = pin!(signals::forward(&self.phases));
+            let mut show = pin!(show);
+            let show = poll_fn(|cx| {
+                let _ = signals.as_mut().poll(cx);
+                poll_show(show.as_mut(), &owner.node, cx)
+            });
+            let mut shutdown = Shutdown::new(&self, &owner);
+            let ending = shutdown.follow(show).await;
+            shutdown.curtain(ending)
+        }
+    }
+}
+
+/// Polls the program; a panic that leaves it is an ending.
+fn poll_show(
+    show: Pin<&mut impl Future<Output = Result<(), Failure<Error>>>>,
+    node: &Node,
+    cx: &mut Poller<'_>,
+) -> Poll<Ending> {
+    match catch_unwind(AssertUnwindSafe(|| show.poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ending::Completed),
+        Ok(Poll::Ready(Err(failure))) if failure.is_cancelled() => Poll::Ready(Ending::Cancelled),
+        Ok(Poll::Ready(Err(failure))) => Poll::Ready(Ending::Failed(failure)),
+        Err(payload) => Poll::Ready(Ending::Panicked(Panic::caught(payload, node))),
+    }
+}
+
+/// The phases of one shutdown, as they pass.
+struct Shutdown<'a> {
+    stage: &'a Stage,
+    owner: &'a Owner<Error>,
+    began: Instant,
+    phases: Vec<(Phase, Duration)>,
+    /// Every job that was alive when the shutdown began.
+    cast: Vec<Arc<Node>>,
+}
+
+impl<'a> Shutdown<'a> {
+    fn new(stage: &'a Stage, owner: &'a Owner<Error>) -> Self {
+        Self { stage, owner, began: Instant::now(), phases: Vec::new(), cast: Vec::new() }
+    }
+
+    /// Runs the show to its end, through the phases if it is asked to end.
+    async fn follow(&mut self, show: impl Future<Output = Ending>) -> Ending {
+        let mut show = pin!(show);
+        let phases = self.stage.phases.clone();
+        if let Some(ending) = first(&mut show, phases.asked(1)).await {
+            return ending;
+        }
+        self.began = Instant::now();
+        self.cast = self.owner.node.root().all().into_iter().filter(|node| node.is_job()).collect();
+        for (nth, phase) in (2..).zip([Phase::Draining, Phase::Cancelling, Phase::Finalizing]) {
+            let entered = Instant::now();
+            phases.enter(phase);
+            if phase == Phase::Cancelling {
+                let origin = Origin::new(self.owner.node.context.path(), self.owner.node.place);
+                self.owner.cancel(&Reason::Shutdown(origin));
+            }
+            let over = self.over(phase, phases.asked(nth));
+            let ended = first(&mut show, over).await;
+            self.phases.push((phase, entered.elapsed()));
+            if let Some(ending) = ended {
+                return ending;
+            }
+        }
+        Ending::Aborted
+    }
+
+    /// Ends with the phase: its budget is spent, somebody asks again, or all jobs have ended before it was time to
+    /// finalize.
+    async fn over(&self, phase: Phase, asked: impl Future<Output = ()>) {
+        let budget = match phase {
+            Phase::Draining => self.stage.drain,
+            Phase::Cancelling => self.stage.cancel,
+            Phase::Running | Phase::Finalizing | Phase::Ended => self.stage.finalize,
+        };
+        let mut over = pin!(sleep(budget));
+        let mut asked = pin!(asked);
+        poll_fn(|cx| {
+            let finalizing = phase < Phase::Finalizing && self.owner.node.is_closed();
+            if finalizing || over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            asked.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    fn curtain(self, ending: Ending) -> Curtain {
+        self.stage.phases.enter(Phase::Ended);
+        let mut departures: Vec<_> = self.cast.iter().map(|node| departure(node, self.began)).collect();
+        departures.sort_by_key(|departure| departure.after);
+        Curtain { ending, phases: self.phases, departures }
+    }
+}
+
+fn departure(node: &Node, began: Instant) -> Departure {
+    let ended = node.ended();
+    let at = ended.map_or_else(Instant::now, |(_, at)| at);
+    Departure {
+        path: node.context.path().to_string(),
+        place: node.place.to_string(),
+        state: ended.map_or_else(|| node.state(), |(state, _)| state),
+        after: at.saturating_duration_since(began),
+    }
+}
+
+/// The show's ending if it comes before `other` does.
+async fn first(
+    show: &mut Pin<&mut impl Future<Output = Ending>>,
+    other: impl Future<Output = ()>,
+) -> Option<Ending> {
+    let mut other = pin!(other);
+    poll_fn(|cx| {
+        if let Poll::Ready(ending) = show.as_mut().poll(cx) {
+            return Poll::Ready(Some(ending));
+        }
+        other.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}

@@ -1,0 +1,60 @@
+//! What runs when a scope has emptied: last in, first out, each within a budget.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use crate::job::{Failure, Fault, Node, Owner, Panic};
+
+/// How long a finalizer of [`Scope::defer`](crate::Scope::defer) may take before it is dropped and named.
+pub const FINALIZER_BUDGET: Duration = Duration::from_secs(10);
+
+/// One registered finalizer. Its clock starts when it is first polled.
+pub(crate) struct Finalizer<E> {
+    future: Pin<Box<dyn Future<Output = Result<(), E>> + Send>>,
+    place: &'static Location<'static>,
+    budget: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<E: Fault> Finalizer<E> {
+    pub(crate) fn new(
+        future: impl Future<Output = Result<(), E>> + Send + 'static,
+        budget: Duration,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Self { future: Box::pin(future), place, budget, timer: None }
+    }
+
+    /// Polls once; whatever goes wrong is recorded with the owner, and the next finalizer can run.
+    pub(crate) fn poll(&mut self, owner: &Owner<E>, cx: &mut Poller<'_>) -> Poll<()> {
+        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(Ok(()))) => Poll::Ready(()),
+            Ok(Poll::Ready(Err(error))) => {
+                owner.fail(Failure::err(error, owner.node.context.path(), self.place));
+                Poll::Ready(())
+            }
+            Err(payload) => {
+                owner.panicked(Panic::caught(payload, &owner.node));
+                Poll::Ready(())
+            }
+            Ok(Poll::Pending) => self.poll_budget(&owner.node, cx),
+        }
+    }
+
+    fn poll_budget(&mut self, node: &Node, cx: &mut Poller<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget)));
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        tracing::error!(
+            target: "ballet",
+            path = %node.context.path(), place = %self.place, budget = ?self.budget,
+            "a finalizer did not end within its budget and was dropped"
+        );
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,285 @@
+//! How a scope lives: the body, the last children, the finalizers, the verdict.
+//!
+//! The owner polls a frame; where the owner drops it half-way, [`Custody`] asks the children to end and lets a task
+//! of the same runtime poll the frame to its end, as a child of the nearest node that has not ended. Everything
+//! that must survive that drop therefore lives in the frame and not on the owner's stack.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Poller, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::SpawnError;
+use super::finalizer::Finalizer;
+use crate::context::{Context, Name};
+use crate::dispatch::Dispatcher;
+use crate::job::{
+    Cell, Deferred, Domain, Failure, Fault, Ledger, Node, Origin, Outcome, Owner, Panic, Reason, Task, lock,
+};
+use crate::observe::{self, State};
+
+/// How long a cancelled scope waits for its children before it names those that are left.
+const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
+
+/// An open scope.
+pub(crate) struct Frame<E: Fault> {
+    pub(crate) owner: Arc<Owner<E>>,
+    pub(crate) dispatcher: Dispatcher,
+    finalizers: Mutex<Vec<Finalizer<E>>>,
+    /// Runs from the moment at which the cancelled scope began to wait for its children.
+    patience: Mutex<Patience>,
+}
+
+#[derive(Default)]
+enum Patience {
+    #[default]
+    Fresh,
+    Waiting(Pin<Box<Sleep>>),
+    /// The stragglers have been named.
+    Spent,
+}
+
+impl<E: Fault> Frame<E> {
+    #[track_caller]
+    pub(crate) fn open(domain: Domain, context: Context, place: &'static Location<'static>) -> Arc<Self> {
+        let dispatcher = Dispatcher::current();
+        Arc::new(Self {
+            owner: Arc::new(Owner::new(Node::open(context, place), domain)),
+            dispatcher,
+            finalizers: Mutex::default(),
+            patience: Mutex::default(),
+        })
+    }
+
+    /// Makes a job of `future`: a child of this scope from now on, to be run by whoever asked.
+    #[expect(clippy::type_complexity, reason = "a pair of two generic types, named where they are defined")]
+    pub(crate) fn hire<T, F, D>(
+        &self,
+        name: Option<Name>,
+        grace: Option<Duration>,
+        place: &'static Location<'static>,
+        future: F,
+    ) -> Result<(Deferred<T, E, D>, Task<F, T, E>), SpawnError<F>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let job = match self.owner.node.admit(name, place) {
+            Ok(job) => job,
+            Err(reason) => return Err(SpawnError::new(future, reason)),
+        };
+        let cell = Cell::new();
+        let task = Task::new(Arc::clone(&job), Arc::clone(&self.owner), Arc::clone(&cell), grace, future);
+        Ok((Deferred::new(job, cell, Arc::clone(&self.owner)), task))
+    }
+
+    /// The `Deferred` of a child that was not taken: it has been cancelled before it began.
+    pub(crate) fn refuse<T, D>(
+        &self,
+        name: Option<Name>,
+        place: &'static Location<'static>,
+        reason: Reason,
+    ) -> Deferred<T, E, D> {
+        let cell = Cell::new();
+        match self.owner.domain {
+            Domain::Together => cell.put_nothing(),
+            Domain::Isolated => drop(cell.put(Outcome::Cancelled(reason))),
+        }
+        Deferred::new(self.owner.node.stillborn(name, place), cell, Arc::clone(&self.owner))
+    }
+
+    /// Polls `body` and, after it, `lane` (what runs children inside this very task) until all has ended.
+    pub(crate) async fn run<T>(
+        self: Arc<Self>,
+        body: impl Future<Output = Result<T, E>>,
+        mut lane: impl FnMut(&mut Poller<'_>),
+    ) -> Result<T, Failure<E>> {
+        let mut custody = Custody { frame: Some(Arc::clone(&self)) };
+        let mut body = pin!(Some(body));
+        let value = poll_fn(|cx| {
+            let value = self.poll_body(body.as_mut(), cx);
+            self.inside(cx, &mut lane);
+            value
+        })
+        .await;
+        poll_fn(|cx| {
+            self.inside(cx, &mut lane);
+            self.poll_settled(cx)
+        })
+        .await;
+        custody.frame = None;
+        self.verdict(value)
+    }
+
+    fn inside(&self, cx: &mut Poller<'_>, lane: &mut impl FnMut(&mut Poller<'_>)) {
+        let _inside = self.owner.node.stand_in();
+        lane(cx);
+    }
+
+    /// Ready with the body's value, or with `None` where it was cut, failed or panicked. The body is gone then.
+    fn poll_body<T>(
+        &self,
+        mut body: Pin<&mut Option<impl Future<Output = Result<T, E>>>>,
+        cx: &mut Poller<'_>,
+    ) -> Poll<Option<T>> {
+        let node = &self.owner.node;
+        let _inside = node.enter(cx);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let ended = match body.as_mut().as_pin_mut() {
+                Some(running) if node.cut().is_none() => running.poll(cx),
+                _ => Poll::Pending,
+            };
+            // Asked while it was polled, it ends at this yield.
+            if ended.is_ready() || node.cut().is_some() {
+                body.set(None);
+            }
+            ended
+        }));
+        match polled {
+            Ok(Poll::Ready(Ok(value))) => Poll::Ready(Some(value)),
+            Ok(Poll::Ready(Err(error))) => {
+                self.owner.fail(Failure::err(error, node.context.path(), node.place));
+                Poll::Ready(None)
+            }
+            Ok(Poll::Pending) if body.is_none() => Poll::Ready(None),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(payload) => {
+                self.owner.panicked(Panic::caught(payload, node));
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Ready when the children have ended and the finalizers have run.
+    fn poll_settled(&self, cx: &mut Poller<'_>) -> Poll<()> {
+        let node = &self.owner.node;
+        let _inside = node.enter(cx);
+        loop {
+            if node.poll_childless(cx).is_pending() {
+                self.poll_patience(cx);
+                return Poll::Pending;
+            }
+            if !node.close_if_childless() {
+                continue;
+            }
+            ready!(self.poll_finalizers(cx));
+            // A finalizer may have left a scope behind, which was adopted here.
+            if node.poll_childless(cx).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Last in, first out. The one under way stays in the list, so that it outlives the future that polls it.
+    fn poll_finalizers(&self, cx: &mut Poller<'_>) -> Poll<()> {
+        loop {
+            let Some(mut finalizer) = lock(&self.finalizers).pop() else { return Poll::Ready(()) };
+            if finalizer.poll(&self.owner, cx).is_pending() {
+                lock(&self.finalizers).push(finalizer);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Names the children that a cancelled scope still waits for, once.
+    fn poll_patience(&self, cx: &mut Poller<'_>) {
+        if self.owner.node.asked().is_none() {
+            return;
+        }
+        let mut patience = lock(&self.patience);
+        if matches!(*patience, Patience::Fresh) {
+            *patience = Patience::Waiting(Box::pin(tokio::time::sleep(STRAGGLER_AFTER)));
+        }
+        if let Patience::Waiting(timer) = &mut *patience
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            *patience = Patience::Spent;
+            self.owner.node.tree().children.iter().for_each(observe::straggler);
+        }
+    }
+
+    pub(crate) fn defer(&self, finalizer: Finalizer<E>) {
+        assert!(
+            !self.owner.node.is_closed(),
+            "defer on the scope `{}`, which has ended: nobody is left to run the finalizer",
+            self.owner.node.context.path()
+        );
+        lock(&self.finalizers).push(finalizer);
+    }
+
+    fn verdict<T>(&self, value: Option<T>) -> Result<T, Failure<E>> {
+        let node = &self.owner.node;
+        let Ledger { panic, failures } = self.owner.settle_accounts();
+        let reason = node.asked();
+        let mut failures = failures.into_iter();
+        let (state, verdict) = match (panic, failures.next(), value) {
+            (Some(panic), first, _) => {
+                node.end(State::Panicked);
+                first.into_iter().chain(failures).for_each(|failure| self.owner.unobserved(&failure));
+                panic.resume();
+            }
+            (None, Some(first), _) => (State::Failed, Err(first.with_suppressed(failures.collect()))),
+            (None, None, Some(value)) => (State::Completed, Ok(value)),
+            (None, None, None) => {
+                let place = node.place;
+                let origin = || Reason::Dropped(Origin::new(node.context.path(), place));
+                let reason = reason.unwrap_or_else(origin);
+                (State::Cancelled, Err(Failure::cancelled(reason, node.context.path(), place)))
+            }
+        };
+        node.end(state);
+        verdict
+    }
+
+    /// The end of a scope whose owner is no longer there to see it: whatever failed goes to the sink.
+    fn end_unseen(&self) {
+        let Ledger { panic, failures } = self.owner.settle_accounts();
+        let panic = panic.map(Failure::panicked);
+        failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
+        self.owner.node.end(State::Cancelled);
+    }
+}
+
+/// Guards an open frame: dropped while the frame is still in it, it gives the frame up for adoption.
+struct Custody<E: Fault> {
+    frame: Option<Arc<Frame<E>>>,
+}
+
+impl<E: Fault> Drop for Custody<E> {
+    fn drop(&mut self) {
+        let Some(frame) = self.frame.take() else { return };
+        let node = &frame.owner.node;
+        let dropped = || Reason::Dropped(Origin::new(node.context.path(), node.place));
+        frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
+        if node.close_if_childless() && lock(&frame.finalizers).is_empty() {
+            return frame.end_unseen();
+        }
+        node.adopt();
+        let dispatcher = frame.dispatcher.clone();
+        dispatcher.run(Orphan { frame });
+    }
+}
+
+/// Polls an adopted frame to its end, as a task.
+struct Orphan<E: Fault> {
+    frame: Arc<Frame<E>>,
+}
+
+impl<E: Fault> Future for Orphan<E> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        ready!(self.frame.poll_settled(cx));
+        Poll::Ready(())
+    }
+}
+
+/// Ends the node however the task ends: also where the runtime is shut down first.
+impl<E: Fault> Drop for Orphan<E> {
+    fn drop(&mut self) {
+        self.frame.end_unseen();
+    }
+}

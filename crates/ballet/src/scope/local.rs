@@ -1,0 +1,184 @@
+//! Children that borrow from the caller's stack: concurrent, inside the caller's own task.
+//!
+//! The jobs are the same as everywhere; only what polls them differs: here it is the scope's own future, so they
+//! may borrow, and dropping that future drops them at once.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Poller, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::FINALIZER_BUDGET;
+use super::finalizer::Finalizer;
+use super::frame::Frame;
+use crate::context::{Context, Name};
+use crate::job::{Deferred, Domain, Error, Failure, Fault, Origin, Reason, current, lock};
+
+/// How many children may end in one poll before the task yields to others.
+const ENDS_PER_POLL: usize = 64;
+
+/// Opens a scope whose children may borrow from the caller. It behaves as [`scope`](crate::scope) does, with one
+/// difference: the children run concurrently inside the caller's task, not in parallel.
+///
+/// Safe Rust cannot lend the stack to another thread across an `.await`: the borrower would outlive a future that
+/// is leaked. For parallel children, move or share what they need and use [`scope`](crate::scope).
+///
+/// # Errors
+///
+/// The first failure, or a cancellation where the scope was cancelled before its body had a value.
+///
+/// # Panics
+///
+/// Resumes the first panic of the body, a child or a finalizer. Panics outside a Tokio runtime.
+///
+/// # Cancel safety
+///
+/// When the future is dropped half-way, the children are dropped with it; finalizers are adopted and still run.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::LocalScope;
+///
+/// let words = String::from("one two three");
+/// let lengths = ballet::local_scope(async |s: LocalScope<'_>| {
+///     let words: Vec<_> = words.split(' ').map(|word| s.spawn(async move { Ok(word.len()) })).collect();
+///     let mut lengths = Vec::new();
+///     for word in words {
+///         lengths.push(word.await);
+///     }
+///     Ok(lengths)
+/// })
+/// .await?;
+/// assert_eq!(lengths, [3, 3, 5]);
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn local_scope<'env, T, E, B>(body: B) -> impl Future<Output = Result<T, Failure<E>>>
+where
+    B: AsyncFnOnce(LocalScope<'env, E>) -> Result<T, E>,
+    E: Fault,
+{
+    let place = Location::caller();
+    async move {
+        let frame = Frame::open(Domain::Together, Context::current(), place);
+        let arrivals = Arc::new(Arrivals::default());
+        // A child that holds a handle and was never polled would otherwise keep itself alive.
+        let _cleared = Clear(Arc::clone(&arrivals));
+        let handle = LocalScope { frame: Arc::clone(&frame), arrivals: Arc::clone(&arrivals) };
+        let mut children = FuturesUnordered::new();
+        frame.run(body(handle), |cx| arrivals.poll(&mut children, cx)).await
+    }
+}
+
+type LocalTask<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
+
+/// Children that have been spawned and not yet polled.
+#[derive(Default)]
+struct Arrivals<'env>(Mutex<Vec<LocalTask<'env>>>);
+
+impl<'env> Arrivals<'env> {
+    /// Polls what is ready among `children`, newcomers included.
+    fn poll(&self, children: &mut FuturesUnordered<LocalTask<'env>>, cx: &mut Poller<'_>) {
+        for _ in 0..ENDS_PER_POLL {
+            children.extend(std::mem::take(&mut *lock(&self.0)));
+            let progress = children.poll_next_unpin(cx);
+            let newcomers = !lock(&self.0).is_empty();
+            if !newcomers && !matches!(progress, Poll::Ready(Some(()))) {
+                return;
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+}
+
+struct Clear<'env>(Arc<Arrivals<'env>>);
+
+impl Drop for Clear<'_> {
+    fn drop(&mut self) {
+        let unpolled = std::mem::take(&mut *lock(&self.0.0));
+        drop(unpolled);
+    }
+}
+
+/// A handle to an open [`local_scope`]: as [`Scope`](crate::Scope), for children that borrow for `'env`.
+pub struct LocalScope<'env, E: Fault = Error> {
+    frame: Arc<Frame<E>>,
+    arrivals: Arc<Arrivals<'env>>,
+}
+
+impl<'env, E: Fault> LocalScope<'env, E> {
+    /// Spawns a child that runs inside the caller's task. See [`Scope::spawn`](crate::Scope::spawn).
+    #[track_caller]
+    pub fn spawn<T, F>(&self, future: F) -> Deferred<T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'env,
+        T: Send + 'env,
+    {
+        self.spawn_as(None, Location::caller(), future)
+    }
+
+    /// As [`spawn`](Self::spawn), with a name.
+    #[track_caller]
+    pub fn spawn_named<T, F>(&self, name: impl Into<Cow<'static, str>>, future: F) -> Deferred<T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'env,
+        T: Send + 'env,
+    {
+        self.spawn_as(Some(Name::Given(name.into())), Location::caller(), future)
+    }
+
+    fn spawn_as<T, F>(
+        &self,
+        name: Option<Name>,
+        place: &'static Location<'static>,
+        future: F,
+    ) -> Deferred<T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'env,
+        T: Send + 'env,
+    {
+        match self.frame.hire(name.clone(), None, place, future) {
+            Ok((deferred, task)) => {
+                lock(&self.arrivals.0).push(Box::pin(task));
+                deferred
+            }
+            Err(refused) => self.frame.refuse(name, place, refused.reason().clone()),
+        }
+    }
+
+    /// Registers a finalizer; see [`Scope::defer`](crate::Scope::defer). It may outlive the borrow, so it owns what
+    /// it needs.
+    ///
+    /// # Panics
+    ///
+    /// When the scope has ended.
+    #[track_caller]
+    pub fn defer(&self, finalizer: impl Future<Output = Result<(), E>> + Send + 'static) {
+        self.frame.defer(Finalizer::new(finalizer, FINALIZER_BUDGET, Location::caller()));
+    }
+
+    /// Cancels the scope; see [`Scope::cancel`](crate::Scope::cancel).
+    #[track_caller]
+    pub fn cancel(&self) {
+        let origin = Origin::new(current().context.path(), Location::caller());
+        self.frame.owner.cancel(&Reason::Requested(origin));
+    }
+}
+
+impl<E: Fault> Clone for LocalScope<'_, E> {
+    fn clone(&self) -> Self {
+        Self { frame: Arc::clone(&self.frame), arrivals: Arc::clone(&self.arrivals) }
+    }
+}
+
+impl<E: Fault> fmt::Debug for LocalScope<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalScope").field(&self.frame.owner).finish()
+    }
+}

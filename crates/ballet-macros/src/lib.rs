@@ -12,7 +12,10 @@ use syn::{Error, ItemFn, parse_macro_input};
 /// ```
 /// #[ballet::main]
 /// async fn main(s: ballet::Scope) -> Result<(), ballet::Error> {
-///     s.named("greeter").spawn(async { Ok(println!("the curtain rises")) });
+///     s.named("greeter").spawn(async {
+///         println!("the curtain rises");
+///         Ok(())
+///     });
 ///     Ok(())
 /// }
 /// ```

@@ -12,7 +12,10 @@ use syn::{Error, ItemFn, parse_macro_input};
 /// ```
 /// #[ballet::main]
 /// async fn main(s: ballet::Scope) -> Result<(), ballet::Error> {
-///     s.named("greeter").spawn(async { Ok(println!("the curtain rises")) });
+///     s.named("greeter").spawn(async {
+///         println!("the curtain rises");
+///         Ok(())
+///     });
 ///     Ok(())
 /// }
 /// ```
@@ -66,7 +69,7 @@ fn plain(arguments: &TokenStream, function: &ItemFn) -> Result<(), Error> {
         return Err(Error::new_spanned(&function.sig.ident, "this attribute takes no arguments"));
     }
     if function.sig.asyncness.is_none() {
-        return Err(Error::new_spanned(function.sig.fn_token, "the function must be `async`"));
+        return Err(Error::new_spanned(&function.sig.fn_token, "the function must be `async`"));
     }
     Ok(())
 }

@@ -1,0 +1,105 @@
+//! Scopes whose children borrow: R5.
+
+use std::future::pending;
+use std::time::Duration;
+
+use ballet::{Error, LocalScope};
+use tokio::time::{Instant, sleep};
+
+#[ballet::test]
+async fn children_borrow_from_the_caller_and_run_concurrently() -> Result<(), Error> {
+    let began = Instant::now();
+    let words = [String::from("plié"), String::from("jeté")];
+    let mut total = 0;
+    ballet::local_scope(async |s: LocalScope<'_>| {
+        let lengths: Vec<_> = words
+            .iter()
+            .map(|word| {
+                s.spawn(async move {
+                    sleep(Duration::from_secs(1)).await;
+                    Ok(word.len())
+                })
+            })
+            .collect();
+        for length in lengths {
+            total += length.await;
+        }
+        Ok(())
+    })
+    .await?;
+    assert_eq!((total, words.len()), (10, 2));
+    assert_eq!(began.elapsed().as_secs(), 1);
+    Ok(())
+}
+
+#[ballet::test]
+async fn the_first_failure_cancels_the_rest() {
+    let failure = ballet::local_scope(async |s: LocalScope<'_, &str>| {
+        s.spawn(pending::<Result<(), _>>());
+        s.spawn_named("faller", async { Err::<(), _>("fell") });
+        pending::<Result<(), _>>().await
+    })
+    .await
+    .unwrap_err();
+    assert_eq!(failure.error(), Some(&"fell"));
+}
+
+#[ballet::test]
+async fn a_child_spawns_a_sibling_after_the_body_has_returned() -> Result<(), Error> {
+    let seen = std::sync::atomic::AtomicBool::new(false);
+    ballet::local_scope(async |s: LocalScope<'_>| {
+        let handle = s.clone();
+        let seen = &seen;
+        s.spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            handle.spawn(async move {
+                seen.store(true, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            });
+            Ok(())
+        });
+        Ok(())
+    })
+    .await?;
+    assert!(seen.into_inner());
+    Ok(())
+}
+
+#[ballet::test]
+async fn dropping_it_half_way_drops_the_children_and_keeps_the_finalizer() -> Result<(), Error> {
+    let (done, finalized) = tokio::sync::oneshot::channel();
+    let scope = ballet::local_scope(async |s: LocalScope<'_>| {
+        s.defer(async move {
+            sleep(Duration::from_secs(1)).await;
+            let _ = done.send(());
+            Ok(())
+        });
+        s.spawn(pending::<Result<(), _>>());
+        pending::<Result<(), Error>>().await
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(1), scope).await.is_err());
+    finalized.await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_thousand_children_that_yield_forever_starve_nobody() -> Result<(), Error> {
+    ballet::local_scope(async |s: LocalScope<'_>| {
+        for _ in 0..1_000 {
+            s.spawn(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+                #[expect(unreachable_code, reason = "gives the block its type")]
+                Ok(())
+            });
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        s.cancel();
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}

@@ -83,8 +83,7 @@ impl Texts {
 
     /// What is wrong with a link in a file, if anything.
     fn judge_link(&self, file: &Path, link: &str) -> Option<String> {
-        // Other schemes are the web's; a double colon is an item, which rustdoc checks.
-        if link.contains("://") || link.starts_with("mailto:") || link.contains("::") {
+        if is_elsewhere(link) {
             return None;
         }
         let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
@@ -114,6 +113,11 @@ impl Texts {
         }
         Some(format!("`{code}` is named here but is not there: correct the path"))
     }
+}
+
+/// A link to the web, or to an item (`crate::Scope`, `fn@tree`) in a text that rustdoc includes and checks.
+fn is_elsewhere(link: &str) -> bool {
+    link.contains("://") || link.contains("::") || link.contains('@')
 }
 
 fn is_markdown(file: &Path) -> bool {
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn good_links_pass() {
         let text = "# Guide\n[a](other.md#two-words) [b](../README.md#start-here) [c](#guide) \
-                    [d](../crates/ballet/) [e](https://example.org/x#y) [f](crate::Scope) `crates/ballet/src/lib.rs`";
+                    [d](../crates/ballet/) [e](https://example.org/x#y) [f](crate::Scope) [g](fn@tree) `crates/ballet/src/lib.rs`";
         assert!(findings(text).is_empty(), "{:?}", findings(text));
     }
 

@@ -69,7 +69,7 @@ fn plain(arguments: &TokenStream, function: &ItemFn) -> Result<(), Error> {
         return Err(Error::new_spanned(&function.sig.ident, "this attribute takes no arguments"));
     }
     if function.sig.asyncness.is_none() {
-        return Err(Error::new_spanned(&function.sig.fn_token, "the function must be `async`"));
+        return Err(Error::new_spanned(&function.sig.ident, "the function must be `async`"));
     }
     Ok(())
 }

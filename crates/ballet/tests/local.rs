@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use ballet::{Error, LocalScope};
+use ballet::{Error, LocalScope, Scope};
 use tokio::time::{Instant, sleep};
 
 #[ballet::test]
@@ -101,5 +101,30 @@ async fn a_thousand_children_that_yield_forever_starve_nobody() -> Result<(), Er
         Ok(())
     })
     .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_shield_in_a_child_holds_off_the_cut_of_the_job_around_the_scope() -> Result<(), Error> {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    ballet::scope(async |s: Scope| {
+        let job = s.spawn(async move {
+            ballet::local_scope(async |s: LocalScope<'_>| {
+                s.spawn(async move {
+                    ballet::shield(sleep(Duration::from_secs(1))).await;
+                    let _ = done.send(());
+                    pending::<Result<(), Error>>().await
+                });
+                Ok(())
+            })
+            .await
+            .map_err(Error::from)
+        });
+        tokio::task::yield_now().await;
+        job.job().cancel();
+        Ok(())
+    })
+    .await?;
+    finished.await?;
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! This module owns the tree of [`Node`]s and the life of a job; which failure ends which sibling is decided by
 //! the [`Owner`]'s domain. It refuses to detach: every node has an owner from birth to end. Read `node` for the
-//! tree, `task` for the life, `owner` for failure domains, `deferred` for results.
+//! tree, `current` for what runs on a thread, `task` for the life, `owner` for failure domains, `deferred` for results.
 
+mod current;
 mod deferred;
 mod error;
 mod node;
@@ -21,8 +22,9 @@ pub use owner::{Isolated, Together};
 pub use panic::Panic;
 pub use reason::{Origin, Reason};
 
+pub(crate) use current::{Shielding, current};
 pub(crate) use deferred::Cell;
-pub(crate) use node::{Node, Shielding, current};
+pub(crate) use node::Node;
 pub(crate) use owner::{Domain, Ledger, Owner};
 pub(crate) use task::Task;
 

@@ -9,7 +9,6 @@
 //!    root, which never ends.
 //! 4. Locks are taken in this order: a node's `owner`, then one `family` at a time.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Origin, Reason, lock};
-use crate::context::{Context, Entered, Name};
+use crate::context::{Context, Name};
 use crate::observe::{Kind, State, Tree};
 
 /// A job, an open scope, or the region of a timeout.
@@ -30,7 +29,8 @@ pub(crate) struct Node {
     id: u64,
     /// The node that waits for this one. `None` for a root and for a region.
     owner: Mutex<Option<Arc<Node>>>,
-    /// The node that was current where this one was born; for reasons and shields, which follow the stack.
+    /// The node around this one in the same task; for reasons and shields, which follow the stack. `None` for a
+    /// job with a task of its own.
     within: Option<Arc<Node>>,
     pub(crate) context: Context,
     pub(crate) place: &'static Location<'static>,
@@ -77,19 +77,9 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static ROOT: LazyLock<Arc<Node>> =
     LazyLock::new(|| Arc::new(Node::new(Role::Root, Context::default(), Location::caller())));
 
-thread_local! {
-    static CURRENT: RefCell<Option<Arc<Node>>> = const { RefCell::new(None) };
-    static SHIELDED: Cell<bool> = const { Cell::new(false) };
-}
-
 /// The root of the process: owner of what has no nearer one.
 pub(crate) fn root() -> &'static Arc<Node> {
     &ROOT
-}
-
-/// The node whose code runs on this thread now, or the root.
-pub(crate) fn current() -> Arc<Node> {
-    CURRENT.with_borrow(|node| node.as_ref().map_or_else(|| Arc::clone(root()), Arc::clone))
 }
 
 /// A snapshot of everything that Ballet runs in this process.
@@ -135,7 +125,7 @@ impl Node {
 
     /// A scope that the current task polls: inline in the nearest node that can own.
     pub(crate) fn open(context: Context, place: &'static Location<'static>) -> Arc<Self> {
-        let within = current();
+        let within = super::current();
         let owner = within.nearest_owner();
         let node = Arc::new(Self {
             owner: Mutex::new(Some(Arc::clone(&owner))),
@@ -148,14 +138,17 @@ impl Node {
 
     /// A region inside the current node: it can be asked to end and holds shields, and owns nothing.
     pub(crate) fn region(context: Context, place: &'static Location<'static>) -> Arc<Self> {
-        Arc::new(Self { within: Some(current()), ..Self::new(Role::Region, context, place) })
+        Arc::new(Self { within: Some(super::current()), ..Self::new(Role::Region, context, place) })
     }
 
     /// A job, taken into this node's family; refused with the reason if the node has been asked to end or has ended.
+    ///
+    /// `within` is the node whose task will poll the job, where it gets no task of its own.
     pub(crate) fn admit(
         self: &Arc<Self>,
         name: Option<Name>,
         place: &'static Location<'static>,
+        within: Option<Arc<Node>>,
     ) -> Result<Arc<Self>, Reason> {
         let mut family = lock(&self.family);
         if let Some(reason) = &family.asked {
@@ -170,6 +163,7 @@ impl Node {
         });
         let job = Arc::new(Self {
             owner: Mutex::new(Some(Arc::clone(self))),
+            within,
             ..Self::new(Role::Job, self.context.with_name(name), place)
         });
         family.children.insert(job.id, Arc::clone(&job));
@@ -351,9 +345,15 @@ impl Node {
         }
     }
 
-    /// Ends this node: leaves its owner's family, hands on what is left in its own, wakes the owner if it was the
-    /// last child. See invariant 3.
+    /// Ends this node and leaves its owner's family.
     pub(crate) fn end(self: &Arc<Self>, state: State) {
+        self.conclude(state);
+        self.leave();
+    }
+
+    /// Ends this node, which hands on what is left in its family. Its owner goes on waiting for it until it
+    /// [leaves](Self::leave). See invariant 3.
+    pub(crate) fn conclude(self: &Arc<Self>, state: State) {
         let left = {
             let mut family = lock(&self.family);
             if family.ended.is_some() {
@@ -372,10 +372,10 @@ impl Node {
                 *owner = Some(self.take_over(&node, waited_for));
             }
         }
-        self.leave();
     }
 
-    fn leave(&self) {
+    /// Leaves the owner's family, and wakes the owner if this was the last child.
+    pub(crate) fn leave(&self) {
         let owner = lock(&self.owner);
         let Some(owner) = owner.as_ref() else { return };
         let mut family = lock(&owner.family);
@@ -402,18 +402,23 @@ impl Node {
         }
     }
 
-    /// Makes this the current node of the thread until the guard is dropped, and counts a poll.
-    pub(crate) fn enter(self: &Arc<Self>, cx: &Poller<'_>) -> Inside {
+    /// Counts a poll by the task that `cx` wakes.
+    pub(super) fn note_poll(&self, cx: &Poller<'_>) {
         self.waker.register(cx.waker());
         self.polls.fetch_add(1, Ordering::Relaxed);
         let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.polled_at.store(age, Ordering::Relaxed);
-        self.stand_in()
     }
 
-    /// Makes this the current node without a poll: for destructors.
-    pub(crate) fn stand_in(self: &Arc<Self>) -> Inside {
-        Inside { outer: CURRENT.replace(Some(Arc::clone(self))), _context: self.context.enter() }
+    /// Counts one shield more, or less, in this node and those around it in the same task.
+    pub(super) fn shield(&self, begins: bool) {
+        for node in std::iter::once(self).chain(self.stack()) {
+            if begins {
+                node.shields.fetch_add(1, Ordering::Relaxed);
+            } else {
+                node.shields.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// This node and all below it, in order of birth.
@@ -452,59 +457,5 @@ impl Node {
             idle: (polls > 0).then(|| age.saturating_sub(polled_at)),
             children: kin.iter().map(|node| node.tree()).collect(),
         }
-    }
-}
-
-/// Puts the outer node back when a poll ends.
-pub(crate) struct Inside {
-    outer: Option<Arc<Node>>,
-    _context: Entered,
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        CURRENT.set(self.outer.take());
-    }
-}
-
-/// Holds off the cut of every node around it in the same task, from its making to its drop.
-pub(crate) struct Shielding {
-    inside: Arc<Node>,
-}
-
-impl Shielding {
-    pub(crate) fn begin() -> Self {
-        let inside = current();
-        inside.shields.fetch_add(1, Ordering::Relaxed);
-        inside.stack().for_each(|node| {
-            node.shields.fetch_add(1, Ordering::Relaxed);
-        });
-        Self { inside }
-    }
-
-    /// Runs one poll of what is shielded; [`is_active`](Self::is_active) says so inside.
-    pub(crate) fn poll<R>(poll: impl FnOnce() -> R) -> R {
-        struct Restore(bool);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                SHIELDED.set(self.0);
-            }
-        }
-        let _restore = Restore(SHIELDED.replace(true));
-        poll()
-    }
-
-    /// Whether the code that asks runs inside a shield of its own task.
-    pub(crate) fn is_active() -> bool {
-        SHIELDED.get()
-    }
-}
-
-impl Drop for Shielding {
-    fn drop(&mut self) {
-        self.inside.shields.fetch_sub(1, Ordering::Relaxed);
-        self.inside.stack().for_each(|node| {
-            node.shields.fetch_sub(1, Ordering::Relaxed);
-        });
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Mutex;
 
-use super::node::{self, Node};
+use super::{Node, current};
 use crate::context::Path;
 use crate::observe::Kind;
 
@@ -62,7 +62,7 @@ impl Panic {
     /// the tree, a message becomes a `String` that begins with the job's path and place; any other payload stays as
     /// it is.
     pub(crate) fn resume(self) -> ! {
-        if node::current().kind() != Kind::Root {
+        if current().kind() != Kind::Root {
             std::panic::resume_unwind(Box::new(self));
         }
         match self.message() {

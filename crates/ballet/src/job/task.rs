@@ -125,12 +125,13 @@ where
     /// Puts the outcome down and leaves the tree.
     fn finish(&mut self) {
         let Stage::Leaving(outcome, state) = std::mem::replace(&mut self.stage, Stage::Gone) else { return };
+        self.node.conclude(state);
         match outcome {
             None => self.cell.put_nothing(),
             Some(outcome) => self.hand_over(outcome),
         }
         // Last: the scope may return as soon as its last child has ended.
-        self.node.end(state);
+        self.node.leave();
     }
 
     fn hand_over(&self, outcome: Outcome<T, E>) {

@@ -55,19 +55,21 @@ impl<E: Fault> Frame<E> {
         })
     }
 
-    /// Makes a job of `future`: a child of this scope from now on, to be run by whoever asked.
+    /// Makes a job of `future`: a child of this scope from now on, to be run by whoever asked. `within` is the node
+    /// whose task will poll it, where it gets no task of its own.
     #[expect(clippy::type_complexity, reason = "a pair of two generic types, named where they are defined")]
     pub(crate) fn hire<T, F, D>(
         &self,
         name: Option<Name>,
         grace: Option<Duration>,
         place: &'static Location<'static>,
+        within: Option<Arc<Node>>,
         future: F,
     ) -> Result<(Deferred<T, E, D>, Task<F, T, E>), SpawnError<F>>
     where
         F: Future<Output = Result<T, E>>,
     {
-        let job = match self.owner.node.admit(name, place) {
+        let job = match self.owner.node.admit(name, place, within) {
             Ok(job) => job,
             Err(reason) => return Err(SpawnError::new(future, reason)),
         };

@@ -274,7 +274,7 @@ impl<E: Fault, D> Child<'_, E, D> {
         T: Send + 'static,
     {
         let frame = &self.scope.frame;
-        match frame.hire(self.name.clone(), self.grace, Location::caller(), future) {
+        match frame.hire(self.name.clone(), self.grace, Location::caller(), None, future) {
             Ok((deferred, task)) => {
                 frame.dispatcher.run(task);
                 deferred
@@ -295,7 +295,7 @@ impl<E: Fault, D> Child<'_, E, D> {
         T: Send + 'static,
     {
         let frame = &self.scope.frame;
-        let (deferred, task) = frame.hire(self.name, self.grace, Location::caller(), future)?;
+        let (deferred, task) = frame.hire(self.name, self.grace, Location::caller(), None, future)?;
         frame.dispatcher.run(task);
         Ok(deferred)
     }

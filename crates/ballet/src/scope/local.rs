@@ -27,6 +27,10 @@ const ENDS_PER_POLL: usize = 64;
 /// Safe Rust cannot lend the stack to another thread across an `.await`: the borrower would outlive a future that
 /// is leaked. For parallel children, move or share what they need and use [`scope`](crate::scope).
 ///
+/// # Cost
+///
+/// Two allocations for the scope, one for each child; no Tokio task.
+///
 /// # Errors
 ///
 /// The first failure, or a cancellation where the scope was cancelled before its body had a value.
@@ -59,13 +63,19 @@ const ENDS_PER_POLL: usize = 64;
 /// # Ok(()) }
 /// ```
 #[track_caller]
-pub fn local_scope<'env, T, E, B>(body: B) -> impl Future<Output = Result<T, Failure<E>>>
+pub fn local_scope<'env, T, E, B, F>(
+    body: B,
+) -> Pin<Box<dyn Future<Output = Result<T, Failure<E>>> + Send + 'env>>
 where
-    B: AsyncFnOnce(LocalScope<'env, E>) -> Result<T, E>,
+    // Not `AsyncFnOnce`: a future that names the closure together with `'env` is not `Send` in the eyes of rustc
+    // (1.95). So the body's future has a name of its own, and the whole is boxed.
+    B: FnOnce(LocalScope<'env, E>) -> F + Send + 'env,
+    F: Future<Output = Result<T, E>> + Send + 'env,
+    T: Send + 'env,
     E: Fault,
 {
     let place = Location::caller();
-    async move {
+    Box::pin(async move {
         let frame = Frame::open(Domain::Together, Context::current(), place);
         let arrivals = Arc::new(Arrivals::default());
         // A child that holds a handle and was never polled would otherwise keep itself alive.
@@ -73,7 +83,7 @@ where
         let handle = LocalScope { frame: Arc::clone(&frame), arrivals: Arc::clone(&arrivals) };
         let mut children = FuturesUnordered::new();
         frame.run(body(handle), |cx| arrivals.poll(&mut children, cx)).await
-    }
+    })
 }
 
 type LocalTask<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
@@ -143,7 +153,8 @@ impl<'env, E: Fault> LocalScope<'env, E> {
         F: Future<Output = Result<T, E>> + Send + 'env,
         T: Send + 'env,
     {
-        match self.frame.hire(name.clone(), None, place, future) {
+        let within = Arc::clone(&self.frame.owner.node);
+        match self.frame.hire(name.clone(), None, place, Some(within), future) {
             Ok((deferred, task)) => {
                 lock(&self.arrivals.0).push(Box::pin(task));
                 deferred

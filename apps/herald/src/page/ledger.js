@@ -1,0 +1,126 @@
+// The left column: what came in, what went out, or the deliveries in one state; newest first, by pages.
+
+import { get } from "./api.js";
+import { byId, dayOf, h, timeOf } from "./dom.js";
+import { STATES } from "./states.js";
+
+const PAGE_SIZE = 50;
+
+/** What each view reads, and how one of its items becomes a row. */
+function sourceOf(view) {
+  if (view === "in") return { path: "/v1/notifications", row: rowOfNotification };
+  if (view === "out") return { path: "/v1/deliveries?state=accepted", row: rowOfDelivery };
+  return { path: `/v1/deliveries?state=${view}`, row: rowOfDelivery };
+}
+
+let view = "in";
+let items = [];
+let next = null;
+let openId = null;
+let seen = new Set();
+
+/** Shows another view from its first page. */
+export async function show(newView) {
+  view = newView;
+  items = [];
+  seen = new Set();
+  markView();
+  await refresh();
+}
+
+/** Reads the first page again: new rows arrive on top, and states change in place. */
+export async function refresh() {
+  const asked = view;
+  const page = await read(null);
+  if (asked !== view) return;
+  const known = new Map(page.items.map((item) => [item.id, item]));
+  const older = items.filter((item) => !known.has(item.id) && item.id < (page.items.at(-1)?.id ?? ""));
+  // With older pages on show, the cursor after them stays.
+  if (older.length === 0) next = page.next;
+  items = [...page.items, ...older];
+  draw();
+}
+
+export async function readOlder() {
+  const page = await read(next);
+  next = page.next;
+  items = [...items, ...page.items];
+  draw();
+}
+
+/** Marks the open item. */
+export function mark(id) {
+  openId = id;
+  for (const link of byId("rows").querySelectorAll("a")) {
+    link.setAttribute("aria-current", String(link.dataset.id === id));
+  }
+}
+
+function read(cursor) {
+  const { path } = sourceOf(view);
+  const query = new URLSearchParams({ limit: PAGE_SIZE, ...(cursor && { cursor }) });
+  return get(`${path}${path.includes("?") ? "&" : "?"}${query}`);
+}
+
+function draw() {
+  const { row } = sourceOf(view);
+  const rows = byId("rows");
+  const first = seen.size === 0;
+  const focused = document.activeElement?.dataset?.id;
+  let lastDay = null;
+  rows.replaceChildren();
+  for (const item of items) {
+    const today = dayOf(item.created_at);
+    if (today !== lastDay) rows.append(h("li", { class: "day" }, today));
+    lastDay = today;
+    rows.append(row(item, !first && !seen.has(item.id)));
+    seen.add(item.id);
+  }
+  if (focused) rows.querySelector(`a[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  seen.add("drawn");
+  byId("more").hidden = next === null;
+  byId("empty").hidden = items.length > 0;
+  if (items.length === 0) byId("empty").replaceChildren(...emptyText());
+}
+
+function rowOfNotification(item, isNew) {
+  const { word, tone } = STATES[item.state];
+  return line(item.id, isNew, item, word, tone);
+}
+
+function rowOfDelivery(item, isNew) {
+  const { word, tone } = STATES[item.state];
+  return line(item.notification, isNew, item, word, tone);
+}
+
+function line(notification, isNew, item, word, tone) {
+  return h("li", { class: isNew ? "row new" : "row" },
+    h("a", { href: `#/n/${notification}`, "data-id": notification, "aria-current": String(notification === openId) },
+      timeOf(item.created_at),
+      h("span", { class: "what" }, item.subject),
+      h("span", { class: "state", "data-tone": tone }, word),
+      h("span", { class: "who" }, item.address)));
+}
+
+function markView() {
+  for (const link of document.querySelectorAll(".views a[data-view]")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const filter = byId("filter");
+  filter.hidden = view === "in" || view === "out";
+  if (!filter.hidden) filter.replaceChildren(`Only: ${STATES[view].word}`, h("a", { href: "#/" }, "show all"));
+}
+
+function emptyText() {
+  if (view !== "in") return [h("h2", {}, "None."), h("p", {}, view === "out" ? "Nothing has gone out yet." : STATES[view].says)];
+  const example = `curl ${location.origin}/v1/notifications \\
+  -H "Authorization: Bearer $HERALD_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{"to": {"email": "ada@example.org"}, "subject": "Hello", "text": "Hello Ada."}'`;
+  return [
+    h("h2", {}, "Nothing has come in yet."),
+    h("p", {}, "Send a test with the button above, or from a terminal. It appears here by itself."),
+    h("pre", {}, example),
+  ];
+}

@@ -1,0 +1,137 @@
+// The page in a real browser, against the server that HERALD_URL and HERALD_KEY name.
+// `tests/page.rs` starts that server and runs this file with `node --test`.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+
+import { launch } from "./browser.mjs";
+
+const url = process.env.HERALD_URL;
+const key = process.env.HERALD_KEY;
+
+let browser;
+let page;
+let troubles;
+
+before(async () => { browser = await launch(); });
+after(() => browser?.close());
+
+beforeEach(async () => {
+  page = await browser.newPage();
+  troubles = [];
+  page.on("pageerror", (error) => troubles.push(String(error)));
+  page.on("console", (message) => { if (message.type() === "error") troubles.push(message.text()); });
+});
+afterEach(async () => {
+  await page.close();
+});
+
+async function open() {
+  await page.goto(`${url}/#key=${key}`);
+  await page.getByRole("status").filter({ hasText: "live" }).waitFor();
+}
+
+/** Sends as any client would, outside the browser. */
+async function send(body) {
+  const response = await fetch(`${url}/v1/notifications`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ to: { email: "ada@example.org" }, ...body }),
+  });
+  assert.equal(response.status, 202);
+  return response.json();
+}
+
+const row = (subject) => page.locator(".row", { hasText: subject });
+
+test("the key leaves the address bar and survives a reload", async () => {
+  await open();
+  assert.ok(!page.url().includes(key));
+  await page.reload();
+  await page.getByRole("status").filter({ hasText: "live" }).waitFor();
+  assert.deepEqual(troubles, []);
+});
+
+test("a notification sent from outside appears without a reload and its mail renders", async () => {
+  await open();
+  await page.evaluate(() => { window.sinceOpened = true; });
+
+  await send({ subject: "Your invoice 42", text: "Hello Ada.", html: "<h1 id=greeting style='color: teal'>Hello Ada</h1>" });
+  await row("Your invoice 42").filter({ hasText: "went out" }).waitFor();
+  assert.equal(await page.evaluate(() => window.sinceOpened), true, "the page was reloaded");
+
+  await row("Your invoice 42").getByRole("link").click();
+  const mail = page.frameLocator("iframe");
+  assert.equal(await mail.locator("#greeting").textContent(), "Hello Ada");
+  const colour = await mail.locator("#greeting").evaluate((heading) => getComputedStyle(heading).color);
+  assert.equal(colour, "rgb(0, 128, 128)", "the mail's own styles apply");
+
+  await page.getByRole("tab", { name: "Text" }).click();
+  await page.locator(".letter .text", { hasText: "Hello Ada." }).waitFor();
+  await page.getByRole("tab", { name: "Source" }).click();
+  await page.locator(".letter pre", { hasText: "Subject: Your invoice 42" }).waitFor();
+  await page.locator(".timeline li", { hasText: "went out" }).waitFor();
+  assert.deepEqual(troubles, []);
+});
+
+test("nothing in a mail runs, and nothing in it reaches the network", async () => {
+  const asked = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await open();
+  const beacon = "http://127.0.0.1:9/beacon";
+  const { id } = await send({
+    subject: "A hostile mail",
+    html: `<p id=p>Hi</p><script>parent.document.title = "owned"</script>
+      <img src="${beacon}.png" onerror="top.document.title = 'owned'"><link rel=stylesheet href="${beacon}.css">
+      <style>p { background: url("${beacon}-style.png") }</style><meta http-equiv=refresh content="0; url=${beacon}">
+      <a id=away href="${beacon}-link">away</a>`,
+  });
+  await row("A hostile mail").filter({ hasText: "went out" }).waitFor();
+  await page.goto(`${url}/#/n/${id}`);
+  const mail = page.frameLocator("iframe");
+  await mail.locator("#p").waitFor();
+  await mail.locator("#away").click();
+  // A round trip through the server leaves the frame the time in which it would have asked.
+  await page.evaluate(() => fetch("/healthz").then((answer) => answer.json()));
+
+  assert.equal(await page.title(), "Herald");
+  assert.deepEqual(asked.filter((address) => address.includes("beacon")), []);
+});
+
+test("the form sends, and says what is wrong with an address", async () => {
+  await open();
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByLabel("To", { exact: true }).fill("not an address");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.locator("#compose-error", { hasText: "/to/email" }).waitFor();
+
+  await page.getByLabel("To", { exact: true }).fill("grace@example.org");
+  await page.getByLabel("Subject").fill("From the form");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByRole("heading", { name: "From the form" }).waitFor();
+  await row("From the form").filter({ hasText: "went out" }).waitFor();
+});
+
+test("a wrong key is refused and asked for again", async () => {
+  await page.goto(`${url}/#key=wrong`);
+  await page.getByText("The key is not known to this server.").waitFor();
+  await page.getByLabel("API key").fill(key);
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByRole("status").filter({ hasText: "live" }).waitFor();
+});
+
+test("on a phone the ledger and the open item take turns, and nothing is cut off", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open();
+  await send({ subject: "Read on the way", text: "Short." });
+  await row("Read on the way").filter({ hasText: "went out" }).waitFor();
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok((await overflow()) <= 0, "the ledger is wider than the screen");
+
+  await row("Read on the way").getByRole("link").click();
+  await page.getByRole("heading", { name: "Read on the way" }).waitFor();
+  assert.ok(!(await page.locator("#rows").isVisible()));
+  assert.ok((await overflow()) <= 0, "the item is wider than the screen");
+  await page.getByRole("link", { name: "Back to the ledger" }).click();
+  await page.locator("#rows").waitFor();
+});

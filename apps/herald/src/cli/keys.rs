@@ -1,0 +1,38 @@
+//! `herald key add`: works on the data directory itself, and therefore only while no server holds it.
+
+use std::process::ExitCode;
+
+use secrecy::ExposeSecret;
+
+use crate::{
+    api_key,
+    config::{self, Config, Overrides, Place, Secrets},
+    store::{self, OpenError, Options, Store},
+};
+
+/// Why no key was made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the key could not be stored: {0}")]
+    Store(#[from] store::Error),
+}
+
+/// Makes a key, stores its hash, and prints it this once.
+///
+/// # Errors
+///
+/// When the data directory is in use or cannot be written.
+pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
+    let config = Config::load(Overrides { place, ..Overrides::default() }, Secrets::default())?;
+    let store = Store::open(&config.data, Options::default())?;
+    let key = api_key::generate();
+    let added = store.add_api_key(name, api_key::hash(&key)).await;
+    store.close().await?;
+    added?;
+    println!("{}", key.expose_secret());
+    Ok(ExitCode::SUCCESS)
+}

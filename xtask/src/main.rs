@@ -8,8 +8,8 @@ mod process;
 mod setup;
 mod test;
 mod tidy;
+mod workspace;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     // Every path in xtask is relative to the workspace, wherever it was called from.
-    let root = workspace_root();
+    let root = workspace::root();
     std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;
     match &arguments.command {
         Command::Setup => setup::run(),
@@ -55,9 +55,4 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(options),
     }
-}
-
-fn workspace_root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
 }

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::workspace;
+
 /// One thing to mend.
 #[derive(Debug)]
 struct Finding {
@@ -40,7 +42,7 @@ struct Report {
 
 /// Runs all checks and fails if any found something.
 pub(crate) fn run() -> Result<()> {
-    let metadata = packages::metadata()?;
+    let metadata = workspace::metadata()?;
     let reports = [
         ("arrows", arrows::check()?),
         ("packages", packages::check(&metadata)?),

@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-const POSTFIX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/postfix/usr");
 /// What Herald opens at once by default.
 const SESSIONS: u32 = 16;
 
-fn tool(name: &str) -> Command {
-    let mut command = Command::new(Path::new(POSTFIX).join("sbin").join(name));
-    command.env("LD_LIBRARY_PATH", Path::new(POSTFIX).join("lib/postfix")).stdin(Stdio::null());
-    command
+/// One of the tools, which the set-up put beside the profile's folder in Cargo's target folder.
+fn tool(name: &str) -> Result<Command> {
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().nth(2).context("a program of Cargo's stands in target/PROFILE")?;
+    let postfix = target.join("tools/postfix/usr");
+    let mut command = Command::new(postfix.join("sbin").join(name));
+    command.env("LD_LIBRARY_PATH", postfix.join("lib/postfix")).stdin(Stdio::null());
+    Ok(command)
 }
 
 /// An `smtp-sink` that counts what it takes; killed when dropped.
@@ -33,7 +36,7 @@ impl Sink {
         fs::create_dir_all(folder)?;
         let counters = folder.join("sink-counters");
         let address = free_address()?;
-        let mut command = tool("smtp-sink");
+        let mut command = tool("smtp-sink")?;
         // As root it insists on being told whom to run as.
         if fs::metadata("/proc/self")?.uid() == 0 {
             command.args(["-u", "nobody"]);
@@ -110,7 +113,7 @@ impl Drop for Sink {
 /// Sends mails of the size Herald's have, over connections that are kept.
 pub(crate) fn send(to: SocketAddr, mails: u32) -> Result<()> {
     let (sessions, mails) = (SESSIONS.to_string(), mails.to_string());
-    let mut command = tool("smtp-source");
+    let mut command = tool("smtp-source")?;
     command.args(["-d", "-l", "512", "-s", &sessions, "-m", &mails, &to.to_string()]);
     let status = command.status().context("cannot run smtp-source; `cargo xtask setup` unpacks it")?;
     ensure!(status.success(), "smtp-source ended with {status}");

@@ -10,42 +10,41 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process;
-
-const POSTFIX: &str = "target/tools/postfix";
-const PROMETHEUS: &str = "target/tools/prometheus";
+use crate::{process, workspace};
 
 /// Postfix's SMTP server for tests, which accepts, refuses or drops mail as told.
 pub(crate) fn smtp_sink() -> Result<String> {
-    let program = Path::new(POSTFIX).join("usr/sbin/smtp-sink");
+    let postfix = workspace::tools()?.join("postfix");
+    let program = postfix.join("usr/sbin/smtp-sink");
     let found = program.is_file();
     if !found {
-        unpack("postfix", POSTFIX)?;
+        unpack("postfix", &postfix)?;
     }
-    if let Err(error) = smtp_sink_runs(&program) {
+    if let Err(error) = smtp_sink_runs(&postfix) {
         println!("smtp-sink does not run yet ({error:#}): installing the libraries of its package");
         install(&libraries_of("postfix")?)?;
-        smtp_sink_runs(&program)?;
+        smtp_sink_runs(&postfix)?;
     }
     Ok(describe(found, &program))
 }
 
 /// Without arguments it prints its usage and fails; a missing library prints something else.
-fn smtp_sink_runs(program: &Path) -> Result<()> {
-    let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", Path::new(POSTFIX).join("usr/lib/postfix")).stdin(Stdio::null());
-    let output = command.output().with_context(|| format!("cannot run {}", program.display()))?;
+fn smtp_sink_runs(postfix: &Path) -> Result<()> {
+    let mut command = Command::new(postfix.join("usr/sbin/smtp-sink"));
+    command.env("LD_LIBRARY_PATH", postfix.join("usr/lib/postfix")).stdin(Stdio::null());
+    let output = command.output().context("cannot run smtp-sink")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(said.contains("usage:"), "{} says: {}", program.display(), said.trim());
+    ensure!(said.contains("usage:"), "{}", said.trim());
     Ok(())
 }
 
 /// Prometheus's checker of the metrics format.
 pub(crate) fn promtool() -> Result<String> {
-    let program = Path::new(PROMETHEUS).join("usr/bin/promtool");
+    let prometheus = workspace::tools()?.join("prometheus");
+    let program = prometheus.join("usr/bin/promtool");
     let found = program.is_file();
     if !found {
-        unpack("prometheus", PROMETHEUS)?;
+        unpack("prometheus", &prometheus)?;
     }
     let version = process::probe(Command::new(&program).arg("--version"));
     ensure!(version.is_some(), "{} does not run", program.display());
@@ -91,10 +90,10 @@ pub(crate) fn install(packages: &[impl AsRef<str>]) -> Result<()> {
 }
 
 /// Downloads a package and unpacks its files under `target`, running none of its scripts.
-fn unpack(package: &str, target: &str) -> Result<()> {
+fn unpack(package: &str, target: &Path) -> Result<()> {
     require_apt()?;
     // A half-done unpacking must not look like a whole one, so the folder gets its name last.
-    let partial = PathBuf::from(format!("{target}.partial"));
+    let partial = target.with_extension("partial");
     if partial.exists() {
         fs::remove_dir_all(&partial).with_context(|| format!("cannot remove {}", partial.display()))?;
     }
@@ -106,7 +105,7 @@ fn unpack(package: &str, target: &str) -> Result<()> {
     let archive = downloaded(&partial)?;
     process::run(Command::new("dpkg-deb").arg("--extract").arg(&archive).arg(&partial))?;
     fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
-    fs::rename(&partial, target).with_context(|| format!("cannot create {target}"))
+    fs::rename(&partial, target).with_context(|| format!("cannot create {}", target.display()))
 }
 
 fn downloaded(folder: &Path) -> Result<PathBuf> {

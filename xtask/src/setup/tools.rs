@@ -11,12 +11,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::debian;
-use crate::process;
+use crate::{process, workspace};
 
 const NODE_MAJOR_MIN: u32 = 18;
 const PAGE_TESTS: &str = "apps/herald/tests/page";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
-const PYTHON: &str = "target/tools/venv";
 
 /// A minimal Rust comes without the formatter and the linter.
 pub(crate) fn rust_components() -> Result<String> {
@@ -70,12 +69,12 @@ pub(crate) fn page_packages() -> Result<String> {
 }
 
 pub(crate) fn python_packages() -> Result<String> {
-    let venv = Path::new(PYTHON);
-    let installed = installed_from(Path::new(PYTHON_PACKAGES), venv, || {
+    let venv = workspace::tools()?.join("venv");
+    let installed = installed_from(Path::new(PYTHON_PACKAGES), &venv, || {
         if process::probe(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
             debian::install(&["python3", "python3-venv"])?;
         }
-        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
         let mut pip = Command::new(venv.join("bin/pip"));
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
         process::run(pip.arg(PYTHON_PACKAGES))

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::Metadata;
 
 use super::{Finding, Report};
 
@@ -29,11 +29,6 @@ const LAYERS: [Layer; 8] = [
     Layer { place: "benches/", may_use: &["bench-report", "ballet", "ballet-console", "herald"] },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];
-
-/// What Cargo knows of the workspace's own packages.
-pub(crate) fn metadata() -> Result<Metadata> {
-    MetadataCommand::new().no_deps().exec().context("cannot read the workspace's packages")
-}
 
 /// One dependency of one package of the workspace on another.
 struct Use {

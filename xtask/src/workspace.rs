@@ -1,0 +1,25 @@
+//! Where the workspace is and what Cargo knows of it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+/// The folder of the workspace's manifest.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The workspace's own packages, without what they depend on.
+pub(crate) fn metadata() -> Result<Metadata> {
+    MetadataCommand::new().no_deps().exec().context("cannot read the workspace's packages")
+}
+
+/// Where the set-up unpacks tools: in Cargo's target folder, which a developer may have moved. Tests find it beside
+/// `CARGO_TARGET_TMPDIR`.
+pub(crate) fn tools() -> Result<PathBuf> {
+    let tools = metadata()?.target_directory.into_std_path_buf().join("tools");
+    // Shorter to read where it is in its usual place.
+    Ok(tools.strip_prefix(root()).map(Path::to_path_buf).unwrap_or(tools))
+}

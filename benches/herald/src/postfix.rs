@@ -124,3 +124,16 @@ pub(crate) fn send(to: SocketAddr, mails: u32) -> Result<()> {
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_whole_counter_is_read() {
+        let newest = |text: &str| text.rsplit("mesg=").find_map(whole_number);
+        assert_eq!(newest("sess=1 quit=0 mesg=7\rsess=1 quit=0 mesg=12\r"), Some(12));
+        assert_eq!(newest("sess=1 quit=0 mesg=7\rsess=1 quit=0 mesg=1"), Some(7));
+        assert_eq!(newest(""), None);
+    }
+}

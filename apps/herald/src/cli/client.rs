@@ -133,6 +133,8 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn new(remote: &'a Remote) -> Self {
+        // It fails only where a choice was made already, which is then as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { remote, http: reqwest::Client::new() }
     }
 

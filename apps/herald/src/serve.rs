@@ -1,0 +1,143 @@
+//! The server, from its first line to its last: a story on Ballet's Stage.
+//!
+//! The store is opened and recovers, the port is taken, then two children run side by side: `http` and `providers`.
+//! SIGTERM makes each of them finish what it has; the store is closed by a finalizer, after the last of them ended.
+//! Read `http` and `deliver` for what the children do.
+
+mod greeting;
+
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+
+use ballet::{Phases, Scope, Stage};
+use tokio::net::TcpListener;
+
+use crate::{
+    api_key,
+    config::{self, Config, Overrides, Secrets},
+    deliver::Engine,
+    http,
+    provider::{Outbox, Provider, Smtp},
+    store::{self, OpenError, Options, Store},
+};
+
+/// How long jobs cut off by the end of the drain may take to note down how far they came.
+const CANCEL: Duration = Duration::from_secs(5);
+/// How long the store may take to commit what is queued and to close.
+const FINALIZE: Duration = Duration::from_secs(10);
+/// What the process waits for threads in blocking calls when all else has ended.
+const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
+/// The name of the key that the first start makes or is given.
+const FIRST_KEY: &str = "default";
+/// Whom mails come from while nobody has configured a sender.
+const OUTBOX_SENDER: &str = "Herald <herald@herald.localhost>";
+
+/// Why a server did not start, with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error("the Tokio runtime could not be started: {0}")]
+    Runtime(io::Error),
+    #[error(
+        "cannot listen on {address}: {source}\nName another address with --listen, as in --listen 127.0.0.1:8081."
+    )]
+    Listen { address: SocketAddr, source: io::Error },
+}
+
+/// Serves until a signal ends it; the exit code says whether anything was lost.
+///
+/// # Errors
+///
+/// When the configuration is wrong. What fails later is printed, and told by the exit code.
+pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
+    let config = Config::load(overrides, Secrets::from_environment())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let stage = Stage::new().drain(config.drain).cancel(CANCEL).finalize(FINALIZE);
+    let phases = stage.phases();
+    let curtain = runtime.block_on(stage.run(async |scope| run(scope, config, phases).await));
+    runtime.shutdown_timeout(THREADS_WAIT_MAX);
+    if let Some(error) = curtain.failure().and_then(|failure| failure.error()) {
+        eprintln!("herald: {error}");
+    }
+    if curtain.was_asked() {
+        eprint!("{curtain}");
+    }
+    Ok(curtain.exit_code())
+}
+
+async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet::Error> {
+    let store = open(&config)?;
+    scope.defer(close(store.clone()));
+    let key = first_key(&store, &config).await?;
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr()?;
+    print!("{}", greeting::text(&config, address, &key));
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "listening beyond this machine without TLS: put a proxy with TLS in front");
+    }
+
+    let engine = Engine::new(&store, providers(&config)?);
+    let api = http::Api::new(store.clone(), store.api_keys().await?, engine.monitor(), phases)?;
+    scope.named("http").spawn(http::server::serve(listener, http::router(api)));
+    scope.named("providers").spawn(engine.run());
+    Ok(())
+}
+
+fn open(config: &Config) -> Result<Store, OpenError> {
+    let store = Store::open(&config.data, options(config))?;
+    let recovered = store.recovered();
+    tracing::info!(epoch = %store.epoch(), recovered.released, recovered.unknown, "the store is open");
+    Ok(store)
+}
+
+fn options(config: &Config) -> Options {
+    match &config.smtp {
+        None => Options::default(),
+        Some(smtp) => Options {
+            email_provider: "smtp".to_owned(),
+            message_domain: smtp.from.email.domain().to_owned(),
+            ..Options::default()
+        },
+    }
+}
+
+async fn close(store: Store) -> Result<(), ballet::Error> {
+    store.close().await?;
+    tracing::info!("the store is closed");
+    Ok(())
+}
+
+/// Makes sure that there is a key. One that the operator gives counts at the first start only: later, a forgotten
+/// variable must not open the door again.
+async fn first_key(store: &Store, config: &Config) -> Result<greeting::Key, store::Error> {
+    let known = store.api_keys().await?;
+    if !known.is_empty() {
+        let given = config.api_key.as_ref().map(api_key::hash);
+        if given.is_some_and(|given| known.iter().all(|key| key.sha256 != given)) {
+            tracing::warn!("HERALD_API_KEY is none of the known keys; it counts at the first start only");
+        }
+        return Ok(greeting::Key::Known);
+    }
+    let (key, told) = match &config.api_key {
+        Some(key) => (key.clone(), greeting::Key::Given),
+        None => {
+            let key = api_key::generate();
+            (key.clone(), greeting::Key::Made(key))
+        }
+    };
+    store.add_api_key(FIRST_KEY, api_key::hash(&key)).await?;
+    Ok(told)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// The relay where there is one, and always the outbox: deliveries that were planned for it before are still there.
+fn providers(config: &Config) -> Result<Vec<Provider>, ballet::Error> {
+    let Some(settings) = &config.smtp else {
+        return Ok(vec![Provider::Outbox(Outbox::new(OUTBOX_SENDER.parse()?))]);
+    };
+    let outbox = Provider::Outbox(Outbox::new(settings.from.clone()));
+    Ok(vec![Provider::Smtp(Smtp::new(settings.clone())?), outbox])
+}

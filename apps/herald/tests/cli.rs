@@ -1,0 +1,200 @@
+//! The command line: what `herald` says, and with what it exits.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use crate::support::{API_KEY, Server, eventually, free_address, scratch};
+
+#[tokio::test]
+async fn send_waits_and_status_tells_the_same_story() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+
+    let sent =
+        ask(&server, &["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi.", "--wait"]);
+    assert!(sent.status.success(), "{}", stderr(&sent));
+    let report = stdout(&sent);
+    assert!(report.contains("email to ada@example.org through outbox: accepted"), "{report}");
+
+    let id = report.split_whitespace().next().unwrap();
+    let status = ask(&server, &["status", id]);
+    assert!(status.status.success(), "{}", stderr(&status));
+    assert_eq!(stdout(&status), report);
+}
+
+#[tokio::test]
+async fn send_without_wait_prints_the_id_alone_and_the_same_id_for_the_same_key() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = [
+        "send",
+        "--to",
+        "ada@example.org",
+        "--subject",
+        "Hello",
+        "--html",
+        "<p>Hi",
+        "--idempotency-key",
+        "17",
+    ];
+    let first = ask(&server, &words);
+    assert!(first.status.success(), "{}", stderr(&first));
+    assert_eq!(stdout(&first), stdout(&ask(&server, &words)));
+    assert_eq!(stdout(&first).lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_explained_and_fails() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let wrong = ask(&server, &["send", "--to", "nobody", "--subject", "Hello", "--text", "Hi."]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("/to/email"), "{}", stderr(&wrong));
+
+    let unknown = ask(&server, &["status", "01890a5d-ac96-774b-bcce-b302099a8057"]);
+    assert_eq!(unknown.status.code(), Some(1));
+
+    let nobody = format!("http://{}", free_address());
+    let output =
+        herald().args(["status", "x", "--server", &nobody]).env("HERALD_API_KEY", API_KEY).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("herald serve"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_names_the_flag() {
+    let directory = scratch();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = serve(directory.path()).args(["--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert_eq!(said.lines().filter(|line| line.contains("herald:")).count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn a_data_directory_in_use_is_an_error_that_names_the_flag() {
+    let directory = scratch();
+    let _server = Server::with_outbox(directory.path()).await;
+    for words in [&["serve"][..], &["key", "add", "second"]] {
+        let output = herald()
+            .args(words)
+            .arg("--data")
+            .arg(directory.path().join("data"))
+            .args(["--listen", &free_address().to_string()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(stderr(&output).contains("--data"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_short_key_is_refused_with_the_remedy() {
+    let directory = scratch();
+    let output = serve(directory.path()).env("HERALD_API_KEY", "secret").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("32") && said.contains("openssl rand"), "{said}");
+    assert!(!directory.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn a_misspelt_setting_is_refused_with_its_line() {
+    let directory = scratch();
+    let path = directory.path().join("herald.toml");
+    fs::write(&path, "listen = \"127.0.0.1:0\"\n\n[smtp]\nhosst = \"relay\"\n").unwrap();
+    let output = serve(directory.path()).arg("--config").arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("line 4") && said.contains("hosst") && said.contains("`host`"), "{said}");
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_key_once_and_it_works() {
+    let directory = scratch();
+    let (said, logged) = start_and_stop(directory.path()).await;
+    let key =
+        said.lines().find_map(|line| line.trim().strip_prefix("export HERALD_API_KEY=")).expect("a key");
+    assert!(key.len() >= 32);
+    assert!(said.contains("curl ") && said.contains(&format!("/#key={key}")), "{said}");
+    assert!(!logged.contains(key), "the key is in the log");
+
+    let (said, logged) = start_and_stop(directory.path()).await;
+    assert!(said.contains("herald key add"), "{said}");
+    assert!(!said.contains(key) && !logged.contains(key));
+
+    let added = herald()
+        .args(["key", "add", "second", "--data"])
+        .arg(directory.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{}", stderr(&added));
+    let second = stdout(&added).trim().to_owned();
+    let server = Server::with_outbox(directory.path()).await;
+    for key in [key, &second] {
+        let request = reqwest::Client::new().get(server.url("/v1/counts")).bearer_auth(key);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{key}");
+    }
+}
+
+/// Runs `herald` with no key given until it has said how to reach it; its output and its log.
+async fn start_and_stop(directory: &Path) -> (String, String) {
+    let (said, logged) = (directory.join("said"), directory.join("logged"));
+    let address = free_address();
+    let mut process = serve(directory)
+        .args(["--listen", &address.to_string()])
+        .stdout(fs::File::create(&said).unwrap())
+        .stderr(fs::File::create(&logged).unwrap())
+        .spawn()
+        .unwrap();
+    eventually("herald is ready", Duration::from_secs(30), async || {
+        assert!(process.try_wait().unwrap().is_none(), "{}", fs::read_to_string(&logged).unwrap());
+        reqwest::get(format!("http://{address}/readyz")).await.ok()
+    })
+    .await;
+    terminate(&mut process).await;
+    (fs::read_to_string(said).unwrap(), fs::read_to_string(logged).unwrap())
+}
+
+async fn terminate(process: &mut Child) {
+    let kill = format!("kill -TERM {}", process.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let ended =
+        eventually("herald ends", Duration::from_secs(30), async || process.try_wait().unwrap()).await;
+    assert!(ended.success(), "{ended}");
+}
+
+fn ask(server: &Server, words: &[&str]) -> Output {
+    herald().args(words).args(["--server", &server.url("")]).env("HERALD_API_KEY", API_KEY).output().unwrap()
+}
+
+fn serve(directory: &Path) -> Command {
+    let mut command = herald();
+    command.arg("serve").arg("--data").arg(directory.join("data"));
+    command
+}
+
+/// The program, without what the environment of the test says to it.
+fn herald() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_herald"));
+    command.stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERALD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

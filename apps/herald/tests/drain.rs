@@ -1,0 +1,57 @@
+//! SIGTERM under load: what was accepted is sent or kept, nothing is lost, nothing is sent twice, exit code 0.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+
+use crate::support::{Server, Sink, eventually, scratch};
+
+/// Posts under way at the same time.
+const CLIENTS: usize = 16;
+/// So many are accepted before the signal.
+const BEFORE: usize = 500;
+
+#[tokio::test]
+async fn a_drain_under_load_loses_nothing_and_exits_cleanly() {
+    let directory = scratch();
+    let sink = Sink::start(&[]);
+    let server = Server::with_sink(directory.path(), &sink).await;
+    let accepted = AtomicUsize::new(0);
+
+    // Clients go on until the server is gone; what it took after the signal counts as well.
+    let load = stream::iter(0..)
+        .map(async |number| server.post_mail(&format!("user{number}@example.org"), "Under load").await)
+        .buffer_unordered(CLIENTS)
+        .take_while(async |answer| answer.is_ok())
+        .for_each(async |answer| {
+            if answer.is_ok_and(|response| response.status() == 202) {
+                accepted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    let signal = async {
+        eventually("the load is on", Duration::from_secs(60), async || {
+            (accepted.load(Ordering::Relaxed) >= BEFORE).then_some(())
+        })
+        .await;
+        server.ask_to_end();
+    };
+    tokio::join!(load, signal);
+    let ended = server.end().await;
+    assert_eq!(ended.code(), Some(0), "something was lost");
+
+    let accepted = accepted.into_inner();
+    let server = Server::with_sink(directory.path(), &sink).await;
+    eventually("the rest is sent after the restart", Duration::from_secs(60), async || {
+        let counts = server.get_json("/v1/counts").await.ok()?;
+        assert_eq!(counts["balances"], true);
+        let stored = counts["accepted_total"].as_u64()?;
+        // One that was stored while its answer was cut off is no loss.
+        assert!(stored >= accepted as u64, "{stored} of {accepted} are left");
+        (counts["by_state"]["accepted"].as_u64()? == stored).then_some(())
+    })
+    .await;
+    assert!(sink.message_ids().values().all(|times| *times == 1), "some arrived twice");
+}

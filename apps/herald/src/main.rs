@@ -1,3 +1,34 @@
 //! Parse, wire, run.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use herald::{
+    cli::{self, Cli, Command, Key},
+    serve,
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    log_to_stderr();
+    run(Cli::parse().into_command()).unwrap_or_else(|error| {
+        eprintln!("herald: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode, ballet::Error> {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match command {
+        Command::Serve(overrides) => Ok(serve::serve(overrides)?),
+        Command::Send(send) => Ok(runtime()?.block_on(cli::send(&send))?),
+        Command::Status(status) => Ok(runtime()?.block_on(cli::status(&status))?),
+        Command::Key(Key::Add { name, place }) => Ok(runtime()?.block_on(cli::add_key(&name, place))?),
+    }
+}
+
+/// Standard output belongs to what was asked for; what happens on the way goes to standard error.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("HERALD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,5 +1,9 @@
 //! Herald's integration tests: the real program, a real SMTP server, loopback only.
 //! They are modules of one test program, so that it is linked once and `support` has no unused half.
 
+mod ambiguous;
+mod crash;
 mod smtp;
+mod smtp_replies;
+mod smtp_tls;
 mod support;

@@ -18,6 +18,7 @@ pub(crate) const API_KEY: &str = "integration-test-key-0123456789abcdef";
 /// A running `herald serve` over a data directory that outlives it.
 pub(crate) struct Server {
     address: SocketAddr,
+    directory: PathBuf,
     process: Child,
     http: reqwest::Client,
 }
@@ -36,19 +37,23 @@ impl Server {
     /// Starts it with a configuration, and waits until it is ready.
     pub(crate) async fn start(directory: &Path, configuration: &str) -> Server {
         let address = free_address();
-        let process = Command::new(env!("CARGO_BIN_EXE_herald"))
-            .args(["serve", "--listen", &address.to_string(), "--data"])
-            .arg(directory.join("data"))
-            .arg("--config")
-            .arg(write_configuration(directory, configuration))
-            .env("HERALD_API_KEY", API_KEY)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("herald starts");
-        let mut server = Server { address, process, http: reqwest::Client::new() };
+        fs::write(configuration_path(directory), configuration).expect("the configuration is written");
+        let (process, http) = (launch(directory, address), reqwest::Client::new());
+        let mut server = Server { address, directory: directory.to_owned(), process, http };
         server.wait_until_ready().await;
         server
+    }
+
+    /// `kill -9`, then the same again on the same address.
+    pub(crate) async fn crash(&mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("the end of herald");
+        self.process = launch(&self.directory, self.address);
+        self.wait_until_ready().await;
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -74,17 +79,21 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
     }
 
-    /// `kill -9`.
-    pub(crate) fn kill(mut self) {
-        self.process.kill().expect("SIGKILL");
-        self.process.wait().expect("the end of herald");
+    /// SIGTERM, and what it ended with.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        self.ask_to_end();
+        self.end().await
     }
 
-    /// SIGTERM, and what it ended with.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
+    /// Sends SIGTERM.
+    pub(crate) fn ask_to_end(&self) {
         let kill = format!("kill -TERM {}", self.process.id());
         let sent = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
         assert!(sent.success(), "SIGTERM could not be sent");
+    }
+
+    /// Waits until it has ended; what it ended with.
+    pub(crate) async fn end(mut self) -> ExitStatus {
         eventually("herald ends after SIGTERM", Duration::from_secs(60), async || {
             self.process.try_wait().expect("the state of herald")
         })
@@ -119,8 +128,19 @@ pub(crate) fn smtp_table(relay: SocketAddr) -> String {
     )
 }
 
-fn write_configuration(directory: &Path, text: &str) -> PathBuf {
-    let path = directory.join("herald.toml");
-    fs::write(&path, text).expect("the configuration is written");
-    path
+fn launch(directory: &Path, address: SocketAddr) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_herald"))
+        .args(["serve", "--listen", &address.to_string(), "--data"])
+        .arg(directory.join("data"))
+        .arg("--config")
+        .arg(configuration_path(directory))
+        .env("HERALD_API_KEY", API_KEY)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("herald starts")
+}
+
+fn configuration_path(directory: &Path) -> PathBuf {
+    directory.join("herald.toml")
 }

@@ -1,0 +1,154 @@
+//! One provider's deliveries: claims as many as there are free slots, and starts an attempt for each.
+
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
+
+use ballet::SupervisorScope;
+use jiff::Timestamp;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::sleep,
+};
+
+use super::{ProviderStatus, attempt::attempt, pause::{Pause, Round}};
+use crate::{
+    provider::{Answer, Provider},
+    store::Store,
+};
+
+/// A provider with what its deliveries share.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) store: Store,
+    pub(super) provider: Provider,
+    pub(super) pause: Pause,
+    /// One permit for each delivery that may be under way.
+    slots: Arc<Semaphore>,
+}
+
+impl Channel {
+    pub(super) fn new(store: Store, provider: Provider) -> Self {
+        let slots = Arc::new(Semaphore::new(provider.concurrency()));
+        Self { store, provider, pause: Pause::default(), slots }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.provider.name()
+    }
+
+    pub(super) fn status(&self) -> ProviderStatus {
+        ProviderStatus {
+            name: self.name(),
+            in_flight: self.provider.concurrency().saturating_sub(self.slots.available_permits()),
+            paused: self.pause.left().is_some(),
+        }
+    }
+
+    /// Delivers until the stage drains; returns when the deliveries under way have ended.
+    pub(super) async fn run(self: Arc<Self>) -> Result<(), ballet::Error> {
+        ballet::supervisor_scope(async |scope: SupervisorScope| {
+            tokio::select! {
+                ended = self.claim(&scope) => ended,
+                never = self.provider.tend() => match never {},
+            }
+        })
+        .await?;
+        self.provider.close().await;
+        Ok(())
+    }
+
+    /// Claims and starts what is due, until the stage drains.
+    async fn claim(self: &Arc<Self>, scope: &SupervisorScope) -> Result<(), ballet::Error> {
+        let mut due = self.store.due_signal();
+        let mut draining = pin!(ballet::draining());
+        loop {
+            let slots = tokio::select! {
+                biased;
+                () = &mut draining => return Ok(()),
+                slots = self.free_slots() => slots?,
+            };
+            due.borrow_and_update();
+            let all_claimed = self.start(scope, slots).await?;
+            if all_claimed {
+                tokio::select! {
+                    () = &mut draining => return Ok(()),
+                    waited = self.wait_until_due(&mut due) => waited?,
+                }
+            }
+        }
+    }
+
+    /// Starts an attempt in each slot for which something is due. Tells whether there was less than that.
+    async fn start(
+        self: &Arc<Self>,
+        scope: &SupervisorScope,
+        mut slots: OwnedSemaphorePermit,
+    ) -> Result<bool, ballet::Error> {
+        for work in self.store.claim(self.name(), slots.num_permits()).await? {
+            let slot = slots.split(1);
+            let name = work.delivery.to_string();
+            let attempt = attempt(Arc::clone(self), work);
+            scope.named(name).spawn(async move {
+                let _held = slot;
+                attempt.await
+            });
+        }
+        Ok(slots.num_permits() > 0)
+    }
+
+    /// Waits until a delivery may begin; gives all slots that are free then. After a pause it is a single one until
+    /// the provider is known to take us again.
+    async fn free_slots(&self) -> Result<OwnedSemaphorePermit, ballet::Error> {
+        while let Some(left) = self.pause.left() {
+            sleep(left).await;
+        }
+        if self.pause.is_probing() {
+            return self.probe().await;
+        }
+        let mut slots = Arc::clone(&self.slots).acquire_owned().await?;
+        while let Ok(more) = Arc::clone(&self.slots).try_acquire_owned() {
+            slots.merge(more);
+        }
+        Ok(slots)
+    }
+
+    /// Pauses where the provider refused us. Gives the time at which it may be asked again.
+    pub(super) fn heed(&self, round: Round, answer: &Answer) -> Timestamp {
+        match answer {
+            Answer::Configuration { reply } => self.refused(round, reply),
+            Answer::Transient { .. } => {}
+            Answer::Accepted { .. } | Answer::Permanent { .. } | Answer::Gone { .. } | Answer::Ambiguous { .. } => {
+                self.pause.ended(round);
+            }
+        }
+        Timestamp::now().saturating_add(self.pause.left().unwrap_or_default()).unwrap_or(Timestamp::MAX)
+    }
+
+    fn refused(&self, round: Round, reply: &str) {
+        if let Some(length) = self.pause.refused(round) {
+            let provider = self.name();
+            tracing::error!(provider, reply, pause = ?length, "the provider refuses us, check its settings; deliveries wait");
+        }
+    }
+
+    async fn probe(&self) -> Result<OwnedSemaphorePermit, ballet::Error> {
+        let all = u32::try_from(self.provider.concurrency())?;
+        let mut all = Arc::clone(&self.slots).acquire_many_owned(all).await?;
+        Ok(all.split(1).unwrap_or(all))
+    }
+
+    async fn wait_until_due(&self, due: &mut watch::Receiver<u64>) -> Result<(), ballet::Error> {
+        let next = self.store.next_due(self.name()).await?;
+        tokio::select! {
+            changed = due.changed() => changed?,
+            () = wait_until(next) => {}
+        }
+        Ok(())
+    }
+}
+
+async fn wait_until(time: Option<Timestamp>) {
+    match time {
+        Some(time) => sleep(Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()).await,
+        None => pending().await,
+    }
+}

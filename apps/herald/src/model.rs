@@ -1,0 +1,16 @@
+//! The words Herald speaks: ids, the state of a delivery, and what a client may ask for.
+//!
+//! These types do no IO. A value that exists here has been checked: an [`EmailAddress`] parses, a
+//! [`NewNotification`] keeps every rule of the API. What becomes of it is `store`'s to decide; read that next.
+
+mod id;
+mod input;
+mod state;
+
+pub use id::{DeliveryId, NotificationId, NotAnId};
+pub use input::{
+    CATEGORY_CHARS_MAX, EmailAddress, Fault, HTML_BYTES_MAX, Invalid, NewNotification, NotAnAddress, Recipient,
+    SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
+};
+pub use jiff::Timestamp;
+pub use state::{NotAState, State};

@@ -1,0 +1,112 @@
+//! What a relay's reply, or the lack of one, says about a mail.
+//!
+//! The same code means different things at different steps: what is refused before the relay has heard anything
+//! about this mail is refused for every mail, and a connection lost after the final dot may have delivered it.
+
+use std::{error::Error, io, time::Duration};
+
+use lettre::transport::smtp;
+
+use crate::provider::Answer;
+
+/// The longest reply that is kept: a relay may send a hundred kilobytes.
+const REPLY_CHARS_MAX: usize = 500;
+
+/// How far the conversation had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Connecting, EHLO, STARTTLS, AUTH.
+    Greeting,
+    /// MAIL. `plain` where it had no parameters, so that only our own address could be refused.
+    Mail { plain: bool },
+    /// RCPT.
+    Recipient,
+    /// DATA and the message, up to the final dot.
+    Data,
+    /// The final dot was, or may have been, written.
+    Dot,
+}
+
+/// Why a step did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// A negative reply.
+    Refused { code: u16, text: String },
+    /// The connection failed, was closed, or carried something that is not SMTP.
+    Lost(String),
+    /// No reply in time.
+    Silent(Duration),
+    /// Our settings do not fit the relay; no reply says so.
+    Unfit(String),
+}
+
+impl Trouble {
+    /// Whether the relay keeps listening for the next transaction.
+    pub(super) fn keeps_connection(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code != 421)
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Refused { code, text } => shortened(&format!("{code} {text}")),
+            Self::Lost(detail) | Self::Unfit(detail) => shortened(detail),
+            Self::Silent(limit) => format!("no answer within {limit:?}"),
+        }
+    }
+}
+
+impl From<smtp::Error> for Trouble {
+    fn from(error: smtp::Error) -> Self {
+        match error.status() {
+            Some(code) => Self::Refused { code: code.into(), text: cause(&error) },
+            None if error.is_client() || is_certificate(&error) => Self::Unfit(error.to_string()),
+            None => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
+/// What `trouble` at `step` means for the mail.
+pub(super) fn classify(step: Step, trouble: &Trouble) -> Answer {
+    let reply = trouble.describe();
+    match (trouble, step) {
+        (Trouble::Refused { code, text }, step) => refused(step, *code, text, reply),
+        (_, Step::Dot) => Answer::Ambiguous { detail: reply },
+        (Trouble::Unfit(_), _) => Answer::Configuration { reply },
+        (Trouble::Lost(_) | Trouble::Silent(_), _) => Answer::Transient { reply },
+    }
+}
+
+fn refused(step: Step, code: u16, text: &str, reply: String) -> Answer {
+    match (code, step) {
+        (400..=499, _) => Answer::Transient { reply },
+        (530 | 535, _) | (_, Step::Greeting | Step::Mail { plain: true }) => Answer::Configuration { reply },
+        _ if enhanced_code(text) == Some("5.1.1") => Answer::Gone { reply },
+        _ => Answer::Permanent { reply },
+    }
+}
+
+/// The enhanced status code (RFC 3463) that a reply's text begins with, where it has one.
+fn enhanced_code(text: &str) -> Option<&str> {
+    text.split_whitespace().next()
+}
+
+/// `lettre` keeps the reply's text as the cause of its error.
+fn cause(error: &smtp::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether TLS failed on what the relay presented, not on the way there: the next attempt would see the same.
+fn is_certificate(error: &smtp::Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData))
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(REPLY_CHARS_MAX).collect()
+}

@@ -1,7 +1,7 @@
 //! What can be seen of the tree: states, snapshots, and failures that nobody looked at.
 //!
 //! A sink at the bottom of the crate: everything may report here and nothing decides from it.
-//! [`crate::job`] fills the snapshots.
+//! The module `job` fills the snapshots.
 
 use std::fmt;
 use std::panic::Location;

@@ -50,7 +50,12 @@ impl Api {
     /// # Errors
     ///
     /// When the metrics contradict one another.
-    pub(crate) fn new(store: Store, keys: Vec<ApiKey>, monitor: Monitor, phases: Phases) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(
+        store: Store,
+        keys: Vec<ApiKey>,
+        monitor: Monitor,
+        phases: Phases,
+    ) -> Result<Self, prometheus::Error> {
         Ok(Self { store, keys: Keys::new(keys), metrics: Metrics::new()?, monitor, phases })
     }
 }

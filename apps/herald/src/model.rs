@@ -7,10 +7,10 @@ mod id;
 mod input;
 mod state;
 
-pub use id::{DeliveryId, NotificationId, NotAnId};
+pub use id::{DeliveryId, NotAnId, NotificationId};
 pub use input::{
-    CATEGORY_CHARS_MAX, EmailAddress, Fault, HTML_BYTES_MAX, Invalid, NewNotification, NotAnAddress, Recipient,
-    SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
+    CATEGORY_CHARS_MAX, EmailAddress, Fault, HTML_BYTES_MAX, Invalid, NewNotification, NotAnAddress,
+    Recipient, SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
 };
 pub use jiff::Timestamp;
 pub use state::{NotAState, State};

@@ -27,13 +27,14 @@ impl Submission {
         fs::write(&certificate, made.cert.pem()).expect("the certificate is written");
         fs::write(&key, made.signing_key.serialize_pem()).expect("the key is written");
 
-        let mut process = Command::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/venv/bin/python"))
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/submission.py"))
-            .args([&certificate, &key])
-            .args(["ada", "correct horse"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("aiosmtpd does not start ({error}); run `cargo xtask setup`"));
+        let mut process =
+            Command::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/venv/bin/python"))
+                .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/submission.py"))
+                .args([&certificate, &key])
+                .args(["ada", "correct horse"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap_or_else(|error| panic!("aiosmtpd does not start ({error}); run `cargo xtask setup`"));
         let stdout = process.stdout.take().expect("its standard output");
         let mut lines = BufReader::new(stdout).lines();
         let port = lines.next().expect("aiosmtpd runs; else `cargo xtask setup`").expect("a line");
@@ -41,7 +42,8 @@ impl Submission {
     }
 
     fn provider(&self, more: &str) -> Provider {
-        let table = format!("host = \"localhost\"\nport = {}\nfrom = \"herald@example.org\"\n{more}", self.port);
+        let table =
+            format!("host = \"localhost\"\nport = {}\nfrom = \"herald@example.org\"\n{more}", self.port);
         let settings: Settings = toml::from_str(&table).expect("settings");
         Provider::Smtp(Smtp::new(settings).expect("usable settings"))
     }

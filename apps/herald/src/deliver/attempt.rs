@@ -95,7 +95,11 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
     Ok(())
 }
 
-async fn record(channel: Arc<Channel>, delivery: DeliveryId, progress: Progress) -> Result<(), ballet::Error> {
+async fn record(
+    channel: Arc<Channel>,
+    delivery: DeliveryId,
+    progress: Progress,
+) -> Result<(), ballet::Error> {
     match progress.take() {
         Fate::Leased => give_back(&channel, delivery).await,
         Fate::Withdrawn => Ok(()),

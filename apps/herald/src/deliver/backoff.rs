@@ -21,11 +21,8 @@ pub(super) struct Backoff {
 
 /// E-mail. The delays of 72 attempts add up to five days on average, the time for which RFC 5321 §4.5.4.1 asks a
 /// sender to keep trying.
-pub(super) const EMAIL: Backoff = Backoff {
-    first: Duration::from_secs(2),
-    cap: Duration::from_secs(4 * 60 * 60),
-    attempts_max: 72,
-};
+pub(super) const EMAIL: Backoff =
+    Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(4 * 60 * 60), attempts_max: 72 };
 
 /// What is left to do with a delivery that was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +37,13 @@ pub(super) enum Next {
 
 impl Backoff {
     /// What follows the `attempt`-th attempt, counted from 1, which ended at `now`.
-    pub(super) fn next(&self, attempt: u32, now: Timestamp, expires_at: Option<Timestamp>, rng: &mut impl Rng) -> Next {
+    pub(super) fn next(
+        &self,
+        attempt: u32,
+        now: Timestamp,
+        expires_at: Option<Timestamp>,
+        rng: &mut impl Rng,
+    ) -> Next {
         if attempt >= self.attempts_max {
             return Next::TriedEnough;
         }
@@ -95,7 +98,9 @@ mod tests {
 
     #[test]
     fn attempts_last_five_days_on_average() {
-        let days: f64 = (1..EMAIL.attempts_max).map(|attempt| EMAIL.ceiling(attempt).as_secs_f64() / 2.0).sum::<f64>() / 86_400.0;
+        let days: f64 =
+            (1..EMAIL.attempts_max).map(|attempt| EMAIL.ceiling(attempt).as_secs_f64() / 2.0).sum::<f64>()
+                / 86_400.0;
         assert!((4.8..5.2).contains(&days), "{days} days");
     }
 

@@ -9,7 +9,11 @@ use tokio::{
     time::sleep,
 };
 
-use super::{ProviderStatus, attempt::attempt, pause::{Pause, Round}};
+use super::{
+    ProviderStatus,
+    attempt::attempt,
+    pause::{Pause, Round},
+};
 use crate::{
     provider::{Answer, Provider},
     store::Store,
@@ -116,7 +120,10 @@ impl Channel {
         match answer {
             Answer::Configuration { reply } => self.refused(round, reply),
             Answer::Transient { .. } => {}
-            Answer::Accepted { .. } | Answer::Permanent { .. } | Answer::Gone { .. } | Answer::Ambiguous { .. } => {
+            Answer::Accepted { .. }
+            | Answer::Permanent { .. }
+            | Answer::Gone { .. }
+            | Answer::Ambiguous { .. } => {
                 self.pause.ended(round);
             }
         }
@@ -148,7 +155,9 @@ impl Channel {
 
 async fn wait_until(time: Option<Timestamp>) {
     match time {
-        Some(time) => sleep(Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()).await,
+        Some(time) => {
+            sleep(Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()).await
+        }
         None => pending().await,
     }
 }

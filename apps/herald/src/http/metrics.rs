@@ -145,7 +145,8 @@ fn tell_writer(registry: &Registry, stats: &WriterStats) -> Result<(), prometheu
 }
 
 fn tell_providers(registry: &Registry, monitor: &Monitor) -> Result<(), prometheus::Error> {
-    let paused = Opts::new("herald_provider_paused", "1 while a provider refuses our credentials or settings.");
+    let paused =
+        Opts::new("herald_provider_paused", "1 while a provider refuses our credentials or settings.");
     let paused = register(registry, IntGaugeVec::new(paused, &["provider"])?)?;
     let in_flight = Opts::new("herald_deliveries_in_flight", "Deliveries that a provider is sending now.");
     let in_flight = register(registry, IntGaugeVec::new(in_flight, &["provider"])?)?;

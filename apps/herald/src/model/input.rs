@@ -103,7 +103,8 @@ impl NewNotification {
 
     /// Reads a request as if it were `now`.
     fn from_json_at(body: &[u8], now: Timestamp) -> Result<Self, Invalid> {
-        let value = serde_json::from_slice(body).map_err(|error| Invalid::Syntax { detail: error.to_string() })?;
+        let value =
+            serde_json::from_slice(body).map_err(|error| Invalid::Syntax { detail: error.to_string() })?;
         let mut faults = Faults::default();
         match read(value, now, &mut faults) {
             Some(notification) if faults.0.is_empty() => Ok(notification),
@@ -139,7 +140,8 @@ fn recipient(value: Value, faults: &mut Faults) -> Option<Recipient> {
     let mut fields = Fields::of(value, "/to", faults)?;
     let email = fields.take_required("email", faults).and_then(|value| string("/to/email", value, faults));
     fields.refuse_rest(faults);
-    let email = email?.parse().map_err(|error: NotAnAddress| faults.add("/to/email", error.to_string())).ok()?;
+    let email =
+        email?.parse().map_err(|error: NotAnAddress| faults.add("/to/email", error.to_string())).ok()?;
     Some(Recipient { email })
 }
 
@@ -164,7 +166,12 @@ fn check_content(text: Option<&str>, html: Option<&str>, faults: &mut Faults) {
     }
 }
 
-fn check_expiry(send_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp, faults: &mut Faults) {
+fn check_expiry(
+    send_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+    faults: &mut Faults,
+) {
     let Some(expires_at) = expires_at else { return };
     if expires_at <= now {
         faults.add("/expires_at", "must be in the future");
@@ -177,7 +184,10 @@ fn check_expiry(send_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: 
 fn check_category(category: &str, faults: &mut Faults) {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
     if !(1..=CATEGORY_CHARS_MAX).contains(&category.len()) || !category.bytes().all(is_plain) {
-        faults.add("/category", format!("must have 1 to {CATEGORY_CHARS_MAX} characters of a-z, 0-9, `_`, `.`, `-`"));
+        faults.add(
+            "/category",
+            format!("must have 1 to {CATEGORY_CHARS_MAX} characters of a-z, 0-9, `_`, `.`, `-`"),
+        );
     }
 }
 

@@ -92,7 +92,9 @@ impl fmt::Display for State {
 
 /// The text names no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a state: expected one of planned, due, leased, intent, accepted, retry, unknown, dead, expired, cancelled, skipped")]
+#[error(
+    "not a state: expected one of planned, due, leased, intent, accepted, retry, unknown, dead, expired, cancelled, skipped"
+)]
 pub struct NotAState;
 
 impl FromStr for State {

@@ -68,7 +68,11 @@ fn insert_notification(tx: &Tx<'_>, id: NotificationId, new: &NewNotification) -
     Ok(())
 }
 
-fn insert_delivery(tx: &Tx<'_>, notification: NotificationId, new: &NewNotification) -> rusqlite::Result<Planned> {
+fn insert_delivery(
+    tx: &Tx<'_>,
+    notification: NotificationId,
+    new: &NewNotification,
+) -> rusqlite::Result<Planned> {
     let (state, due_at) = match new.send_at.map(Millis::from) {
         Some(send_at) if send_at > tx.now => (State::Planned, send_at),
         _ => (State::Due, tx.now),
@@ -100,7 +104,10 @@ fn insert_delivery(tx: &Tx<'_>, notification: NotificationId, new: &NewNotificat
 }
 
 /// The body and the notification that came with this key within the last day.
-fn remembered(tx: &Tx<'_>, idempotency: &Idempotency) -> rusqlite::Result<Option<([u8; 32], NotificationId)>> {
+fn remembered(
+    tx: &Tx<'_>,
+    idempotency: &Idempotency,
+) -> rusqlite::Result<Option<([u8; 32], NotificationId)>> {
     let mut select = tx.prepare(
         "SELECT body_sha256, notification FROM idem WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
     )?;
@@ -119,7 +126,13 @@ fn remember(tx: &Tx<'_>, idempotency: &Idempotency, notification: NotificationId
     let mut insert = tx.prepare(
         "INSERT OR REPLACE INTO idem (scope, key, body_sha256, notification, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    insert.execute(params![idempotency.scope, idempotency.key, idempotency.body_sha256, notification, tx.now])?;
+    insert.execute(params![
+        idempotency.scope,
+        idempotency.key,
+        idempotency.body_sha256,
+        notification,
+        tx.now
+    ])?;
     Ok(())
 }
 
@@ -140,5 +153,10 @@ fn replay(tx: &Tx<'_>, id: NotificationId) -> rusqlite::Result<Accepted> {
             due_at: row.get::<_, Option<Millis>>(5)?.map(Into::into),
         })
     })?;
-    Ok(Accepted { id, created_at: created_at.into(), replayed: true, deliveries: deliveries.collect::<Result<_, _>>()? })
+    Ok(Accepted {
+        id,
+        created_at: created_at.into(),
+        replayed: true,
+        deliveries: deliveries.collect::<Result<_, _>>()?,
+    })
 }

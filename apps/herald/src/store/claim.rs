@@ -25,7 +25,8 @@ pub(super) fn claim(tx: &Tx<'_>, provider: &str, limit: usize) -> rusqlite::Resu
          ORDER BY due_at LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed: Vec<Work> = select.query_map(params![provider, tx.now, limit], work)?.collect::<Result<_, _>>()?;
+    let claimed: Vec<Work> =
+        select.query_map(params![provider, tx.now, limit], work)?.collect::<Result<_, _>>()?;
     let mut lease = tx.prepare(
         "UPDATE delivery SET state = 'leased', epoch = ?2, due_at = NULL, updated_at = ?3 WHERE id = ?1",
     )?;

@@ -32,7 +32,13 @@ impl Lock {
     pub(super) fn acquire(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join("herald.lock");
         let failed = |source| OpenError::Io { path: path.clone(), source };
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

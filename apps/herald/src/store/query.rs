@@ -15,7 +15,8 @@ use super::{
 use crate::model::{DeliveryId, NotificationId, State};
 
 pub(super) fn api_keys(connection: &Connection) -> rusqlite::Result<Vec<ApiKey>> {
-    let mut select = connection.prepare_cached("SELECT name, sha256, created_at FROM api_key ORDER BY created_at")?;
+    let mut select =
+        connection.prepare_cached("SELECT name, sha256, created_at FROM api_key ORDER BY created_at")?;
     let keys = select.query_map([], |row| {
         Ok(ApiKey { name: row.get(0)?, sha256: row.get(1)?, created_at: time(row, 2)? })
     })?;
@@ -242,14 +243,17 @@ fn mail(row: &Row<'_>) -> rusqlite::Result<StoredMail> {
 
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
     let tally = |name: &str| -> rusqlite::Result<u64> {
-        connection.prepare_cached("SELECT value FROM tally WHERE name = ?1")?.query_row([name], |row| row.get(0))
+        connection
+            .prepare_cached("SELECT value FROM tally WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
     };
     let unknown_total = connection
         .prepare_cached("SELECT count(*) FROM delivery WHERE unknown_count > 0")?
         .query_row([], |row| row.get(0))?;
     let mut by_state = connection.prepare_cached("SELECT state, count(*) FROM delivery GROUP BY state")?;
-    let mut by_provider = connection
-        .prepare_cached("SELECT provider, count(*) FROM delivery WHERE due_at IS NOT NULL GROUP BY provider")?;
+    let mut by_provider = connection.prepare_cached(
+        "SELECT provider, count(*) FROM delivery WHERE due_at IS NOT NULL GROUP BY provider",
+    )?;
     let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let by_state: BTreeMap<State, u64> = by_state.query_map([], pair)?.collect::<Result<_, _>>()?;
     let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));

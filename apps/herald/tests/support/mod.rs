@@ -31,7 +31,11 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// Asks again and again until there is an answer; panics with `what` when the time is over.
-pub(crate) async fn eventually<T>(what: &str, within: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(answer) = ask().await {

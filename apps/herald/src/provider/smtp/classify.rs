@@ -104,7 +104,9 @@ fn cause(error: &smtp::Error) -> String {
 /// Whether TLS failed on what the relay presented, not on the way there: the next attempt would see the same.
 fn is_certificate(error: &smtp::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData))
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData)
+    })
 }
 
 fn shortened(text: &str) -> String {

@@ -72,7 +72,11 @@ impl Connector {
         Ok(connection)
     }
 
-    async fn encrypt(&self, connection: &mut AsyncSmtpConnection, patience: &Patience) -> Result<(), Trouble> {
+    async fn encrypt(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        patience: &Patience,
+    ) -> Result<(), Trouble> {
         match &self.tls {
             Some(tls) if connection.can_starttls() => {
                 Ok(patience.command(connection.starttls(tls.clone(), &self.hello)).await??)
@@ -85,7 +89,9 @@ impl Connector {
     async fn log_in(&self, connection: &mut AsyncSmtpConnection, patience: &Patience) -> Result<(), Trouble> {
         let Some(login) = &self.login else { return Ok(()) };
         if self.tls.is_some() && !connection.is_encrypted() {
-            return Err(Trouble::Unfit("no password is sent without TLS unless smtp.tls is \"none\"".to_owned()));
+            return Err(Trouble::Unfit(
+                "no password is sent without TLS unless smtp.tls is \"none\"".to_owned(),
+            ));
         }
         let password = login.password.expose_secret().to_owned();
         let credentials = Credentials::new(login.username.clone(), password);
@@ -96,7 +102,11 @@ impl Connector {
 
 impl fmt::Debug for Connector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Connector").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        formatter
+            .debug_struct("Connector")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,8 +126,8 @@ fn tls_parameters(settings: &Settings) -> Result<Option<TlsParameters>, Unusable
     }
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca_file {
-        let pem = fs::read(path)
-            .map_err(|source| Unusable::UnreadableAuthority { path: path.clone(), source })?;
+        let pem =
+            fs::read(path).map_err(|source| Unusable::UnreadableAuthority { path: path.clone(), source })?;
         builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
     }
     Ok(Some(builder.build()?))

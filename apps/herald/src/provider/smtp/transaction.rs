@@ -41,7 +41,9 @@ pub(super) async fn transact(
     patience: &Patience,
 ) -> Ended {
     let Some(parameters) = parameters(connection, mail) else {
-        return Ended::Reusable(Answer::Permanent { reply: "the relay does not support SMTPUTF8".to_owned() });
+        return Ended::Reusable(Answer::Permanent {
+            reply: "the relay does not support SMTPUTF8".to_owned(),
+        });
     };
     match converse(connection, mail, parameters, patience).await {
         Ok(response) => Ended::Reusable(Answer::Accepted { reply: describe(&response), viewer: None }),

@@ -1,7 +1,7 @@
 //! The HTTP API, the metrics and the page, as one axum router.
 //!
 //! Handlers read and write the [`Store`] and nothing else; what a request means is decided there. Every error is a
-//! [`problem`]. Read `server` for how connections are accepted and bounded, `auth` for who may call.
+//! problem document (`problem`). Read `server` for how connections are accepted and bounded, `auth` for who may call.
 
 mod auth;
 mod body;

@@ -30,10 +30,12 @@ fn main() -> Result<()> {
     let target = target.parent().context("a program stands in a folder")?;
     let folder = tempfile::Builder::new().prefix("bench-herald-").tempdir_in(target)?;
 
-    eprintln!("{}", disk::fsync(folder.path())?);
+    eprintln!("before: {}", disk::fsync(folder.path())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut rows = accept_rows(&runtime, folder.path())?;
     rows.push(mail_row(&runtime, folder.path())?);
+    // A disk shared with others is not the same at the end.
+    eprintln!("after: {}", disk::fsync(folder.path())?);
     bench_report::print(&rows)?;
     Ok(())
 }

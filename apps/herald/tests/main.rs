@@ -2,7 +2,11 @@
 //! They are modules of one test program, so that it is linked once and `support` has no unused half.
 
 mod ambiguous;
+mod cli;
 mod crash;
+mod drain;
+mod http;
+mod page;
 mod smtp;
 mod smtp_replies;
 mod smtp_tls;

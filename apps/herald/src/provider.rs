@@ -18,6 +18,10 @@ use std::{convert::Infallible, future::pending};
 use crate::store::{ViewerMail, Work};
 
 /// One configured provider.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are as many as the operator configured, each in one place"
+)]
 #[derive(Debug)]
 pub enum Provider {
     /// Shows mails on Herald's own page instead of sending them.

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Server, Sink, eventually, scratch};
+use crate::support::{API_KEY, Server, Sink, eventually, http_client, scratch};
 
 const NOTIFICATIONS: usize = 5_000;
 const CRASHES: usize = 12;
@@ -78,7 +78,7 @@ struct Client {
 
 impl Client {
     fn of(server: &Server) -> Client {
-        Client { http: reqwest::Client::new(), url: server.url("/v1/notifications") }
+        Client { http: http_client(), url: server.url("/v1/notifications") }
     }
 
     /// Posts each number until it is accepted; the Message-IDs that are to arrive.

@@ -156,7 +156,8 @@ impl Channel {
 async fn wait_until(time: Option<Timestamp>) {
     match time {
         Some(time) => {
-            sleep(Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()).await
+            let left = Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default();
+            sleep(left).await;
         }
         None => pending().await,
     }

@@ -80,7 +80,8 @@ impl Smtp {
     }
 
     async fn transmit_anew(&self, mail: &Mail, patience: &Patience) -> Answer {
-        let mut connection = match self.connector.connect(patience).await {
+        // Most mails go over a connection that is there already, and need no room for a TLS handshake.
+        let mut connection = match Box::pin(self.connector.connect(patience)).await {
             Ok(connection) => connection,
             Err(answer) => return answer,
         };

@@ -16,7 +16,7 @@ use herald::{
 };
 
 pub(crate) use relay::{Reaction, Relay};
-pub(crate) use server::{API_KEY, Server, smtp_table};
+pub(crate) use server::{API_KEY, Server, http_client, smtp_table};
 pub(crate) use sink::Sink;
 
 /// A fresh directory on the disk of the build, removed at the end of the test.

@@ -38,7 +38,7 @@ impl Server {
     pub(crate) async fn start(directory: &Path, configuration: &str) -> Server {
         let address = free_address();
         fs::write(configuration_path(directory), configuration).expect("the configuration is written");
-        let (process, http) = (launch(directory, address), reqwest::Client::new());
+        let (process, http) = (launch(directory, address), http_client());
         let mut server = Server { address, directory: directory.to_owned(), process, http };
         server.wait_until_ready().await;
         server
@@ -126,6 +126,12 @@ pub(crate) fn smtp_table(relay: SocketAddr) -> String {
         relay.ip(),
         relay.port()
     )
+}
+
+/// A client; `reqwest` is built without a default for TLS, and wants one chosen before the first.
+pub(crate) fn http_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
 
 fn launch(directory: &Path, address: SocketAddr) -> Child {

@@ -8,6 +8,14 @@ use std::panic::Location;
 use std::time::Duration;
 
 /// Where a job is in its life.
+///
+/// # Examples
+///
+/// ```
+/// use ballet::observe::State;
+///
+/// assert!(State::Cancelled.is_ended() && !State::Cancelling.is_ended());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
@@ -47,6 +55,12 @@ impl fmt::Display for State {
 }
 
 /// What a node of the tree is.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(ballet::observe::Kind::Adopted.to_string(), "adopted scope");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {

@@ -18,6 +18,24 @@ impl<E: fmt::Debug + Send + Sync + 'static> Fault for E {}
 ///
 /// `Cancelled` and `Panicked` stand beside the error and not inside it, so code that handles an `E` cannot handle
 /// them by accident.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Outcome, SupervisorScope};
+///
+/// ballet::supervisor_scope(async |s: SupervisorScope<String>| {
+///     let tailor = s.named("tailor").spawn(async { Err::<(), _>("no thread left".to_owned()) });
+///     match tailor.outcome().await {
+///         Outcome::Err(error) => assert_eq!(error, "no thread left"),
+///         other => panic!("{other:?}"),
+///     }
+///     Ok(())
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub enum Outcome<T, E = Error> {
     /// It returned a value.

@@ -8,11 +8,25 @@ use crate::observe;
 
 /// The failure domain of [`scope`](crate::scope): the first failure ends the rest, and awaiting a child gives its
 /// value. A type-level marker; it is never made.
+///
+/// # Examples
+///
+/// A function that spawns into either domain:
+///
+/// ```
+/// fn light<D>(s: &ballet::Scope<ballet::Error, D>) {
+///     s.named("light").spawn(async { Ok(()) });
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// ballet::scope(async |s| Ok(light::<ballet::Together>(&s))).await?;
+/// ballet::supervisor_scope(async |s| Ok(light::<ballet::Isolated>(&s))).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub enum Together {}
 
 /// The failure domain of [`supervisor_scope`](crate::supervisor_scope): a child's failure stays the child's, and
-/// awaiting a child gives a `Result`. A type-level marker; it is never made.
+/// awaiting a child gives a `Result`. A type-level marker; it is never made. Its example stands at [`Together`].
 #[derive(Debug)]
 pub enum Isolated {}
 

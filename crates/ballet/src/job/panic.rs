@@ -10,6 +10,23 @@ use crate::context::Path;
 use crate::observe::Kind;
 
 /// A caught panic, with the path and the place of birth of the job in which it happened.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::SupervisorScope;
+///
+/// ballet::supervisor_scope(async |s: SupervisorScope| {
+///     let clown = s.named("clown").spawn::<(), _>(async { panic!("slipped") });
+///     let failure = clown.await.unwrap_err();
+///     let panic = failure.panic().expect("it panicked");
+///     assert_eq!((panic.path().to_string(), panic.message().as_deref()), ("clown".into(), Some("slipped")));
+///     Ok(())
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
 pub struct Panic {
     path: Path,
     place: &'static Location<'static>,

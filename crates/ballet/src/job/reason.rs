@@ -11,6 +11,22 @@ use crate::context::Path;
 ///
 /// A cancellation is not an error: it never appears in a scope's error type, so no `?`, retry or fallback can take
 /// it for a failure. It appears here, beside the outcome.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Reason, Scope};
+///
+/// let failure = ballet::scope(async |s: Scope| {
+///     s.cancel();
+///     std::future::pending::<Result<(), _>>().await
+/// })
+/// .await
+/// .unwrap_err();
+/// assert!(matches!(failure.reason(), Some(Reason::Requested(_))));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reason {
@@ -29,6 +45,21 @@ pub enum Reason {
 }
 
 /// Who cancelled, where in the code, and when.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// let failure = ballet::scope(async |s: ballet::Scope| {
+///     s.cancel();
+///     std::future::pending::<Result<(), _>>().await
+/// })
+/// .await
+/// .unwrap_err();
+/// let origin = failure.reason().expect("it was cancelled").origin();
+/// assert!(origin.place().file().ends_with(".rs"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Origin {
     path: Path,

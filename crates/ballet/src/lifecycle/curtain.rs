@@ -11,6 +11,18 @@ use crate::observe::State;
 /// How a [`Stage`](crate::Stage) ended: its result, what each phase of the shutdown took, and who was left behind.
 ///
 /// Its `Display` is the timeline of the shutdown, a line a phase and a job.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let stage = ballet::Stage::new();
+/// stage.phases().shut_down();
+/// let curtain = stage.run(async |_| Ok(ballet::draining().await)).await;
+/// assert!(curtain.was_asked() && !curtain.is_lossy());
+/// assert!(curtain.to_string().ends_with("nothing was lost\n"));
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the curtain holds the failure, the names of jobs that were abandoned, and the exit code"]
 pub struct Curtain {
@@ -20,6 +32,17 @@ pub struct Curtain {
 }
 
 /// The result of the program itself.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use ballet::{Ending, Error, Stage};
+///
+/// let curtain = Stage::new().run(async |_| Err(Error::msg("no orchestra"))).await;
+/// assert!(matches!(curtain.ending(), Ending::Failed(_)));
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ending {
@@ -36,6 +59,25 @@ pub enum Ending {
 }
 
 /// A job that was alive when the shutdown began.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use ballet::{Scope, Stage, observe::State};
+///
+/// let stage = Stage::new();
+/// let phases = stage.phases();
+/// let curtain = stage
+///     .run(async |s: Scope| {
+///         s.named("singer").spawn(async { Ok(ballet::draining().await) });
+///         Ok(phases.shut_down())
+///     })
+///     .await;
+/// let singer = &curtain.departures()[0];
+/// assert_eq!((singer.path.as_str(), singer.state), ("singer", State::Completed));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Departure {

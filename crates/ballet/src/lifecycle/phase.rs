@@ -7,6 +7,14 @@ use tokio::sync::watch;
 use crate::context::Context;
 
 /// Where a [`Stage`](crate::Stage) is in its life. Phases only move forward.
+///
+/// # Examples
+///
+/// ```
+/// use ballet::Phase;
+///
+/// assert!(Phase::Running < Phase::Draining);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// It runs, and is ready for work.

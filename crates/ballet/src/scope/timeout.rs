@@ -72,6 +72,15 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
 }
 
 /// A [`timeout`] elapsed.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let elapsed = ballet::timeout(std::time::Duration::ZERO, async {}).await.unwrap_err();
+/// assert!(elapsed.to_string().starts_with("did not end within 0ns"));
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Elapsed {
     limit: Duration,

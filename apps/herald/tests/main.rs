@@ -5,6 +5,7 @@ mod ambiguous;
 mod cli;
 mod crash;
 mod drain;
+mod engine;
 mod http;
 mod page;
 mod smtp;

@@ -21,7 +21,8 @@ use tokio::time::sleep;
 use super::{channel::Channel, verdict::verdict};
 use crate::{
     model::DeliveryId,
-    store::{self, Class, Refused, Settled, Settlement, Work},
+    provider::Answer,
+    store::{self, Refused, Settled, Settlement, Store, Work},
 };
 
 /// How long recording may take. While the disk is full nothing can be recorded, and the slot stays taken so that
@@ -67,9 +68,11 @@ impl Progress {
 ///
 /// What is cut off is recorded as unknown, or as due where nothing was sent yet.
 pub(super) async fn attempt(channel: Arc<Channel>, work: Work) -> Result<(), ballet::Error> {
+    let work = Arc::new(work);
     let progress = Progress::default();
     ballet::scope(async |scope: Scope| {
-        scope.defer_within(RECORD_BUDGET, record(Arc::clone(&channel), work.delivery, progress.clone()));
+        let recorded = record(Arc::clone(&channel), Arc::clone(&work), progress.clone());
+        scope.defer_within(RECORD_BUDGET, recorded);
         send(&channel, &work, &progress).await
     })
     .await?;
@@ -95,32 +98,39 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
     Ok(())
 }
 
-async fn record(
-    channel: Arc<Channel>,
-    delivery: DeliveryId,
-    progress: Progress,
-) -> Result<(), ballet::Error> {
-    match progress.take() {
-        Fate::Leased => give_back(&channel, delivery).await,
-        Fate::Withdrawn => Ok(()),
-        Fate::Sending { since } => settle(&channel, delivery, cut_off(since)).await,
-        Fate::Answered(settlement) => settle(&channel, delivery, settlement).await,
+/// Records the fate, as soon as there is room on the disk.
+async fn record(channel: Arc<Channel>, work: Arc<Work>, progress: Progress) -> Result<(), ballet::Error> {
+    let delivery = work.delivery;
+    let settlement = match progress.take() {
+        Fate::Withdrawn => return Ok(()),
+        Fate::Leased => None,
+        Fate::Sending { since } => Some(cut_off(&work, since)),
+        Fate::Answered(settlement) => Some(settlement),
+    };
+    loop {
+        let recorded = match &settlement {
+            Some(settlement) => channel.store.settle(delivery, settlement.clone()).await,
+            None => give_back(&channel.store, delivery).await,
+        };
+        match recorded {
+            Err(Refused::Failed(store::Error::DiskFull)) => {
+                tracing::error!(%delivery, "the disk is full: what became of a delivery cannot be recorded yet");
+                sleep(DISK_FULL_WAIT).await;
+            }
+            recorded => return Ok(recorded?),
+        }
     }
-    .map_err(Into::into)
 }
 
-fn cut_off(since: Timestamp) -> Settlement {
-    Settlement {
-        started_at: since,
-        outcome: Settled::Unknown { due_at: Timestamp::now() },
-        answer: "cut off before an answer came".to_owned(),
-        class: Some(Class::Ambiguous),
-        viewer: None,
-    }
+/// An attempt that never saw its answer. It is not repeated at once, since the cause may be the mail itself.
+fn cut_off(work: &Work, since: Timestamp) -> Settlement {
+    let answer = Answer::Ambiguous { detail: "cut off before an answer came".to_owned() };
+    let now = Timestamp::now();
+    verdict(work, since, answer, now, now, &mut rand::rng())
 }
 
 /// Makes a delivery due again of which nothing was sent. Its intent may be durable by now, or not.
-async fn give_back(channel: &Channel, delivery: DeliveryId) -> Result<(), Refused> {
+async fn give_back(store: &Store, delivery: DeliveryId) -> Result<(), Refused> {
     let now = Timestamp::now();
     let untouched = Settlement {
         started_at: now,
@@ -129,20 +139,8 @@ async fn give_back(channel: &Channel, delivery: DeliveryId) -> Result<(), Refuse
         class: None,
         viewer: None,
     };
-    match settle(channel, delivery, untouched).await {
-        Err(Refused::Fenced) => Ok(channel.store.release(&[delivery]).await?),
+    match store.settle(delivery, untouched).await {
+        Err(Refused::Fenced) => Ok(store.release(&[delivery]).await?),
         settled => settled,
-    }
-}
-
-async fn settle(channel: &Channel, delivery: DeliveryId, settlement: Settlement) -> Result<(), Refused> {
-    loop {
-        match channel.store.settle(delivery, settlement.clone()).await {
-            Err(Refused::Failed(store::Error::DiskFull)) => {
-                tracing::error!(%delivery, "the disk is full: what became of a delivery cannot be recorded yet");
-                sleep(DISK_FULL_WAIT).await;
-            }
-            settled => return settled,
-        }
     }
 }

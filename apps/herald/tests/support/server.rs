@@ -15,6 +15,9 @@ use super::{Sink, eventually, free_address};
 /// The API key that every test server is started with.
 pub(crate) const API_KEY: &str = "integration-test-key-0123456789abcdef";
 
+/// The program under test.
+const HERALD: &str = env!("CARGO_BIN_EXE_herald");
+
 /// A running `herald serve` over a data directory that outlives it.
 pub(crate) struct Server {
     address: SocketAddr,
@@ -38,8 +41,23 @@ impl Server {
     pub(crate) async fn start(directory: &Path, configuration: &str) -> Server {
         let address = free_address();
         fs::write(configuration_path(directory), configuration).expect("the configuration is written");
-        let (process, http) = (launch(directory, address), http_client());
-        let mut server = Server { address, directory: directory.to_owned(), process, http };
+        Server::of(launch(directory, address), directory, address).await
+    }
+
+    /// Starts it with the built-in outbox on a disk that fails: no file can grow beyond so many blocks of 512
+    /// bytes. After a [`Server::crash`] the disk is sound.
+    pub(crate) async fn with_file_limit(directory: &Path, blocks: u32) -> Server {
+        let address = free_address();
+        fs::write(configuration_path(directory), "").expect("the configuration is written");
+        // With the signal ignored, a write beyond the limit fails with EFBIG.
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &limited, HERALD]);
+        Server::of(serve(shell, directory, address), directory, address).await
+    }
+
+    async fn of(process: Child, directory: &Path, address: SocketAddr) -> Server {
+        let mut server = Server { address, directory: directory.to_owned(), process, http: http_client() };
         server.wait_until_ready().await;
         server
     }
@@ -79,12 +97,6 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
     }
 
-    /// SIGTERM, and what it ended with.
-    pub(crate) async fn terminate(self) -> ExitStatus {
-        self.ask_to_end();
-        self.end().await
-    }
-
     /// Sends SIGTERM.
     pub(crate) fn ask_to_end(&self) {
         let kill = format!("kill -TERM {}", self.process.id());
@@ -100,13 +112,16 @@ impl Server {
         .await
     }
 
+    pub(crate) async fn is_ready(&self) -> bool {
+        let response = self.http.get(self.url("/readyz")).send().await;
+        response.is_ok_and(|response| response.status().is_success())
+    }
+
     async fn wait_until_ready(&mut self) {
-        let url = self.url("/readyz");
         eventually("herald is ready", Duration::from_secs(30), async || {
             let ended = self.process.try_wait().expect("the state of herald");
             assert!(ended.is_none(), "herald ended at once: {ended:?}");
-            let response = self.http.get(&url).send().await.ok()?;
-            response.status().is_success().then_some(())
+            self.is_ready().await.then_some(())
         })
         .await;
     }
@@ -135,7 +150,11 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 fn launch(directory: &Path, address: SocketAddr) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_herald"))
+    serve(Command::new(HERALD), directory, address)
+}
+
+fn serve(mut herald: Command, directory: &Path, address: SocketAddr) -> Child {
+    herald
         .args(["serve", "--listen", &address.to_string(), "--data"])
         .arg(directory.join("data"))
         .arg("--config")

@@ -1,0 +1,133 @@
+//! The delivery engine over a real store: retries, deadlines, refused credentials, and the end of a drain.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use ballet::Stage;
+use herald::{
+    deliver::{Engine, Monitor},
+    model::{NewNotification, State},
+    provider::{Provider, Smtp, smtp::Settings},
+    store::{DeliveryFilter, DeliverySummary, Options, Store},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Reaction, Relay, eventually, scratch, smtp_table};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A store, and the relay that its mails go to.
+struct Bench {
+    store: Store,
+    relay: Relay,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(script: impl Fn(usize, &str) -> Reaction + Send + 'static) -> Bench {
+        let directory = scratch();
+        let options = Options { email_provider: "smtp".to_owned(), ..Options::default() };
+        let store = Store::open(directory.path(), options).expect("a store");
+        Bench { store, relay: Relay::start(script), _directory: directory }
+    }
+
+    async fn accept(&self, more: Value) {
+        let mut body = json!({ "to": { "email": "ada@example.com" }, "subject": "Hello", "text": "Hello." });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let notification = NewNotification::from_json(body.to_string().as_bytes()).expect("a notification");
+        self.store.accept(notification, None).await.expect("it is stored");
+    }
+
+    async fn deliveries(&self) -> Vec<DeliverySummary> {
+        self.store.deliveries(DeliveryFilter::default(), None, 100).await.expect("a page").items
+    }
+
+    /// Delivers on a stage until `done` gives something; then the stage drains for at most `drain`, and must not lose
+    /// anything.
+    async fn deliver_until(&self, drain: Duration, mut done: impl AsyncFnMut(&Monitor) -> Option<()>) {
+        let table = smtp_table(self.relay.address()).replace("[smtp]\n", "");
+        let settings: Settings = toml::from_str(&table).expect("settings");
+        let provider = Provider::Smtp(Smtp::new(settings).expect("usable settings"));
+        let engine = Engine::new(&self.store, vec![provider]);
+        let monitor = engine.monitor();
+        let stage = Stage::new().drain(drain);
+        let phases = stage.phases();
+        let curtain = stage.run(async |scope| {
+            scope.named("providers").spawn(engine.run());
+            eventually("what the test waits for", PATIENCE, async || done(&monitor).await).await;
+            phases.shut_down();
+            Ok(())
+        });
+        let curtain = curtain.await;
+        assert!(!curtain.is_lossy(), "{curtain}");
+    }
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_tried_again() {
+    let refused = AtomicBool::new(false);
+    let bench = Bench::new(move |_, event| {
+        let first = event.starts_with("RCPT") && !refused.swap(true, Ordering::Relaxed);
+        if first { Reaction::Say("451 4.7.1 greylisted") } else { Reaction::Usual }
+    });
+    bench.accept(json!({})).await;
+    bench
+        .deliver_until(PATIENCE, async |_| {
+            (bench.deliveries().await[0].state == State::Accepted).then_some(())
+        })
+        .await;
+    assert_eq!(bench.deliveries().await[0].attempts, 2);
+}
+
+#[tokio::test]
+async fn a_transient_failure_without_time_for_another_attempt_expires() {
+    let bench = Bench::new(|_, event| match event {
+        "DATA" => Reaction::Say("451 4.3.0 later"),
+        _ => Reaction::Usual,
+    });
+    let soon = jiff::Timestamp::now() + Duration::from_millis(1_500);
+    bench.accept(json!({ "expires_at": soon })).await;
+    bench
+        .deliver_until(PATIENCE, async |_| {
+            (bench.deliveries().await[0].state == State::Expired).then_some(())
+        })
+        .await;
+    assert_eq!(bench.deliveries().await[0].attempts, 1);
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_us_pauses_its_provider_and_burns_no_attempt() {
+    let bench = Bench::new(|_, event| match event {
+        "CONNECT" => Reaction::SayAndHangUp("554 5.7.1 not from you"),
+        _ => Reaction::Usual,
+    });
+    for _ in 0..5 {
+        bench.accept(json!({})).await;
+    }
+    bench
+        .deliver_until(PATIENCE, async |monitor| {
+            let status = monitor.providers().next()?;
+            (status.paused && status.in_flight == 0).then_some(())
+        })
+        .await;
+    let deliveries = bench.deliveries().await;
+    assert_eq!(deliveries.len(), 5);
+    for delivery in deliveries {
+        assert_eq!((delivery.state, delivery.attempts), (State::Due, 0));
+    }
+}
+
+#[tokio::test]
+async fn what_the_end_of_the_drain_cuts_off_is_recorded_as_unknown() {
+    let bench = Bench::new(|_, event| if event == "." { Reaction::Silence } else { Reaction::Usual });
+    bench.accept(json!({})).await;
+    bench
+        .deliver_until(Duration::from_millis(100), async |_| {
+            bench.relay.heard().contains(&"0 .".to_owned()).then_some(())
+        })
+        .await;
+    let delivery = &bench.deliveries().await[0];
+    assert_eq!((delivery.state, delivery.unknown_count), (State::Unknown, 1));
+}

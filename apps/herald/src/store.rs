@@ -102,15 +102,17 @@ impl Store {
         !self.0.signals.is_open()
     }
 
-    /// Takes no more writes, commits what is queued, folds the log into the file and lets go of the directory.
+    /// Takes no more reads and writes, commits what is queued, folds the log into the file and lets go of the
+    /// directory.
     ///
     /// # Errors
     ///
     /// When the last of it could not be written.
     pub async fn close(&self) -> Result<(), Error> {
-        let stopped = self.0.writer.stop().await;
+        self.0.writer.refuse_new();
+        // A read that still runs would keep the log from being folded.
         self.0.readers.close().await;
-        stopped
+        self.0.writer.stop().await
     }
 
     /// Remembers a key by its hash.
@@ -262,6 +264,15 @@ impl Store {
     /// When the store cannot be read.
     pub async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Event>, Error> {
         self.0.readers.read(move |connection| query::events_after(connection, seq, limit)).await
+    }
+
+    /// The number of the newest event, or 0 where nothing has happened yet.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn newest_event(&self) -> Result<u64, Error> {
+        self.0.readers.read(query::newest_event).await
     }
 
     /// Changes whenever something happened.

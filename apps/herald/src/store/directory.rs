@@ -14,11 +14,21 @@ const LOOK_VALID: Duration = Duration::from_millis(100);
 
 /// Makes the directory where it is missing. It will hold addresses and messages, so nobody else may read it.
 pub(super) fn create(directory: &Path) -> Result<(), OpenError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source })
+    make_durably(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source })
+}
+
+#[cfg(unix)]
+fn make_durably(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // What is synced inside survives a power cut only if the directory's own name does.
+    directory.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn make_durably(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(directory)
 }
 
 /// Held for as long as the directory is in use. The kernel lets go of it however the process ends.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::{
     row::Millis,
@@ -129,14 +129,13 @@ pub(super) fn notifications(
     cursor: Option<Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Page<NotificationSummary>> {
+    // CROSS JOIN keeps SQLite from starting at the deliveries, which it would have to sort.
     let mut select = connection.prepare_cached(
         "SELECT notification.id, created_at, address, subject, category, state
-         FROM notification JOIN delivery ON delivery.notification = notification.id
-         WHERE :before IS NULL OR notification.id < :before
-         ORDER BY notification.id DESC LIMIT :limit",
+         FROM notification CROSS JOIN delivery ON delivery.notification = notification.id
+         WHERE notification.id < ?1 ORDER BY notification.id DESC LIMIT ?2",
     )?;
-    let parameters = named_params! { ":before": cursor.map(|cursor| cursor.0), ":limit": one_more(limit) };
-    let rows = select.query_map(parameters, |row| {
+    let rows = select.query_map(params![before(cursor), one_more(limit)], |row| {
         Ok(NotificationSummary {
             id: row.get(0)?,
             created_at: time(row, 1)?,
@@ -156,18 +155,17 @@ pub(super) fn deliveries(
     limit: usize,
 ) -> rusqlite::Result<Page<DeliverySummary>> {
     // Two statements, so that each can walk the index that fits it.
-    let by_state = if filter.state.is_some() { "state = :state AND " } else { "" };
+    let by_state = if filter.state.is_some() { "state = ?3 AND " } else { "" };
     let mut select = connection.prepare_cached(&format!(
         "SELECT delivery.id, notification, created_at, subject, channel, provider, address, state, attempts,
                 unknown_count, due_at, updated_at
          FROM delivery JOIN notification ON notification.id = delivery.notification
-         WHERE {by_state} (:before IS NULL OR delivery.id < :before)
-         ORDER BY delivery.id DESC LIMIT :limit"
+         WHERE {by_state}delivery.id < ?1 ORDER BY delivery.id DESC LIMIT ?2"
     ))?;
-    let (before, one_more) = (cursor.map(|cursor| cursor.0), one_more(limit));
-    let mut parameters: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":limit", &one_more)];
+    let (before, one_more) = (before(cursor), one_more(limit));
+    let mut parameters: Vec<&dyn ToSql> = vec![&before, &one_more];
     if let Some(state) = &filter.state {
-        parameters.push((":state", state));
+        parameters.push(state);
     }
     let rows = select.query_map(parameters.as_slice(), |row| {
         Ok(DeliverySummary {
@@ -206,6 +204,10 @@ pub(super) fn events_after(connection: &Connection, seq: u64, limit: usize) -> r
         })
     })?;
     events.collect()
+}
+
+pub(super) fn newest_event(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get(0))
 }
 
 const MAIL: &str = "SELECT viewer_mail.delivery, notification.id, at, sender, email, subject, text, html, raw
@@ -273,6 +275,11 @@ fn page<T>(mut items: Vec<T>, limit: usize, key: impl Fn(&T) -> [u8; 16]) -> rus
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| Cursor(key(last)));
     Ok(Page { items, next })
+}
+
+/// Where a page begins. No id comes after the last value there is, as the first six bytes are a time.
+fn before(cursor: Option<Cursor>) -> [u8; 16] {
+    cursor.map_or([u8::MAX; 16], |cursor| cursor.0)
 }
 
 fn one_more(limit: usize) -> i64 {

@@ -10,6 +10,9 @@ use super::{
     work::{Epoch, Recovered},
 };
 
+/// So many runs are remembered.
+const EPOCHS_KEPT: i64 = 100;
+
 const RELEASED: &str = "it was leased by a process that ended";
 const CUT_OFF: &str = "the process ended before an answer came";
 
@@ -17,11 +20,12 @@ const CUT_OFF: &str = "the process ended before an answer came";
 pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<(Epoch, Recovered)> {
     let now = Millis::now();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let epoch = transaction.query_row(
+    let epoch: i64 = transaction.query_row(
         "INSERT INTO node (pid, started_at) VALUES (?1, ?2) RETURNING epoch",
         params![std::process::id(), now],
         |row| row.get(0),
     )?;
+    transaction.execute("DELETE FROM node WHERE epoch <= ?1", params![epoch - EPOCHS_KEPT])?;
     let recovered =
         Recovered { released: release_leased(&transaction, now)?, unknown: mark_intents(&transaction, now)? };
     transaction.commit()?;

@@ -11,4 +11,5 @@ mod page;
 mod smtp;
 mod smtp_replies;
 mod smtp_tls;
+mod store;
 mod support;

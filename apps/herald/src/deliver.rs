@@ -8,9 +8,10 @@ mod attempt;
 mod backoff;
 mod channel;
 mod pause;
+mod tally;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ballet::SupervisorScope;
 use tokio::time::{Instant, sleep};
@@ -38,13 +39,15 @@ pub struct Monitor {
 }
 
 /// One provider, as it is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderStatus {
     pub name: &'static str,
     /// How many deliveries are under way.
     pub in_flight: usize,
     /// Whether it waits, since the provider refused our configuration or credentials.
     pub paused: bool,
+    /// How many attempts ended how, since the start: `accepted`, or the class of what went wrong.
+    pub attempts: BTreeMap<&'static str, u64>,
 }
 
 impl Engine {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
@@ -86,6 +87,7 @@ pub(crate) fn router(api: Api) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "The Allow header lists the methods of this path.")
         })
+        .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&api), shell::around))
         .with_state(api)
 }

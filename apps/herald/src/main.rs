@@ -1,6 +1,9 @@
 //! Parse, wire, run.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use herald::{
@@ -30,5 +33,6 @@ fn run(command: Command) -> Result<ExitCode, ballet::Error> {
 /// Standard output belongs to what was asked for; what happens on the way goes to standard error.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("HERALD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let on_a_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(on_a_terminal).init();
 }

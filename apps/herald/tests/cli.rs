@@ -75,21 +75,16 @@ fn a_taken_port_is_an_error_that_names_the_flag() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&address) && said.contains("--listen"), "{said}");
-    assert_eq!(said.lines().filter(|line| line.contains("herald:")).count(), 1, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("herald: ")).count(), 1, "{said}");
 }
 
 #[tokio::test]
 async fn a_data_directory_in_use_is_an_error_that_names_the_flag() {
     let directory = scratch();
     let _server = Server::with_outbox(directory.path()).await;
-    for words in [&["serve"][..], &["key", "add", "second"]] {
-        let output = herald()
-            .args(words)
-            .arg("--data")
-            .arg(directory.path().join("data"))
-            .args(["--listen", &free_address().to_string()])
-            .output()
-            .unwrap();
+    let listen = free_address().to_string();
+    for words in [&["serve", "--listen", &listen][..], &["key", "add", "second"]] {
+        let output = herald().args(words).arg("--data").arg(directory.path().join("data")).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         assert!(stderr(&output).contains("--data"), "{}", stderr(&output));
     }
@@ -150,29 +145,40 @@ async fn start_and_stop(directory: &Path) -> (String, String) {
     let address = free_address();
     let mut process = serve(directory)
         .args(["--listen", &address.to_string()])
-        .stdout(fs::File::create(&said).unwrap())
-        .stderr(fs::File::create(&logged).unwrap())
+        .stdout(fs::File::create(&said).expect("a file"))
+        .stderr(fs::File::create(&logged).expect("a file"))
         .spawn()
-        .unwrap();
+        .expect("herald starts");
     eventually("herald is ready", Duration::from_secs(30), async || {
-        assert!(process.try_wait().unwrap().is_none(), "{}", fs::read_to_string(&logged).unwrap());
+        let ended = process.try_wait().expect("the state of herald");
+        assert!(ended.is_none(), "{}", read(&logged));
         reqwest::get(format!("http://{address}/readyz")).await.ok()
     })
     .await;
     terminate(&mut process).await;
-    (fs::read_to_string(said).unwrap(), fs::read_to_string(logged).unwrap())
+    (read(&said), read(&logged))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("what herald wrote")
 }
 
 async fn terminate(process: &mut Child) {
     let kill = format!("kill -TERM {}", process.id());
-    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
     let ended =
-        eventually("herald ends", Duration::from_secs(30), async || process.try_wait().unwrap()).await;
+        eventually("herald ends", Duration::from_secs(30), async || process.try_wait().expect("its state"))
+            .await;
     assert!(ended.success(), "{ended}");
 }
 
 fn ask(server: &Server, words: &[&str]) -> Output {
-    herald().args(words).args(["--server", &server.url("")]).env("HERALD_API_KEY", API_KEY).output().unwrap()
+    herald()
+        .args(words)
+        .args(["--server", &server.url("")])
+        .env("HERALD_API_KEY", API_KEY)
+        .output()
+        .expect("herald runs")
 }
 
 fn serve(directory: &Path) -> Command {

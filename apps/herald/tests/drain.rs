@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 
 use crate::support::{Server, Sink, eventually, scratch};
 
@@ -21,16 +21,18 @@ async fn a_drain_under_load_loses_nothing_and_exits_cleanly() {
     let server = Server::with_sink(directory.path(), &sink).await;
     let accepted = AtomicUsize::new(0);
 
-    // Clients go on until the server is gone; what it took after the signal counts as well.
-    let load = stream::iter(0..)
-        .map(async |number| server.post_mail(&format!("user{number}@example.org"), "Under load").await)
-        .buffer_unordered(CLIENTS)
-        .take_while(async |answer| answer.is_ok())
-        .for_each(async |answer| {
-            if answer.is_ok_and(|response| response.status() == 202) {
-                accepted.fetch_add(1, Ordering::Relaxed);
+    // Clients go on until the server is gone; what it takes after the signal counts as well.
+    let client = async |client: usize| {
+        for number in 0.. {
+            let recipient = format!("user{client}.{number}@example.org");
+            match server.post_mail(&recipient, "Under load").await {
+                Ok(response) if response.status() == 202 => _ = accepted.fetch_add(1, Ordering::Relaxed),
+                Ok(_refused) => {}
+                Err(_gone) => return,
             }
-        });
+        }
+    };
+    let load = join_all((0..CLIENTS).map(client));
     let signal = async {
         eventually("the load is on", Duration::from_secs(60), async || {
             (accepted.load(Ordering::Relaxed) >= BEFORE).then_some(())

@@ -1,6 +1,12 @@
 //! The HTTP API from outside: what it promises, and what it refuses without storing anything.
 
-use std::{collections::HashSet, path::Path, process::Stdio};
+use std::{
+    collections::HashSet,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -8,10 +14,9 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::Command,
 };
 
-use crate::support::{API_KEY, Server, scratch};
+use crate::support::{API_KEY, Server, eventually, scratch};
 
 #[tokio::test]
 async fn an_accepted_notification_has_a_place_and_a_plan() {
@@ -80,7 +85,8 @@ async fn bad_input_is_a_problem_and_is_not_stored() {
     problem(raw("").send().await.unwrap(), 400, "malformed-json").await;
     let large = raw(&format!("{{\"text\": \"{}\"}}", "x".repeat(256 * 1024)));
     problem(large.send().await.unwrap(), 413, "too-large").await;
-    let form = client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).form(&[("to", "ada")]);
+    let form = client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).body("to=ada");
+    let form = form.header("Content-Type", "application/x-www-form-urlencoded");
     problem(form.send().await.unwrap(), 415, "unsupported-media-type").await;
 
     for (request, pointer) in [
@@ -234,6 +240,11 @@ async fn the_metrics_are_valid_and_tell_the_balance() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;
     accept(&server).await;
+    eventually("it is delivered", Duration::from_secs(10), async || {
+        let accepted = server.metric("herald_deliveries{state=\"accepted\"}").await?;
+        (accepted == 1.0).then_some(())
+    })
+    .await;
 
     let text = client().get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
     let promtool = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/prometheus/usr/bin/promtool");
@@ -244,14 +255,15 @@ async fn the_metrics_are_valid_and_tell_the_balance() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("promtool does not start ({error}); run `cargo xtask setup`"));
-    check.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
-    let checked = check.wait_with_output().await.unwrap();
+    check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let checked = check.wait_with_output().unwrap();
     assert!(checked.status.success(), "{}\n{text}", String::from_utf8_lossy(&checked.stderr));
 
     for name in [
-        "herald_notifications_accepted_total 1",
+        "herald_accepted_total 1",
         "herald_deliveries_marked_unknown_total 0",
         "herald_balances 1",
+        "herald_attempts_total{class=\"accepted\",provider=\"outbox\"} 1",
         "herald_provider_paused{provider=\"outbox\"} 0",
         "herald_accept_seconds_count 1",
         "herald_build_info{version=",
@@ -287,19 +299,19 @@ impl Events {
                 let data = block.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
                 self.rest = rest.to_owned();
                 if let Some(data) = data {
-                    return serde_json::from_str(&data).unwrap();
+                    return serde_json::from_str(&data).expect("an event");
                 }
                 continue;
             }
-            let chunk = self.response.chunk().await.unwrap().expect("more events");
-            self.rest.push_str(std::str::from_utf8(&chunk).unwrap());
+            let chunk = self.response.chunk().await.expect("an open stream").expect("more events");
+            self.rest.push_str(std::str::from_utf8(&chunk).expect("text"));
         }
     }
 }
 
 async fn events(server: &Server, last: &str) -> Events {
     let request = client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", last);
-    let response = request.send().await.unwrap();
+    let response = request.send().await.expect("an answer");
     assert_eq!(header(&response, "content-type"), "text/event-stream");
     Events { response, rest: String::new() }
 }
@@ -317,13 +329,15 @@ fn post(server: &Server, body: &Value) -> RequestBuilder {
 }
 
 async fn accept(server: &Server) -> String {
-    let accepted: Value = post(server, &mail()).send().await.unwrap().json().await.unwrap();
-    accepted["id"].as_str().unwrap().to_owned()
+    let accepted: Value =
+        post(server, &mail()).send().await.expect("an answer").json().await.expect("a plan");
+    accepted["id"].as_str().expect("an id").to_owned()
 }
 
 /// How many notifications the server has ever stored.
 async fn stored(server: &Server) -> u64 {
-    server.get_json("/v1/counts").await.unwrap()["accepted_total"].as_u64().unwrap()
+    let counts = server.get_json("/v1/counts").await.expect("the counts");
+    counts["accepted_total"].as_u64().expect("a number")
 }
 
 /// The body of an error answer, which must be problem details of this kind and tell nothing of the inside.
@@ -331,7 +345,7 @@ async fn problem(response: Response, status: u16, kind: &str) -> Value {
     let url = response.url().clone();
     assert_eq!(response.status(), status, "{url}: {kind}");
     assert_eq!(header(&response, "content-type"), "application/problem+json", "{url}");
-    let body: Value = response.json().await.unwrap();
+    let body: Value = response.json().await.expect("problem details");
     assert_eq!(body["type"], format!("urn:herald:problem:{kind}"), "{url}");
     assert_eq!(body["status"], status, "{url}");
     assert!(body["title"].is_string() && body["detail"].is_string(), "{url}: {body}");
@@ -339,5 +353,5 @@ async fn problem(response: Response, status: u16, kind: &str) -> Value {
 }
 
 fn header(response: &Response, name: &str) -> String {
-    response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    response.headers().get(name).map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
 }

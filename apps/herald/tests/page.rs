@@ -2,10 +2,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
-
-use tokio::process::Command;
 
 use crate::support::{API_KEY, Server, scratch};
 
@@ -25,9 +23,7 @@ async fn the_page_shows_what_happens_while_it_happens() {
         .env("HERALD_URL", server.url(""))
         .env("HERALD_KEY", API_KEY)
         .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
-        .await
         .unwrap_or_else(|error| panic!("node does not start ({error}); run `cargo xtask setup`"));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));

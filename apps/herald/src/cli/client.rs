@@ -206,7 +206,8 @@ impl Delivery {
         // Writing to a String cannot fail.
         let _ = writeln!(report, "{channel} to {address} through {provider}: {state}");
         for Entry { at, state, note } in timeline {
-            let _ = writeln!(report, "  {at:.3}  {state:<9}  {}", note.as_deref().unwrap_or_default());
+            let line = format!("  {at:.3}  {:<9}  {}", state.as_str(), note.as_deref().unwrap_or_default());
+            let _ = writeln!(report, "{}", line.trim_end());
         }
     }
 }

@@ -94,6 +94,7 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
     let answer = channel.provider.send(work).await;
     let resume_at = channel.heed(round, &answer);
     let settlement = verdict(work, since, answer, Timestamp::now(), resume_at, &mut rand::rng());
+    channel.tally.count(settlement.class);
     progress.set(Fate::Answered(settlement));
     Ok(())
 }

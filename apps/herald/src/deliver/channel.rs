@@ -13,6 +13,7 @@ use super::{
     ProviderStatus,
     attempt::attempt,
     pause::{Pause, Round},
+    tally::Tally,
 };
 use crate::{
     provider::{Answer, Provider},
@@ -25,6 +26,7 @@ pub(super) struct Channel {
     pub(super) store: Store,
     pub(super) provider: Provider,
     pub(super) pause: Pause,
+    pub(super) tally: Tally,
     /// One permit for each delivery that may be under way.
     slots: Arc<Semaphore>,
 }
@@ -32,7 +34,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(store: Store, provider: Provider) -> Self {
         let slots = Arc::new(Semaphore::new(provider.concurrency()));
-        Self { store, provider, pause: Pause::default(), slots }
+        Self { store, provider, pause: Pause::default(), tally: Tally::default(), slots }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -44,6 +46,7 @@ impl Channel {
             name: self.name(),
             in_flight: self.provider.concurrency().saturating_sub(self.slots.available_permits()),
             paused: self.pause.left().is_some(),
+            attempts: self.tally.read(),
         }
     }
 

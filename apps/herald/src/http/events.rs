@@ -32,7 +32,7 @@ pub(super) async fn stream(
     let signal = api.store.event_signal();
     let last = match headers.get("last-event-id") {
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(wrong_id)?,
-        None => *signal.borrow(),
+        None => api.store.newest_event().await?,
     };
     let reader = Reader { store: api.store.clone(), signal, last, batch: VecDeque::new() };
     let events = reader.into_stream().take_until(ballet::draining());
@@ -46,7 +46,7 @@ fn wrong_id() -> Problem {
 /// One client's place in the events.
 struct Reader {
     store: Store,
-    /// Moves on with each event.
+    /// Changes with each event.
     signal: watch::Receiver<u64>,
     /// The number of the last event that was read.
     last: u64,

@@ -94,7 +94,7 @@ fn encode(api: &Api, counts: &Counts) -> Result<String, prometheus::Error> {
     let snapshot = Registry::new();
     tell_counts(&snapshot, counts)?;
     tell_writer(&snapshot, &api.store.writer_stats())?;
-    tell_providers(&snapshot, &api.monitor)?;
+    tell_providers(&snapshot, &api.monitor, counts)?;
     let mut families = api.metrics.registry.gather();
     families.extend(snapshot.gather());
     TextEncoder::new().encode_to_string(&families)
@@ -105,11 +105,6 @@ fn tell_counts(registry: &Registry, counts: &Counts) -> Result<(), prometheus::E
     let deliveries = register(registry, IntGaugeVec::new(deliveries, &["state"])?)?;
     for state in DeliveryState::ALL {
         deliveries.with_label_values(&[state.as_str()]).set(gauge(counts.of(state)));
-    }
-    let queued = Opts::new("herald_queue_depth", "Deliveries that wait to be sent, by provider.");
-    let queued = register(registry, IntGaugeVec::new(queued, &["provider"])?)?;
-    for (provider, count) in &counts.claimable_by_provider {
-        queued.with_label_values(&[provider]).set(gauge(*count));
     }
     let balances = IntGauge::new(
         "herald_balances",
@@ -144,13 +139,23 @@ fn tell_writer(registry: &Registry, stats: &WriterStats) -> Result<(), prometheu
     Ok(())
 }
 
-fn tell_providers(registry: &Registry, monitor: &Monitor) -> Result<(), prometheus::Error> {
+fn tell_providers(registry: &Registry, monitor: &Monitor, counts: &Counts) -> Result<(), prometheus::Error> {
+    let queued = Opts::new("herald_queue_depth", "Deliveries that wait to be sent, now or later.");
+    let queued = register(registry, IntGaugeVec::new(queued, &["provider"])?)?;
     let paused =
         Opts::new("herald_provider_paused", "1 while a provider refuses our credentials or settings.");
     let paused = register(registry, IntGaugeVec::new(paused, &["provider"])?)?;
     let in_flight = Opts::new("herald_deliveries_in_flight", "Deliveries that a provider is sending now.");
     let in_flight = register(registry, IntGaugeVec::new(in_flight, &["provider"])?)?;
+    let attempts =
+        Opts::new("herald_attempts_total", "Attempts since the start, by what the provider's answer meant.");
+    let attempts = register(registry, IntCounterVec::new(attempts, &["provider", "class"])?)?;
     for status in monitor.providers() {
+        for (class, count) in &status.attempts {
+            attempts.with_label_values(&[status.name, class]).inc_by(*count);
+        }
+        let waiting = counts.claimable_by_provider.get(status.name).copied().unwrap_or(0);
+        queued.with_label_values(&[status.name]).set(gauge(waiting));
         paused.with_label_values(&[status.name]).set(status.paused.into());
         in_flight.with_label_values(&[status.name]).set(i64::try_from(status.in_flight).unwrap_or(i64::MAX));
     }

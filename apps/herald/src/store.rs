@@ -9,6 +9,7 @@ mod claim;
 mod directory;
 mod error;
 mod event;
+mod operation;
 mod options;
 mod query;
 mod readers;

@@ -5,10 +5,10 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     error::AcceptError,
     event,
+    operation::Tx,
     row::Millis,
     view::EventKind,
     work::{Accepted, Idempotency, Planned},
-    writer::Tx,
 };
 use crate::model::{DeliveryId, NewNotification, NotificationId, State};
 

@@ -2,13 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{
-    event,
-    row::Millis,
-    view::EventKind,
-    work::Work,
-    writer::{Backdoor, Tx},
-};
+use super::{event, operation::Tx, row::Millis, view::EventKind, work::Work, writer::Backdoor};
 use crate::model::{DeliveryId, NotificationId, State};
 
 /// So many overdue deliveries are expired at once; the next claim takes the next ones.

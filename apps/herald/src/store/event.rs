@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{view::EventKind, writer::Tx};
+use super::{operation::Tx, view::EventKind};
 use crate::model::{DeliveryId, NotificationId, State};
 
 /// So many events are kept, and up to [`TRIM_EVERY`] more.

@@ -5,10 +5,10 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     claim::end_of_overdue,
     event,
+    operation::Tx,
     row::Millis,
     view::EventKind,
     work::{Settled, Settlement, ViewerMail},
-    writer::Tx,
 };
 use crate::model::{DeliveryId, NotificationId, State};
 

@@ -13,82 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{CachedStatement, Connection, ErrorCode};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 
 use super::{
     directory::{Disk, Lock},
     error::Error,
+    operation::{Job, Operation, Tx},
     options::Options,
     row::Millis,
     signals::Signals,
     wal::Wal,
     work::Epoch,
 };
-
-/// What an operation sees of the transaction it runs in.
-pub(super) struct Tx<'a> {
-    connection: &'a Connection,
-    pub(super) now: Millis,
-    pub(super) epoch: Epoch,
-    pub(super) options: &'a Options,
-    pub(super) disk_is_low: bool,
-    /// Whether something may have become due.
-    pub(super) touched_due: &'a Cell<bool>,
-    /// Whether an event was written.
-    pub(super) touched_events: &'a Cell<bool>,
-}
-
-impl Tx<'_> {
-    pub(super) fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.connection.prepare_cached(sql)
-    }
-
-    pub(super) fn last_insert_rowid(&self) -> i64 {
-        self.connection.last_insert_rowid()
-    }
-}
-
-/// A unit of work that is committed whole or not at all.
-trait Operation: Send {
-    /// Runs in the open transaction. May run again, after a rollback.
-    fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()>;
-    /// Tells the caller, after the commit or when there is none.
-    fn reply(self: Box<Self>, committed: Result<(), Error>);
-}
-
-/// An operation made of a closure.
-struct Job<T, R, Run, Reply> {
-    run: Run,
-    reply: Reply,
-    done: Option<T>,
-    caller: oneshot::Sender<Result<R, Error>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl<T, R, Run, Reply> Operation for Job<T, R, Run, Reply>
-where
-    T: Send,
-    R: Send,
-    Run: Fn(&Tx<'_>) -> rusqlite::Result<T> + Send,
-    Reply: FnOnce(T) -> R + Send,
-{
-    fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()> {
-        self.done = Some((self.run)(tx)?);
-        Ok(())
-    }
-
-    fn reply(self: Box<Self>, committed: Result<(), Error>) {
-        let Self { reply, done, caller, .. } = *self;
-        let answer = match (committed, done) {
-            (Ok(()), Some(done)) => Ok(reply(done)),
-            (Ok(()), None) => Err(Error::Closed),
-            (Err(error), _) => Err(error),
-        };
-        // A caller that went away does not want to know.
-        let _ = caller.send(answer);
-    }
-}
 
 enum Message {
     Run(Box<dyn Operation>),
@@ -154,7 +91,7 @@ impl Writer {
     ) -> Result<R, Error> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Closed)?;
         let (caller, answer) = oneshot::channel();
-        let job = Job { run, reply, done: None, caller, _place: Some(place) };
+        let job = Job::new(run, reply, caller, Some(place));
         self.queue.send(Message::Run(Box::new(job))).map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
@@ -205,7 +142,7 @@ pub(super) struct Backdoor {
 impl Backdoor {
     pub(super) fn send(&self, run: impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'static) {
         let (caller, _) = oneshot::channel();
-        let job = Job { run, reply: |done| done, done: None, caller, _place: None };
+        let job = Job::new(run, |done| done, caller, None);
         // A writer that has stopped leaves it to the next open.
         let _ = self.queue.send(Message::Run(Box::new(job)));
     }

@@ -118,6 +118,7 @@ fn read(value: Value, now: Timestamp, faults: &mut Faults) -> Option<NewNotifica
     let mut fields = Fields::of(value, "", faults)?;
     let to = fields.take_required("to", faults).and_then(|to| recipient(to, faults));
     let subject = fields.take_required("subject", faults).and_then(|value| string("/subject", value, faults));
+    let has_content = fields.has("text") || fields.has("html");
     let text = fields.take_string("text", faults);
     let html = fields.take_string("html", faults);
     let send_at = fields.take_time("send_at", faults);
@@ -128,7 +129,10 @@ fn read(value: Value, now: Timestamp, faults: &mut Faults) -> Option<NewNotifica
     if let Some(subject) = &subject {
         check_subject(subject, faults);
     }
-    check_content(text.as_deref(), html.as_deref(), faults);
+    if !has_content {
+        faults.add("", "needs `text`, `html` or both");
+    }
+    check_sizes(text.as_deref(), html.as_deref(), faults);
     check_expiry(send_at, expires_at, now, faults);
     if let Some(category) = &category {
         check_category(category, faults);
@@ -154,10 +158,7 @@ fn check_subject(subject: &str, faults: &mut Faults) {
     }
 }
 
-fn check_content(text: Option<&str>, html: Option<&str>, faults: &mut Faults) {
-    if text.is_none() && html.is_none() {
-        faults.add("", "needs `text`, `html` or both");
-    }
+fn check_sizes(text: Option<&str>, html: Option<&str>, faults: &mut Faults) {
     if text.is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
         faults.add("/text", format!("must have at most {TEXT_BYTES_MAX} bytes"));
     }
@@ -228,6 +229,10 @@ impl Fields {
 
     fn pointer(&self, name: &str) -> String {
         format!("{}/{}", self.place, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(|value| !value.is_null())
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {

@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 use herald::{
-    model::State,
+    model::{State, Timestamp},
     store::{AcceptError, Error, Idempotency},
 };
 use rusqlite::Connection;
@@ -87,6 +87,6 @@ async fn what_is_to_be_sent_later_is_planned_and_not_claimed() {
     assert_eq!(accepted.deliveries[0].state, State::Planned);
     assert_eq!(claim(&store, 10).await, []);
     let due_at = delivery_of(&store, &accepted).await.due_at.expect("a time");
-    assert_eq!(Some(due_at.as_millisecond()), later.send_at.map(|at| at.as_millisecond()));
+    assert_eq!(Some(due_at.as_millisecond()), later.send_at.map(Timestamp::as_millisecond));
     assert_eq!(store.next_due(super::PROVIDER).await.expect("a read"), Some(due_at));
 }

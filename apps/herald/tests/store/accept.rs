@@ -3,7 +3,7 @@
 use futures_util::future::{join, join_all};
 use herald::{
     model::{State, Timestamp},
-    store::{AcceptError, Error, Idempotency},
+    store::{AcceptError, Error, Idempotency, Options, Store},
 };
 use rusqlite::Connection;
 
@@ -23,6 +23,16 @@ async fn operations_that_come_together_share_a_commit() {
     assert_eq!(stats.operations, 1_000);
     assert!(stats.commits < 100, "{} commits for 1 000 operations", stats.commits);
     states_balance(&store, &[(State::Due, 1_000)]).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_callers_wait_and_loses_none() {
+    let directory = scratch();
+    let options = Options { queue_ops_max: 8, ..Options::default() };
+    let store = Store::open(directory.path(), options).expect("the store opens");
+    accept_many(&store, 200).await;
+    assert!(store.writer_stats().commits >= 200 / 8, "no group is larger than the queue");
+    states_balance(&store, &[(State::Due, 200)]).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! Two questions: how many notifications are accepted, one by one, each fsynced before its 202; and how many mails a
 //! second reach `smtp-sink`, each with its intent and its result durable. Each is measured in turn with its peer:
 //! SQLite with a commit for each insert, on the same disk; and `smtp-source`, which remembers nothing. How quick the
-//! disk's fsync is goes to standard error, since all of Herald's figures rest on it.
+//! disk's fsync is goes to standard error, since all of Herald's figures rest on it. `cargo xtask bench herald` builds
+//! Herald and installs the tools before it starts this.
 
 mod accept;
 mod disk;
@@ -12,9 +13,8 @@ mod postfix;
 mod server;
 
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bench_report::{Better, Comparison, Goal, Row, median};
 
 /// Each figure is the median of so many rounds, ours and the peer's by turns.
@@ -24,7 +24,6 @@ const ACCEPTS_PER_SECOND: f64 = 8_000.0;
 const MAILS_PER_SECOND: f64 = 1_700.0;
 
 fn main() -> Result<()> {
-    build_herald()?;
     // Under the build's folder, so that the disk is the one a developer works on and not a file system in memory.
     let target = std::env::current_exe()?;
     let target = target.parent().context("a program stands in a folder")?;
@@ -37,15 +36,6 @@ fn main() -> Result<()> {
     // A disk shared with others is not the same at the end.
     eprintln!("after: {}", disk::fsync(folder.path())?);
     bench_report::print(&rows)?;
-    Ok(())
-}
-
-/// The binary that is measured stands beside this one, built the same way.
-fn build_herald() -> Result<()> {
-    let cargo = std::env::var_os("CARGO").context("run it by Cargo, which says where it is")?;
-    let status =
-        Command::new(cargo).args(["build", "--release", "--quiet", "--package", "herald"]).status()?;
-    ensure!(status.success(), "herald does not build");
     Ok(())
 }
 

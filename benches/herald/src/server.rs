@@ -45,8 +45,11 @@ impl Server {
         let mut command = Command::new(std::env::current_exe()?.with_file_name("herald"));
         command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(folder.join("data"));
         command.arg("--config").arg(&file).env("HERALD_API_KEY", API_KEY).env("HERALD_LOG", "warn");
-        let process =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("cannot run herald")?;
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("cannot run herald; `cargo xtask bench herald` builds it")?;
         let server = Server { address, process, http: reqwest::Client::new() };
         server.wait_until_ready().await?;
         Ok(server)

@@ -21,6 +21,8 @@ pub const API_KEY_CHARS_MIN: usize = 32;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DATA: &str = "herald-data";
 const DRAIN_SECONDS: u64 = 20;
+const DISK_FREE_MIB_MIN: u32 = 64;
+const MIB: u64 = 1024 * 1024;
 
 /// A complete configuration.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub data: PathBuf,
     /// How long deliveries in flight may take after SIGTERM.
     pub drain: Duration,
+    /// With less free space than so many bytes, nothing new is accepted.
+    pub disk_free_min: u64,
     /// The relay; without one, mails go to the outbox viewer.
     pub smtp: Option<smtp::Settings>,
     /// The key to begin with, where the operator chose one.
@@ -93,6 +97,7 @@ struct File {
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
     drain_seconds: Option<u64>,
+    disk_free_mib_min: Option<u32>,
     smtp: Option<smtp::Settings>,
 }
 
@@ -116,6 +121,7 @@ impl Config {
             listen: overrides.listen.or(file.listen).unwrap_or(LISTEN),
             data: overrides.place.data.or(file.data).unwrap_or_else(|| DATA.into()),
             drain: Duration::from_secs(drain_seconds),
+            disk_free_min: u64::from(file.disk_free_mib_min.unwrap_or(DISK_FREE_MIB_MIN)) * MIB,
             smtp: with_password(file.smtp, secrets.smtp_password)?,
             api_key: secrets.api_key.map(fit_key).transpose()?,
         })
@@ -174,6 +180,15 @@ mod tests {
         assert!(config.listen.ip().is_loopback());
         assert_eq!(config.drain, Duration::from_secs(20));
         assert!(config.smtp.is_none());
+    }
+
+    #[test]
+    fn the_example_in_the_readme_is_a_configuration() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let (_directory, overrides) = file(example);
+        let config = Config::load(overrides, Secrets::default()).unwrap();
+        assert_eq!(config.smtp.unwrap().host, "smtp.example.org");
     }
 
     #[test]

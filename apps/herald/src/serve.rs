@@ -6,7 +6,12 @@
 
 mod greeting;
 
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
 
 use ballet::{Phases, Scope, Stage};
 use tokio::net::TcpListener;
@@ -71,7 +76,7 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
     let key = first_key(&store, &config).await?;
     let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
-    print!("{}", greeting::text(&config, address, &key));
+    io::stdout().write_all(greeting::text(&config, address, &key).as_bytes())?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening beyond this machine without TLS: put a proxy with TLS in front");
     }
@@ -91,12 +96,13 @@ fn open(config: &Config) -> Result<Store, OpenError> {
 }
 
 fn options(config: &Config) -> Options {
+    let options = Options { disk_free_min: config.disk_free_min, ..Options::default() };
     match &config.smtp {
-        None => Options::default(),
+        None => options,
         Some(smtp) => Options {
             email_provider: "smtp".to_owned(),
             message_domain: smtp.from.email.domain().to_owned(),
-            ..Options::default()
+            ..options
         },
     }
 }

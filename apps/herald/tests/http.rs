@@ -119,6 +119,17 @@ async fn bad_input_is_a_problem_and_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_stored() {
+    let directory = scratch();
+    // No disk has so much free space.
+    let server = Server::start(directory.path(), &format!("disk_free_mib_min = {}\n", u32::MAX)).await;
+    let response = post(&server, &mail()).send().await.unwrap();
+    assert_eq!(header(&response, "retry-after"), "5");
+    problem(response, 503, "disk-full").await;
+    assert_eq!(stored(&server).await, 0);
+}
+
+#[tokio::test]
 async fn without_the_key_nothing_is_told_or_stored() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;

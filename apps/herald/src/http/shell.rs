@@ -98,3 +98,25 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Pr
     }
     Ok(Json(json!({ "status": "ready" })))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::to_bytes, http::StatusCode, middleware::from_fn, routing::get};
+    use tower_service::Service;
+
+    use super::*;
+
+    async fn panics() {
+        panic!("the secret of the handler");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let mut router = Router::new().route("/", get(panics)).layer(from_fn(answer));
+        let Ok(response) = Service::<Request>::call(&mut router, Request::default()).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

@@ -13,16 +13,14 @@ const INVOICE = `<div style="font: 16px/1.5 Georgia, serif; max-width: 34rem; ma
     <tr><td style="padding: 8px 0; border-top: 1px solid #ddd">Booking</td><td align="right" style="border-top: 1px solid #ddd">£ 4.00</td></tr>
   </table></div>`;
 
-const inDays = (days) => new Date(Date.now() + days * 86_400_000).toISOString();
-
 const NOTIFICATIONS = [
   ["jean@example.org", "Your invoice 2030 is ready", {}],
   ["ops@example.org", "Certificate renewed", {}],
   ["frances@example.org", "Tickets for Saturday", {}],
-  ["radia@example.org", "Monthly report", { send_at: inDays(7) }],
+  ["radia@example.org", "Monthly report", { send_at: "2100-01-04T08:00:00Z" }],
   ["barbara@example.org", "Your parcel is on its way", {}],
   ["katherine@example.org", "Password changed", {}],
-  ["margaret@example.org", "Rehearsal moved to Thursday", { send_at: inDays(1) }],
+  ["margaret@example.org", "Rehearsal moved to Thursday", { send_at: "2100-01-01T08:00:00Z" }],
   ["grace@example.org", "Your one-time code", {}],
   ["ada@example.org", "Your invoice 2031 is ready", { html: INVOICE }],
 ];
@@ -37,7 +35,7 @@ for (const [email, subject, more] of NOTIFICATIONS) {
 }
 
 const browser = await launch();
-const page = await browser.newPage({ colorScheme, viewport: { width: Number(width), height: 860 } });
+const page = await browser.newPage({ colorScheme, viewport: { width: Number(width), height: 1000 } });
 await page.goto(`${url}/#key=${key}`);
 await page.locator(".row", { hasText: "invoice 2031" }).filter({ hasText: "went out" }).getByRole("link").click();
 await page.frameLocator("iframe").getByText("Dear Ada").waitFor();

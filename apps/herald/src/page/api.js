@@ -18,9 +18,10 @@ export class Problem extends Error {
 /** Takes the key out of the address bar before anybody can read it over a shoulder or in the history. */
 export function takeKeyFromFragment() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (!key) return;
-  sessionStorage.setItem(STORED, key);
+  if (!key) return false;
+  setKey(key);
   history.replaceState(null, "", location.pathname);
+  return true;
 }
 
 export const hasKey = () => sessionStorage.getItem(STORED) !== null;

@@ -16,6 +16,7 @@ let refreshTimer = null;
 let dirty = false;
 
 takeKeyFromFragment();
+addEventListener("hashchange", () => { if (takeKeyFromFragment()) location.reload(); });
 prepareKeyForm();
 prepareCompose((id) => { location.hash = `#/n/${id}`; });
 byId("more").addEventListener("click", () => guarded(ledger.readOlder));

@@ -73,8 +73,9 @@ pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
 async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet::Error> {
     let store = open(&config)?;
     scope.defer(close(store.clone()));
-    let key = first_key(&store, &config).await?;
+    // The port first: a key that is made is shown once, so nothing may fail between the two.
     let listener = listen(config.listen).await?;
+    let key = first_key(&store, &config).await?;
     let address = listener.local_addr()?;
     io::stdout().write_all(greeting::text(&config, address, &key).as_bytes())?;
     if !address.ip().is_loopback() {
@@ -82,6 +83,7 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
     }
 
     let engine = Engine::new(&store, providers(&config)?);
+    warn_of_stranded(&store, &engine).await?;
     let api = http::Api::new(store.clone(), store.api_keys().await?, engine.monitor(), phases)?;
     scope.named("http").spawn(http::server::serve(listener, http::router(api)));
     scope.named("providers").spawn(engine.run());
@@ -133,6 +135,17 @@ async fn first_key(store: &Store, config: &Config) -> Result<greeting::Key, stor
     };
     store.add_api_key(FIRST_KEY, api_key::hash(&key)).await?;
     Ok(told)
+}
+
+/// A provider that left the configuration may have left deliveries behind, which nobody claims.
+async fn warn_of_stranded(store: &Store, engine: &Engine) -> Result<(), store::Error> {
+    let configured: Vec<_> = engine.monitor().providers().map(|provider| provider.name).collect();
+    for (provider, waiting) in store.counts().await?.claimable_by_provider {
+        if !configured.contains(&provider.as_str()) {
+            tracing::warn!(provider, waiting, "deliveries wait for a provider that is no longer configured");
+        }
+    }
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -114,6 +114,11 @@ fn a_misspelt_setting_is_refused_with_its_line() {
 #[tokio::test]
 async fn the_first_start_prints_a_key_once_and_it_works() {
     let directory = scratch();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let failed = serve(directory.path()).args(["--listen", &address]).output().unwrap();
+    assert_eq!(stdout(&failed), "", "a start that failed has shown no key, so it has made none");
+
     let (said, logged) = start_and_stop(directory.path()).await;
     let key =
         said.lines().find_map(|line| line.trim().strip_prefix("export HERALD_API_KEY=")).expect("a key");

@@ -17,13 +17,14 @@ let view = "in";
 let items = [];
 let next = null;
 let openId = null;
-let seen = new Set();
+/** The ids that were drawn; `null` before the first drawing of a view, in which nothing counts as new. */
+let seen = null;
 
 /** Shows another view from its first page. */
 export async function show(newView) {
   view = newView;
   items = [];
-  seen = new Set();
+  seen = null;
   markView();
   await refresh();
 }
@@ -33,8 +34,10 @@ export async function refresh() {
   const asked = view;
   const page = await read(null);
   if (asked !== view) return;
-  const known = new Map(page.items.map((item) => [item.id, item]));
-  const older = items.filter((item) => !known.has(item.id) && item.id < (page.items.at(-1)?.id ?? ""));
+  const known = new Set(page.items.map(({ id }) => id));
+  // Without a common item there is a gap between this page and what is on show, which is then let go.
+  const joins = items.some(({ id }) => known.has(id));
+  const older = joins ? items.filter(({ id }) => id < page.items.at(-1).id) : [];
   // With older pages on show, the cursor after them stays.
   if (older.length === 0) next = page.next;
   items = [...page.items, ...older];
@@ -42,7 +45,9 @@ export async function refresh() {
 }
 
 export async function readOlder() {
+  const asked = view;
   const page = await read(next);
+  if (asked !== view) return;
   next = page.next;
   items = [...items, ...page.items];
   draw();
@@ -65,35 +70,27 @@ function read(cursor) {
 function draw() {
   const { row } = sourceOf(view);
   const rows = byId("rows");
-  const first = seen.size === 0;
   const focused = document.activeElement?.dataset?.id;
   let lastDay = null;
   rows.replaceChildren();
   for (const item of items) {
-    const today = dayOf(item.created_at);
-    if (today !== lastDay) rows.append(h("li", { class: "day" }, today));
-    lastDay = today;
-    rows.append(row(item, !first && !seen.has(item.id)));
-    seen.add(item.id);
+    const day = dayOf(item.created_at);
+    if (day !== lastDay) rows.append(h("li", { class: "day" }, day));
+    lastDay = day;
+    rows.append(row(item, seen !== null && !seen.has(item.id)));
   }
+  seen = new Set(items.map(({ id }) => id));
   if (focused) rows.querySelector(`a[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-  seen.add("drawn");
   byId("more").hidden = next === null;
   byId("empty").hidden = items.length > 0;
   if (items.length === 0) byId("empty").replaceChildren(...emptyText());
 }
 
-function rowOfNotification(item, isNew) {
-  const { word, tone } = STATES[item.state];
-  return line(item.id, isNew, item, word, tone);
-}
+const rowOfNotification = (item, isNew) => line(item.id, item, isNew);
+const rowOfDelivery = (item, isNew) => line(item.notification, item, isNew);
 
-function rowOfDelivery(item, isNew) {
+function line(notification, item, isNew) {
   const { word, tone } = STATES[item.state];
-  return line(item.notification, isNew, item, word, tone);
-}
-
-function line(notification, isNew, item, word, tone) {
   return h("li", { class: isNew ? "row new" : "row" },
     h("a", { href: `#/n/${notification}`, "data-id": notification, "aria-current": String(notification === openId) },
       timeOf(item.created_at),

@@ -54,6 +54,7 @@ pub struct Send {
     /// The recipient's e-mail address
     #[arg(long, value_name = "EMAIL")]
     pub to: String,
+    /// One line
     #[arg(long)]
     pub subject: String,
     /// The message as plain text

@@ -23,7 +23,8 @@ const POLL_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "cannot reach Herald at {server}: {source}\nIs it running? `herald serve` starts it, --server names another."
+        "cannot reach Herald at {server}: {}\nIs it running? `herald serve` starts it, --server names another.",
+        root(source)
     )]
     Unreachable { server: String, source: reqwest::Error },
     #[error("{0}")]
@@ -180,6 +181,11 @@ impl<'a> Client<'a> {
         }
         Err(Error::Refused(serde_json::from_slice(&bytes).map_err(not_herald)?))
     }
+}
+
+/// What lies under the layers of the HTTP client, such as `Connection refused`.
+fn root(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
 impl Notification {

@@ -324,7 +324,7 @@ async fn awaiting_a_cancelled_child_ends_the_scope_for_its_reason() {
 }
 
 #[ballet::test]
-#[should_panic(expected = "outside the scope or inside a shield")]
+#[should_panic(expected = "outside the scope, or inside a shield")]
 async fn awaiting_a_failed_child_outside_its_scope_panics_instead_of_hanging() {
     let (give, take) = tokio::sync::oneshot::channel();
     let _ = ballet::scope(async |s: Scope<&str>| {

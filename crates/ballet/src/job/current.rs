@@ -1,6 +1,6 @@
 //! Which node's code runs on this thread now, and whether it runs inside a shield.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::Context as Poller;
 
@@ -10,7 +10,8 @@ use crate::context::Entered;
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Node>>> = const { RefCell::new(None) };
-    static SHIELDED: Cell<bool> = const { Cell::new(false) };
+    /// Where the innermost shield stands whose content is being polled.
+    static SHIELDED: RefCell<Option<Arc<Node>>> = const { RefCell::new(None) };
 }
 
 /// The node whose code runs on this thread now, or the root.
@@ -56,20 +57,20 @@ impl Shielding {
     }
 
     /// Runs one poll of what is shielded; [`is_active`](Self::is_active) says so inside.
-    pub(crate) fn poll<R>(poll: impl FnOnce() -> R) -> R {
-        struct Restore(bool);
+    pub(crate) fn poll<R>(&self, poll: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Arc<Node>>);
         impl Drop for Restore {
             fn drop(&mut self) {
-                SHIELDED.set(self.0);
+                SHIELDED.set(self.0.take());
             }
         }
-        let _restore = Restore(SHIELDED.replace(true));
+        let _restore = Restore(SHIELDED.replace(Some(Arc::clone(&self.inside))));
         poll()
     }
 
-    /// Whether the code that asks runs inside a shield of its own task.
-    pub(crate) fn is_active() -> bool {
-        SHIELDED.get()
+    /// Whether the code that asks runs inside a shield that stands inside `scope`, so that the scope cannot cut it.
+    pub(crate) fn is_active(scope: &Arc<Node>) -> bool {
+        SHIELDED.with_borrow(|inside| inside.as_ref().is_some_and(|node| node.is_below(scope)))
     }
 }
 

@@ -180,7 +180,7 @@ impl<T, E> Cell<T, E> {
 /// # Panics
 ///
 /// In a `scope`, when the job ended without a value and the awaiting code cannot be ended with it: it is not inside
-/// the scope, or it is inside a [`shield`](crate::shield). Also when it is polled after it gave its result.
+/// the scope, or it is inside a [`shield`](crate::shield) or a finalizer of it. Also when it is polled after it gave its result.
 ///
 /// # Examples
 ///
@@ -269,9 +269,9 @@ impl<T, E: Fault> Deferred<T, E, Together> {
     /// The value will never come, so the code that awaits it must not go on: the scope ends, and drops it.
     fn end_with_it(&self) -> Poll<T> {
         assert!(
-            current().is_below(&self.owner.node) && !Shielding::is_active(),
+            self.can_be_cut(),
             "`{}` ended without a value ({}), and the code that awaits it cannot be ended with it, because it is \
-             outside the scope or inside a shield",
+             outside the scope, or inside a shield or a finalizer of it",
             self.job.path(),
             self.job.state(),
         );
@@ -279,6 +279,12 @@ impl<T, E: Fault> Deferred<T, E, Together> {
             self.owner.cancel(&reason);
         }
         Poll::Pending
+    }
+
+    /// Whether the code that awaits is inside the scope, and neither in a shield nor in a finalizer of it.
+    fn can_be_cut(&self) -> bool {
+        let scope = &self.owner.node;
+        current().is_below(scope) && !Shielding::is_active(scope) && !scope.is_closed()
     }
 }
 

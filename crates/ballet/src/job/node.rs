@@ -203,6 +203,11 @@ impl Node {
         true
     }
 
+    /// Wakes the task that polls this node.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
     /// Asks each child of the family to end.
     pub(crate) fn ask_children(&self, reason: &Reason) {
         let children: Vec<_> = lock(&self.family).children.values().cloned().collect();
@@ -260,13 +265,15 @@ impl Node {
         }
     }
 
-    /// The job that this code is part of; where it is part of none, the outermost scope or root around it.
-    pub(crate) fn job(self: &Arc<Self>) -> Arc<Node> {
+    /// This node and those around it, as far as the job that this code is part of.
+    pub(crate) fn up_to_job(self: &Arc<Self>) -> Vec<Arc<Node>> {
+        let mut around = vec![Arc::clone(self)];
         let mut node = self;
         while let (Role::Scope | Role::Region, Some(within)) = (node.role, &node.within) {
+            around.push(Arc::clone(within));
             node = within;
         }
-        Arc::clone(node)
+        around
     }
 
     /// The root above this node.
@@ -282,7 +289,7 @@ impl Node {
     }
 
     /// This node, or where it is a region the node that the region is in.
-    fn nearest_owner(self: &Arc<Self>) -> Arc<Node> {
+    pub(super) fn nearest_owner(self: &Arc<Self>) -> Arc<Node> {
         let mut node = self;
         while let (Role::Region, Some(within)) = (node.role, &node.within) {
             node = within;
@@ -307,11 +314,41 @@ impl Node {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        let family = lock(&self.family);
+        family.children.is_empty() && family.inline.is_empty()
+    }
+
+    /// Waits until neither a child nor an open scope is left.
+    pub(crate) async fn wait_empty(&self) {
+        loop {
+            let notice = self.notice.notified();
+            if self.is_empty() {
+                return;
+            }
+            notice.await;
+        }
+    }
+
+    /// Asks the scopes to end that foreign tasks have opened here, and their children.
+    pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
+        let open: Vec<_> = lock(&self.family).inline.values().cloned().collect();
+        for scope in open {
+            scope.ask(reason.clone());
+            scope.ask_children(reason);
+        }
+    }
+
     /// Refuses children from now on, if none is left.
     pub(crate) fn close_if_childless(&self) -> bool {
         let mut family = lock(&self.family);
         family.closed |= family.children.is_empty();
         family.closed
+    }
+
+    /// Refuses children from now on.
+    pub(crate) fn close(&self) {
+        lock(&self.family).closed = true;
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -367,8 +404,10 @@ impl Node {
         };
         for (node, waited_for) in left {
             let mut owner = lock(&node.owner);
-            // One that has ended in the meantime leaves no family any more, so it must enter none.
-            if lock(&node.family).ended.is_none() {
+            // One that has ended in the meantime leaves no family any more, so it must enter none; one that was
+            // adopted in the meantime stands in another already.
+            let is_ours = owner.as_ref().is_some_and(|owner| Arc::ptr_eq(owner, self));
+            if is_ours && lock(&node.family).ended.is_none() {
                 *owner = Some(self.take_over(&node, waited_for));
             }
         }
@@ -381,9 +420,12 @@ impl Node {
         let mut family = lock(&owner.family);
         family.inline.remove(&self.id);
         let was_last = family.children.remove(&self.id).is_some() && family.children.is_empty();
+        let is_empty = family.children.is_empty() && family.inline.is_empty();
         drop(family);
         if was_last {
             owner.waker.wake();
+        }
+        if was_last || is_empty {
             owner.notice.notify_waiters();
         }
     }

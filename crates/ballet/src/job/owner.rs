@@ -1,6 +1,8 @@
 //! What a child's end means to the scope that owns it: the failure domain and its ledger.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Failure, Fault, Node, Origin, Panic, Reason, lock};
@@ -46,6 +48,8 @@ pub(crate) struct Owner<E> {
     ledger: Mutex<Ledger<E>>,
     /// Where failures go that nobody looked at; `None` is the default of [`observe::unobserved`].
     sink: Mutex<Option<Sink<E>>>,
+    /// Finalizers that were dropped because their budget was spent.
+    finalizers_dropped: AtomicU32,
 }
 
 /// What failed, in the order in which it failed.
@@ -59,7 +63,13 @@ pub(crate) struct Ledger<E> {
 impl<E: Fault> Owner<E> {
     pub(crate) fn new(node: Arc<Node>, domain: Domain) -> Self {
         let ledger = Ledger { panic: None, failures: Vec::new() };
-        Self { node, domain, ledger: Mutex::new(ledger), sink: Mutex::new(None) }
+        Self {
+            node,
+            domain,
+            ledger: Mutex::new(ledger),
+            sink: Mutex::new(None),
+            finalizers_dropped: AtomicU32::new(0),
+        }
     }
 
     /// Records a failure of the body, of a finalizer, or of a child that fails together with its siblings; then
@@ -88,6 +98,14 @@ impl<E: Fault> Owner<E> {
         self.node.ask_children(reason);
     }
 
+    pub(crate) fn note_dropped_finalizer(&self) {
+        self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn finalizers_dropped(&self) -> u32 {
+        self.finalizers_dropped.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn settle_accounts(&self) -> Ledger<E> {
         let empty = Ledger { panic: None, failures: Vec::new() };
         std::mem::replace(&mut lock(&self.ledger), empty)
@@ -101,7 +119,12 @@ impl<E: Fault> Owner<E> {
     pub(crate) fn unobserved(&self, failure: &Failure<E>) {
         let sink = lock(&self.sink).clone();
         match sink {
-            Some(sink) => sink(failure),
+            // A sink that panics must not keep its job in the tree.
+            Some(sink) => {
+                if catch_unwind(AssertUnwindSafe(|| sink(failure))).is_err() {
+                    observe::unobserved(failure.path(), failure.place(), failure);
+                }
+            }
             None => observe::unobserved(failure.path(), failure.place(), failure),
         }
     }

@@ -79,7 +79,7 @@ impl Panic {
     /// the tree, a message becomes a `String` that begins with the job's path and place; any other payload stays as
     /// it is.
     pub(crate) fn resume(self) -> ! {
-        if current().kind() != Kind::Root {
+        if current().nearest_owner().kind() != Kind::Root {
             std::panic::resume_unwind(Box::new(self));
         }
         match self.message() {

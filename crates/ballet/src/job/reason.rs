@@ -9,8 +9,10 @@ use crate::context::Path;
 
 /// Why a job was cancelled.
 ///
-/// A cancellation is not an error: it never appears in a scope's error type, so no `?`, retry or fallback can take
-/// it for a failure. It appears here, beside the outcome.
+/// A cancellation is not an error: no job ever sees its own as an `Err`, so nothing in it can catch, retry or swallow
+/// it. It appears here, beside the outcome. The [`Failure`](crate::Failure) of a scope that was cancelled while its
+/// caller was not is a value like any other, and `?` may take it into an error type; ask
+/// [`is_cancelled`](crate::Failure::is_cancelled) first where the difference matters.
 ///
 /// # Examples
 ///

@@ -14,11 +14,12 @@
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 use tracing::Span;
 
@@ -92,7 +93,7 @@ where
         let reason = self.node.cut()?;
         let Some(grace) = &mut self.grace else { return Some(reason) };
         let timer = grace.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace.budget)));
-        if timer.as_mut().poll(cx).is_pending() {
+        if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
             return None;
         }
         observe::straggler(&self.node.tree());
@@ -125,13 +126,13 @@ where
     /// Puts the outcome down and leaves the tree.
     fn finish(&mut self) {
         let Stage::Leaving(outcome, state) = std::mem::replace(&mut self.stage, Stage::Gone) else { return };
+        // Last: the scope may return as soon as its last child has left. Also where a destructor of the value panics.
+        let _leaves = Leaves(&self.node);
         self.node.conclude(state);
         match outcome {
             None => self.cell.put_nothing(),
             Some(outcome) => self.hand_over(outcome),
         }
-        // Last: the scope may return as soon as its last child has ended.
-        self.node.leave();
     }
 
     fn hand_over(&self, outcome: Outcome<T, E>) {
@@ -141,6 +142,15 @@ where
             Some(Outcome::Ok(_) | Outcome::Cancelled(_)) | None => return,
         };
         self.owner.unobserved(&failure);
+    }
+}
+
+/// Takes a node out of the tree when it is dropped.
+struct Leaves<'a>(&'a Node);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 

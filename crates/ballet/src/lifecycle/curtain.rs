@@ -27,8 +27,11 @@ use crate::observe::State;
 #[must_use = "the curtain holds the failure, the names of jobs that were abandoned, and the exit code"]
 pub struct Curtain {
     pub(super) ending: Ending,
+    pub(super) asked: bool,
     pub(super) phases: Vec<(Phase, Duration)>,
     pub(super) departures: Vec<Departure>,
+    /// Finalizers of the stage's own scope that exceeded their budget.
+    pub(super) finalizers_dropped: u32,
 }
 
 /// The result of the program itself.
@@ -109,7 +112,7 @@ impl Curtain {
     /// Whether the program was asked to end: by a signal or by [`Phases::shut_down`](crate::Phases::shut_down).
     #[must_use]
     pub fn was_asked(&self) -> bool {
-        !self.phases.is_empty()
+        self.asked
     }
 
     /// Each phase of the shutdown and how long it took.
@@ -127,7 +130,9 @@ impl Curtain {
     /// Whether something may have been lost: a job or a finalizer was abandoned half-way.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        matches!(self.ending, Ending::Aborted) || self.departures.iter().any(|job| !job.state.is_ended())
+        matches!(self.ending, Ending::Aborted)
+            || self.finalizers_dropped > 0
+            || self.departures.iter().any(|job| !job.state.is_ended())
     }
 
     /// What the process should exit with: 0 when nothing was lost, 1 when the program failed, 3 when jobs were
@@ -159,7 +164,7 @@ impl fmt::Display for Curtain {
             Ending::Failed(failure) => writeln!(f, "failed: {failure}"),
             Ending::Panicked(panic) => writeln!(f, "{panic}"),
             _ if lost > 0 => writeln!(f, "{lost} jobs were abandoned: something may be lost"),
-            Ending::Aborted => writeln!(f, "a finalizer was abandoned: something may be lost"),
+            _ if self.is_lossy() => writeln!(f, "a finalizer was abandoned: something may be lost"),
             _ => writeln!(f, "nothing was lost"),
         }
     }

@@ -104,6 +104,10 @@ impl Phases {
         let _ = self.asked.subscribe().wait_for(|times| *times >= nth).await;
     }
 
+    pub(super) fn times(&self) -> u32 {
+        *self.asked.borrow()
+    }
+
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.send_replace(phase);
     }

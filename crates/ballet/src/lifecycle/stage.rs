@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 
 use super::{Curtain, Departure, Ending, Phase, Phases, signals};
@@ -114,10 +115,16 @@ impl Stage {
             let context = Context::current().with_value(self.phases.clone());
             let frame = Frame::open(Domain::Together, context, place);
             let owner = Arc::clone(&frame.owner);
-            let body = body(Scope::new(Arc::clone(&frame)));
+            let handle = Scope::new(Arc::clone(&frame));
+            let body = async move { body(handle).await };
             let show = async {
-                let verdict = frame.run(body, |_| {}).await;
-                owner.node.root().wait_childless().await;
+                let verdict = Arc::clone(&frame).run(body, |_| {}).await;
+                let root = owner.node.root();
+                root.wait_childless().await;
+                // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
+                if !self.phases.is_ready() {
+                    root.wait_empty().await;
+                }
                 verdict
             };
             let mut signals = pin!(signals::forward(&self.phases));
@@ -126,7 +133,7 @@ impl Stage {
                 let _ = signals.as_mut().poll(cx);
                 poll_show(show.as_mut(), &owner.node, cx)
             });
-            let mut shutdown = Shutdown::new(&self, &owner);
+            let mut shutdown = Shutdown::new(&self, &frame);
             let ending = shutdown.follow(show).await;
             shutdown.curtain(ending)
         }
@@ -136,9 +143,10 @@ impl Stage {
 /// Polls the program; a panic that leaves it is an ending.
 fn poll_show(
     show: Pin<&mut impl Future<Output = Result<(), Failure<Error>>>>,
-    node: &Node,
+    node: &Arc<Node>,
     cx: &mut Poller<'_>,
 ) -> Poll<Ending> {
+    let _inside = node.stand_in();
     match catch_unwind(AssertUnwindSafe(|| show.poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ending::Completed),
@@ -151,7 +159,9 @@ fn poll_show(
 /// The phases of one shutdown, as they pass.
 struct Shutdown<'a> {
     stage: &'a Stage,
+    frame: &'a Frame<Error>,
     owner: &'a Owner<Error>,
+    asked: bool,
     began: Instant,
     phases: Vec<(Phase, Duration)>,
     /// Every job that was alive when the shutdown began.
@@ -159,34 +169,59 @@ struct Shutdown<'a> {
 }
 
 impl<'a> Shutdown<'a> {
-    fn new(stage: &'a Stage, owner: &'a Owner<Error>) -> Self {
-        Self { stage, owner, began: Instant::now(), phases: Vec::new(), cast: Vec::new() }
+    fn new(stage: &'a Stage, frame: &'a Frame<Error>) -> Self {
+        let (began, phases, cast) = (Instant::now(), Vec::new(), Vec::new());
+        Self { stage, frame, owner: &frame.owner, asked: false, began, phases, cast }
     }
 
-    /// Runs the show to its end, through the phases if it is asked to end.
+    /// Runs the show to its end: through the phases if it is asked to end, and without the first one if it fails.
     async fn follow(&mut self, show: impl Future<Output = Ending>) -> Ending {
         let mut show = pin!(show);
         let phases = self.stage.phases.clone();
-        if let Some(ending) = first(&mut show, phases.asked(1)).await {
+        let failed = async { drop(self.owner.node.wait_asked().await) };
+        if let Some(ending) = first(&mut show, either(phases.asked(1), failed)).await {
             return ending;
         }
         self.began = Instant::now();
-        self.cast = self.owner.node.root().all().into_iter().filter(|node| node.is_job()).collect();
-        for (nth, phase) in (2..).zip([Phase::Draining, Phase::Cancelling, Phase::Finalizing]) {
+        self.note_cast();
+        let mut seen = phases.times();
+        self.asked = seen > 0;
+        let all = [Phase::Draining, Phase::Cancelling, Phase::Finalizing];
+        for &phase in &all[usize::from(!self.asked)..] {
             let entered = Instant::now();
             phases.enter(phase);
-            if phase == Phase::Cancelling {
-                let origin = Origin::new(self.owner.node.context.path(), self.owner.node.place);
-                self.owner.cancel(&Reason::Shutdown(origin));
-            }
-            let over = self.over(phase, phases.asked(nth));
+            self.begin(phase);
+            let over = self.over(phase, phases.asked(seen + 1));
             let ended = first(&mut show, over).await;
+            seen += u32::from(phases.times() > seen);
             self.phases.push((phase, entered.elapsed()));
             if let Some(ending) = ended {
                 return ending;
             }
         }
         Ending::Aborted
+    }
+
+    fn begin(&self, phase: Phase) {
+        match phase {
+            Phase::Cancelling => {
+                let origin = Origin::new(self.owner.node.context.path(), self.owner.node.place);
+                let reason = Reason::Shutdown(origin);
+                self.owner.cancel(&reason);
+                self.owner.node.root().ask_open_scopes(&reason);
+            }
+            Phase::Finalizing => self.frame.give_up(),
+            Phase::Running | Phase::Draining | Phase::Ended => {}
+        }
+    }
+
+    /// Adds the jobs that are alive now to the cast.
+    fn note_cast(&mut self) {
+        for node in self.owner.node.root().all() {
+            if node.is_job() && !self.cast.iter().any(|known| Arc::ptr_eq(known, &node)) {
+                self.cast.push(node);
+            }
+        }
     }
 
     /// Ends with the phase: its budget is spent, somebody asks again, or all jobs have ended before it was time to
@@ -209,11 +244,15 @@ impl<'a> Shutdown<'a> {
         .await;
     }
 
-    fn curtain(self, ending: Ending) -> Curtain {
+    fn curtain(mut self, ending: Ending) -> Curtain {
         self.stage.phases.enter(Phase::Ended);
+        if !self.phases.is_empty() {
+            self.note_cast();
+        }
         let mut departures: Vec<_> = self.cast.iter().map(|node| departure(node, self.began)).collect();
         departures.sort_by_key(|departure| departure.after);
-        Curtain { ending, phases: self.phases, departures }
+        let finalizers_dropped = self.owner.finalizers_dropped();
+        Curtain { ending, asked: self.asked, phases: self.phases, departures, finalizers_dropped }
     }
 }
 
@@ -238,7 +277,15 @@ async fn first(
         if let Poll::Ready(ending) = show.as_mut().poll(cx) {
             return Poll::Ready(Some(ending));
         }
-        other.as_mut().poll(cx).map(|()| None)
+        // Outside the cooperative budget: a show that uses it up must still hear that it is to end.
+        pin!(unconstrained(other.as_mut())).poll(cx).map(|()| None)
     })
     .await
+}
+
+/// Ends when one of the two does.
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) })
+        .await;
 }

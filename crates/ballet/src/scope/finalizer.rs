@@ -1,13 +1,14 @@
 //! What runs when a scope has emptied: last in, first out, each within a budget.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
-use crate::job::{Failure, Fault, Node, Owner, Panic};
+use crate::job::{Failure, Fault, Owner, Panic};
 
 /// How long a finalizer of [`Scope::defer`](crate::Scope::defer) may take before it is dropped and named.
 pub const FINALIZER_BUDGET: Duration = Duration::from_secs(10);
@@ -41,18 +42,20 @@ impl<E: Fault> Finalizer<E> {
                 owner.panicked(Panic::caught(payload, &owner.node));
                 Poll::Ready(())
             }
-            Ok(Poll::Pending) => self.poll_budget(&owner.node, cx),
+            Ok(Poll::Pending) => self.poll_budget(owner, cx),
         }
     }
 
-    fn poll_budget(&mut self, node: &Node, cx: &mut Poller<'_>) -> Poll<()> {
+    fn poll_budget(&mut self, owner: &Owner<E>, cx: &mut Poller<'_>) -> Poll<()> {
+        // Outside the cooperative budget: a finalizer that uses it up must not silence its own clock.
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget)));
-        if timer.as_mut().poll(cx).is_pending() {
+        if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
             return Poll::Pending;
         }
+        owner.note_dropped_finalizer();
         tracing::error!(
             target: "ballet",
-            path = %node.context.path(), place = %self.place, budget = ?self.budget,
+            path = %owner.node.context.path(), place = %self.place, budget = ?self.budget,
             "a finalizer did not end within its budget and was dropped"
         );
         Poll::Ready(())

@@ -7,10 +7,12 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 use super::SpawnError;
@@ -30,6 +32,8 @@ pub(crate) struct Frame<E: Fault> {
     pub(crate) owner: Arc<Owner<E>>,
     pub(crate) dispatcher: Dispatcher,
     finalizers: Mutex<Vec<Finalizer<E>>>,
+    /// The stage has no time left for the body and the children: only finalizers are still run.
+    given_up: AtomicBool,
     /// Runs from the moment at which the cancelled scope began to wait for its children.
     patience: Mutex<Patience>,
 }
@@ -51,6 +55,7 @@ impl<E: Fault> Frame<E> {
             owner: Arc::new(Owner::new(Node::open(context, place), domain)),
             dispatcher,
             finalizers: Mutex::default(),
+            given_up: AtomicBool::new(false),
             patience: Mutex::default(),
         })
     }
@@ -131,11 +136,11 @@ impl<E: Fault> Frame<E> {
         let _inside = node.enter(cx);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let ended = match body.as_mut().as_pin_mut() {
-                Some(running) if node.cut().is_none() => running.poll(cx),
+                Some(running) if !self.is_cut() => running.poll(cx),
                 _ => Poll::Pending,
             };
             // Asked while it was polled, it ends at this yield.
-            if ended.is_ready() || node.cut().is_some() {
+            if ended.is_ready() || self.is_cut() {
                 body.set(None);
             }
             ended
@@ -160,6 +165,10 @@ impl<E: Fault> Frame<E> {
         let node = &self.owner.node;
         let _inside = node.enter(cx);
         loop {
+            if self.is_given_up() {
+                node.close();
+                return self.poll_finalizers(cx);
+            }
             if node.poll_childless(cx).is_pending() {
                 self.poll_patience(cx);
                 return Poll::Pending;
@@ -175,6 +184,20 @@ impl<E: Fault> Frame<E> {
         }
     }
 
+    fn is_cut(&self) -> bool {
+        self.is_given_up() || self.owner.node.cut().is_some()
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
+    /// Drops the body, passes the children that are left to the nodes above, and goes on to the finalizers.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.owner.node.wake();
+    }
+
     /// Last in, first out. The one under way stays in the list, so that it outlives the future that polls it.
     fn poll_finalizers(&self, cx: &mut Poller<'_>) -> Poll<()> {
         loop {
@@ -182,6 +205,9 @@ impl<E: Fault> Frame<E> {
             if finalizer.poll(&self.owner, cx).is_pending() {
                 lock(&self.finalizers).push(finalizer);
                 return Poll::Pending;
+            }
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(finalizer))) {
+                self.owner.panicked(Panic::caught(payload, &self.owner.node));
             }
         }
     }
@@ -196,7 +222,7 @@ impl<E: Fault> Frame<E> {
             *patience = Patience::Waiting(Box::pin(tokio::time::sleep(STRAGGLER_AFTER)));
         }
         if let Patience::Waiting(timer) = &mut *patience
-            && timer.as_mut().poll(cx).is_ready()
+            && pin!(unconstrained(timer.as_mut())).poll(cx).is_ready()
         {
             *patience = Patience::Spent;
             self.owner.node.tree().children.iter().for_each(observe::straggler);
@@ -239,9 +265,9 @@ impl<E: Fault> Frame<E> {
     /// The end of a scope whose owner is no longer there to see it: whatever failed goes to the sink.
     fn end_unseen(&self) {
         let Ledger { panic, failures } = self.owner.settle_accounts();
+        self.owner.node.end(State::Cancelled);
         let panic = panic.map(Failure::panicked);
         failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
-        self.owner.node.end(State::Cancelled);
     }
 }
 

@@ -82,7 +82,7 @@ where
         let _cleared = Clear(Arc::clone(&arrivals));
         let handle = LocalScope { frame: Arc::clone(&frame), arrivals: Arc::clone(&arrivals) };
         let mut children = FuturesUnordered::new();
-        frame.run(body(handle), |cx| arrivals.poll(&mut children, cx)).await
+        frame.run(async move { body(handle).await }, |cx| arrivals.poll(&mut children, cx)).await
     })
 }
 
@@ -157,6 +157,8 @@ impl<'env, E: Fault> LocalScope<'env, E> {
         match self.frame.hire(name.clone(), None, place, Some(within), future) {
             Ok((deferred, task)) => {
                 lock(&self.arrivals.0).push(Box::pin(task));
+                // The handle may have travelled to another task.
+                self.frame.owner.node.wake();
                 deferred
             }
             Err(refused) => self.frame.refuse(name, place, refused.reason().clone()),

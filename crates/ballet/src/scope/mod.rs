@@ -79,7 +79,7 @@ where
     async move {
         let frame = Frame::open(Domain::Together, Context::current(), place);
         let handle = Scope::new(frame.clone());
-        frame.run(body(handle), |_| {}).await
+        frame.run(async move { body(handle).await }, |_| {}).await
     }
 }
 
@@ -129,6 +129,6 @@ where
     async move {
         let frame = Frame::open(Domain::Isolated, Context::current(), place);
         let handle = Scope::new(frame.clone());
-        frame.run(body(handle), |_| {}).await
+        frame.run(async move { body(handle).await }, |_| {}).await
     }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
+use futures_util::future::select_all;
 use pin_project_lite::pin_project;
 
 use crate::job::{Reason, Shielding, current};
@@ -58,17 +59,18 @@ impl<F: Future> Future for Shield<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.shielding.get_or_insert_with(Shielding::begin);
-        let value = ready!(Shielding::poll(|| this.future.poll(cx)));
+        let shielding = this.shielding.get_or_insert_with(Shielding::begin);
+        let value = ready!(shielding.poll(|| this.future.poll(cx)));
         *this.shielding = None;
         Poll::Ready(value)
     }
 }
 
-/// Waits until the job that this code is part of is asked to end, and gives the reason.
+/// Waits until the code that awaits it is asked to end, and gives the reason: its job, or a scope or timeout around it
+/// in the same job, whichever is asked first.
 ///
-/// Only a [graceful](crate::Child::graceful) or shielded job lives long enough to see it; any other is dropped at the
-/// same yield. Outside every job it waits for the outermost scope around it; outside every scope it never ends.
+/// Only a [graceful](crate::Child::graceful) job and shielded code live long enough to see it; any other is dropped at
+/// the same yield. Outside every scope it never ends.
 ///
 /// # Cancel safety
 ///
@@ -78,5 +80,6 @@ impl<F: Future> Future for Shield<F> {
 ///
 /// See [`Child::graceful`](crate::Child::graceful).
 pub async fn cancelled() -> Reason {
-    current().job().wait_asked().await
+    let around = current().up_to_job();
+    select_all(around.iter().map(|node| Box::pin(node.wait_asked()))).await.0
 }

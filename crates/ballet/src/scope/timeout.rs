@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use crate::context::Context;
@@ -14,7 +15,7 @@ use crate::job::{Node, Origin, Reason};
 
 /// Runs `future` for at most `limit`.
 ///
-/// The deadline can be read inside, and inside every child spawned there, with
+/// The deadline can be read inside, and by the children of every scope opened there, with
 /// [`Context::deadline`](crate::Context::deadline); the nearest one wins. An inner timeout never hides an outer one:
 /// each gives its own [`Elapsed`] to its own caller. When it elapses, the future is dropped at its next yield; scopes
 /// in it are cancelled with [`Reason::Timeout`] and adopted; a [`shield`](crate::shield) in it is finished first.
@@ -49,7 +50,8 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
         let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(future.await) };
         let node = Node::region(Context::current().with_deadline(deadline), place);
         let mut future = pin!(Some(future));
-        let mut timer = pin!(sleep_until(deadline));
+        // Outside the cooperative budget: a future that uses it up must not silence its own clock.
+        let mut timer = pin!(unconstrained(sleep_until(deadline)));
         poll_fn(|cx| {
             let _inside = node.enter(cx);
             if let Some(running) = future.as_mut().as_pin_mut()
@@ -57,7 +59,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
             {
                 return Poll::Ready(Ok(value));
             }
-            if !timer.is_elapsed() && timer.as_mut().poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             node.ask(Reason::Timeout(Origin::new(node.context.path(), place)));

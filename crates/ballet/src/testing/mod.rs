@@ -2,6 +2,8 @@
 //!
 //! Time is virtual: it stands still while a job can run, and jumps to the next timer when all wait. A test fails
 //! when a job of its tree is left after its body. Nothing in the crate uses this module.
+//!
+//! Not yet: a test in which all wait and no timer is left hangs, and time also jumps while real IO is pending.
 
 use std::future::poll_fn;
 use std::panic::Location;

@@ -98,6 +98,24 @@ async fn a_transient_failure_without_time_for_another_attempt_expires() {
 }
 
 #[tokio::test]
+async fn an_unknown_delivery_is_sent_again_byte_for_byte() {
+    let bench = Bench::new(|number, event| match event {
+        "." if number == 0 => Reaction::HangUp,
+        _ => Reaction::Usual,
+    });
+    bench.accept(json!({ "subject": "Grüße", "html": "<p>Hello.</p>" })).await;
+    bench
+        .deliver_until(PATIENCE, async |_| {
+            (bench.deliveries().await[0].state == State::Accepted).then_some(())
+        })
+        .await;
+    assert_eq!(bench.deliveries().await[0].unknown_count, 1);
+    let messages = bench.relay.messages();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[0], messages[1]);
+}
+
+#[tokio::test]
 async fn a_relay_that_refuses_us_pauses_its_provider_and_burns_no_attempt() {
     let bench = Bench::new(|_, event| match event {
         "CONNECT" => Reaction::SayAndHangUp("554 5.7.1 not from you"),

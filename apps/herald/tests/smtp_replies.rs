@@ -12,7 +12,7 @@ use herald::{
     store::Work,
 };
 
-use crate::support::{Reaction, Relay, free_address, smtp_table, work};
+use crate::support::{Reaction, Relay, eventually, free_address, smtp_table, work};
 
 /// A relay that answers `reply` to whatever begins with `command`, and all else as usual.
 fn relay(command: &'static str, reaction: Reaction) -> Relay {
@@ -20,8 +20,12 @@ fn relay(command: &'static str, reaction: Reaction) -> Relay {
 }
 
 fn provider(relay: SocketAddr, more: &str) -> Provider {
-    let table = smtp_table(relay).replace("[smtp]\n", "") + more;
-    let settings: Settings = toml::from_str(&table).expect("settings");
+    provider_with_tls(relay, "none", more)
+}
+
+fn provider_with_tls(relay: SocketAddr, tls: &str, more: &str) -> Provider {
+    let table = smtp_table(relay).replace("[smtp]\n", "").replace("\"none\"", &format!("\"{tls}\""));
+    let settings: Settings = toml::from_str(&(table + more)).expect("settings");
     Provider::Smtp(Smtp::new(settings).expect("usable settings"))
 }
 
@@ -84,12 +88,40 @@ async fn wrong_credentials_are_a_matter_of_configuration() {
 #[tokio::test]
 async fn a_relay_without_starttls_gets_no_mail_where_tls_is_required() {
     let relay = relay("-", Reaction::Usual);
-    let table = smtp_table(relay.address()).replace("[smtp]\n", "").replace("tls = \"none\"\n", "");
-    let settings: Settings = toml::from_str(&table).expect("settings");
-    let provider = Provider::Smtp(Smtp::new(settings).expect("usable settings"));
+    let provider = provider_with_tls(relay.address(), "required", "");
     let Answer::Configuration { reply } = provider.send(&work()).await else { panic!("it was not refused") };
     assert!(reply.contains("STARTTLS"), "{reply}");
     assert!(!relay.heard().iter().any(|event| event.contains("MAIL")));
+}
+
+#[tokio::test]
+async fn opportunistic_tls_does_without_but_keeps_the_password() {
+    let taking = relay("-", Reaction::Usual);
+    let without_login = provider_with_tls(taking.address(), "opportunistic", "");
+    assert!(matches!(without_login.send(&work()).await, Answer::Accepted { .. }));
+
+    let relay = relay("-", Reaction::Usual);
+    let login = "username = \"ada\"\npassword = \"tiger\"\n";
+    let with_login = provider_with_tls(relay.address(), "opportunistic", login);
+    let Answer::Configuration { reply } = with_login.send(&work()).await else {
+        panic!("it was not refused")
+    };
+    assert!(reply.contains("without TLS"), "{reply}");
+    assert!(!relay.heard().iter().any(|event| event.contains("AUTH")));
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_needs_a_relay_that_knows_it() {
+    let work = Work { to: "zoë@example.com".parse().expect("an address"), ..work() };
+    let ignorant = relay("-", Reaction::Usual);
+    let answer = provider(ignorant.address(), "").send(&work).await;
+    assert_eq!(answer, Answer::Permanent { reply: "the relay does not support SMTPUTF8".into() });
+
+    let knowing = relay("EHLO", Reaction::Say("250-relay\r\n250-8BITMIME\r\n250 SMTPUTF8"));
+    let answer = provider(knowing.address(), "").send(&work).await;
+    assert!(matches!(answer, Answer::Accepted { .. }), "{answer:?}");
+    let mail = "0 MAIL FROM:<herald@example.org> SMTPUTF8 BODY=8BITMIME".to_owned();
+    assert!(knowing.heard().contains(&mail), "{:?}", knowing.heard());
 }
 
 #[tokio::test]
@@ -186,5 +218,19 @@ async fn an_idle_connection_that_the_relay_gave_up_costs_no_attempt() {
         assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
         assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
         assert!(relay.heard().contains(&"1 .".to_owned()), "{:?}", relay.heard());
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_with_a_goodbye() {
+    let relay = relay("-", Reaction::Usual);
+    let provider = provider(relay.address(), "idle_seconds = 1\n");
+    assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
+    let goodbye = eventually("QUIT comes", Duration::from_secs(20), async || {
+        relay.heard().contains(&"0 QUIT".to_owned()).then_some(())
+    });
+    tokio::select! {
+        never = provider.tend() => match never {},
+        () = goodbye => {}
     }
 }

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(begin(&pause), 60, "an answer from before the pause says nothing about the time after it");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[ballet::test]
     async fn a_pause_ends() {
         let pause = Pause::default();
         assert_eq!(pause.left(), None);

@@ -1,9 +1,9 @@
 //! A relay that answers what the test tells it to, for the replies that `smtp-sink` cannot be made to give.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -19,10 +19,16 @@ pub(crate) enum Reaction {
     Silence,
 }
 
-/// A scripted relay. Its thread ends with the test program.
+/// A scripted relay, which holds one conversation at a time. Its thread ends with the test program.
 pub(crate) struct Relay {
     address: SocketAddr,
-    heard: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    heard: Vec<String>,
+    messages: Vec<String>,
 }
 
 impl Relay {
@@ -31,19 +37,20 @@ impl Relay {
     pub(crate) fn start(script: impl Fn(usize, &str) -> Reaction + Send + 'static) -> Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let hearing = Arc::clone(&heard);
+        let log = Arc::new(Mutex::new(Log::default()));
+        let relay = Relay { address, log: Arc::clone(&log) };
         thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let hear = |event: &str| {
-                    hearing.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{number} {event}"));
+                    lock(&log).heard.push(format!("{number} {event}"));
                     script(number, event)
                 };
+                let keep = |message| lock(&log).messages.push(message);
                 // The client hanging up is how most conversations end.
-                let _ = stream.and_then(|stream| converse(&stream, hear));
+                let _ = stream.and_then(|stream| converse(&stream, hear, keep));
             }
         });
-        Relay { address, heard }
+        relay
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -52,15 +59,28 @@ impl Relay {
 
     /// Everything that happened, each with the number of its connection in front.
     pub(crate) fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.log).heard.clone()
+    }
+
+    /// Every message that came whole, whatever was answered.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        lock(&self.log).messages.clone()
     }
 }
 
-fn converse(stream: &TcpStream, mut script: impl FnMut(&str) -> Reaction) -> std::io::Result<()> {
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn converse(
+    stream: &TcpStream,
+    mut hear: impl FnMut(&str) -> Reaction,
+    mut keep: impl FnMut(String),
+) -> io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     let mut event = "CONNECT".to_owned();
     loop {
-        let reply = match script(&event) {
+        let reply = match hear(&event) {
             Reaction::Usual => usual(&event),
             Reaction::Say(reply) => reply,
             Reaction::SayAndHangUp(reply) => return say(stream, reply),
@@ -68,16 +88,24 @@ fn converse(stream: &TcpStream, mut script: impl FnMut(&str) -> Reaction) -> std
             Reaction::Silence => return lines.try_for_each(|line| line.map(drop)),
         };
         say(stream, reply)?;
+        event = next_line(&mut lines)?;
         if reply.starts_with("354") {
-            while lines.next().transpose()?.ok_or(std::io::ErrorKind::UnexpectedEof)? != "." {}
-            event = ".".to_owned();
-        } else {
-            event = lines.next().transpose()?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+            let mut message = String::new();
+            while event != "." {
+                message += &event;
+                message += "\n";
+                event = next_line(&mut lines)?;
+            }
+            keep(message);
         }
     }
 }
 
-fn say(mut stream: &TcpStream, reply: &str) -> std::io::Result<()> {
+fn next_line(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<String> {
+    lines.next().unwrap_or_else(|| Err(ErrorKind::UnexpectedEof.into()))
+}
+
+fn say(mut stream: &TcpStream, reply: &str) -> io::Result<()> {
     stream.write_all(format!("{reply}\r\n").as_bytes())
 }
 

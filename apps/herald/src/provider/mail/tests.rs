@@ -4,7 +4,7 @@ use mail_parser::MessageParser;
 use proptest::{option, prelude::*};
 
 use super::*;
-use crate::provider::testing::work;
+use crate::{model::EmailAddress, provider::testing::work};
 
 fn sender() -> Mailbox {
     "Herald <herald@example.org>".parse().expect("a mailbox")
@@ -98,6 +98,20 @@ fn a_lone_carriage_return_does_not_reach_the_wire() {
     assert_eq!(mail.matches('\r').count(), mail.matches("\r\n").count());
     assert_eq!(mail.matches('\n').count(), mail.matches("\r\n").count());
     assert_eq!(read(&mail).1.as_deref(), Some("one\ntwo\nthree\nfour"));
+}
+
+#[test]
+fn no_address_can_carry_a_line_end_into_a_command_or_a_header() {
+    for hidden in ['\r', '\n', '\0'] {
+        for address in [
+            format!("\"ada{hidden}RCPT TO:<eve\"@example.com"),
+            format!("ada{hidden}@example.com"),
+            format!("ada@example.com{hidden}"),
+            format!("ada@exa{hidden}mple.com"),
+        ] {
+            assert!(address.parse::<EmailAddress>().is_err(), "{address:?}");
+        }
+    }
 }
 
 /// Subjects as the API takes them: anything but line ends and NUL.

@@ -22,9 +22,9 @@ use crate::provider::Answer;
 pub enum Unusable {
     #[error("smtp.username and smtp.password are given together or not at all")]
     HalfCredentials,
-    #[error("smtp.ca_file {path} cannot be read")]
+    #[error("cannot read smtp.ca_file {}: {source}", path.display())]
     UnreadableAuthority { path: PathBuf, source: io::Error },
-    #[error("the TLS settings for smtp.host do not work")]
+    #[error("smtp.ca_file or smtp.host does not fit TLS: {0}")]
     Tls(#[from] lettre::transport::smtp::Error),
 }
 

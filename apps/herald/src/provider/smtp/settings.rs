@@ -81,6 +81,7 @@ fn hello() -> String {
     "localhost".to_owned()
 }
 
+/// Enough for the goal of `cargo xtask bench herald`, and less than the 50 connections that Postfix allows one client.
 fn concurrency() -> NonZeroUsize {
     NonZeroUsize::new(32).unwrap_or(NonZeroUsize::MIN)
 }

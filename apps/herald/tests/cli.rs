@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{API_KEY, Server, eventually, free_address, scratch};
+use crate::support::{API_KEY, Server, eventually, free_address, http_client, scratch};
 
 #[tokio::test]
 async fn send_waits_and_status_tells_the_same_story() {
@@ -139,7 +139,7 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     let second = stdout(&added).trim().to_owned();
     let server = Server::with_outbox(directory.path()).await;
     for key in [key, &second] {
-        let request = reqwest::Client::new().get(server.url("/v1/counts")).bearer_auth(key);
+        let request = http_client().get(server.url("/v1/counts")).bearer_auth(key);
         assert_eq!(request.send().await.unwrap().status(), 200, "{key}");
     }
 }

@@ -9,14 +9,14 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::support::{API_KEY, Server, eventually, scratch};
+use crate::support::{API_KEY, Server, eventually, http_client, scratch};
 
 #[tokio::test]
 async fn an_accepted_notification_has_a_place_and_a_plan() {
@@ -85,7 +85,7 @@ async fn bad_input_is_a_problem_and_is_not_stored() {
     problem(raw("").send().await.unwrap(), 400, "malformed-json").await;
     let large = raw(&format!("{{\"text\": \"{}\"}}", "x".repeat(256 * 1024)));
     problem(large.send().await.unwrap(), 413, "too-large").await;
-    let form = client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).body("to=ada");
+    let form = http_client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).body("to=ada");
     let form = form.header("Content-Type", "application/x-www-form-urlencoded");
     problem(form.send().await.unwrap(), 415, "unsupported-media-type").await;
 
@@ -133,7 +133,7 @@ async fn a_full_disk_is_said_and_nothing_is_stored() {
 async fn without_the_key_nothing_is_told_or_stored() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;
-    let http = client();
+    let http = http_client();
     let paths = ["/v1/notifications", "/v1/deliveries", "/v1/counts", "/v1/outbox", "/v1/events"];
     for path in paths {
         let response = http.get(server.url(path)).send().await.unwrap();
@@ -173,14 +173,15 @@ async fn every_wrong_turn_is_a_problem() {
         ("/v1/deliveries?limit=100000", 400, "malformed-request"),
         ("/v1/deliveries?colour=red", 400, "malformed-request"),
     ] {
-        let response = client().get(server.url(path)).bearer_auth(API_KEY).send().await.unwrap();
+        let response = http_client().get(server.url(path)).bearer_auth(API_KEY).send().await.unwrap();
         problem(response, status, kind).await;
     }
     let response =
-        client().delete(server.url("/v1/notifications")).bearer_auth(API_KEY).send().await.unwrap();
+        http_client().delete(server.url("/v1/notifications")).bearer_auth(API_KEY).send().await.unwrap();
     assert_eq!(header(&response, "allow"), "POST,GET,HEAD");
     problem(response, 405, "method-not-allowed").await;
-    let wrong_id = client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", "x");
+    let wrong_id =
+        http_client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", "x");
     problem(wrong_id.send().await.unwrap(), 400, "malformed-request").await;
 }
 
@@ -257,7 +258,7 @@ async fn the_metrics_are_valid_and_tell_the_balance() {
     })
     .await;
 
-    let text = client().get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let text = http_client().get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
     let promtool = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tools/prometheus/usr/bin/promtool");
     let mut check = Command::new(&promtool)
         .args(["check", "metrics"])
@@ -287,12 +288,12 @@ async fn the_metrics_are_valid_and_tell_the_balance() {
 async fn the_page_says_what_a_browser_may_do_with_it() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;
-    let page = client().get(server.url("/")).send().await.unwrap();
+    let page = http_client().get(server.url("/")).send().await.unwrap();
     let policy = header(&page, "content-security-policy");
     for rule in ["default-src 'none'", "script-src 'self'", "frame-src 'none'", "frame-ancestors 'none'"] {
         assert!(policy.contains(rule), "{policy}");
     }
-    let api = client().get(server.url("/healthz")).send().await.unwrap();
+    let api = http_client().get(server.url("/healthz")).send().await.unwrap();
     assert_eq!(header(&api, "x-content-type-options"), "nosniff");
     assert_eq!(header(&api, "cache-control"), "no-store");
 }
@@ -321,14 +322,11 @@ impl Events {
 }
 
 async fn events(server: &Server, last: &str) -> Events {
-    let request = client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", last);
+    let request =
+        http_client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", last);
     let response = request.send().await.expect("an answer");
     assert_eq!(header(&response, "content-type"), "text/event-stream");
     Events { response, rest: String::new() }
-}
-
-fn client() -> Client {
-    Client::new()
 }
 
 fn mail() -> Value {
@@ -336,7 +334,7 @@ fn mail() -> Value {
 }
 
 fn post(server: &Server, body: &Value) -> RequestBuilder {
-    client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).json(body)
+    http_client().post(server.url("/v1/notifications")).bearer_auth(API_KEY).json(body)
 }
 
 async fn accept(server: &Server) -> String {

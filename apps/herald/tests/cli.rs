@@ -157,7 +157,7 @@ async fn start_and_stop(directory: &Path) -> (String, String) {
     eventually("herald is ready", Duration::from_secs(30), async || {
         let ended = process.try_wait().expect("the state of herald");
         assert!(ended.is_none(), "{}", read(&logged));
-        reqwest::get(format!("http://{address}/readyz")).await.ok()
+        http_client().get(format!("http://{address}/readyz")).send().await.ok()
     })
     .await;
     terminate(&mut process).await;

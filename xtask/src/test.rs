@@ -62,12 +62,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     steps.push(Step::cargo("format", &["fmt", "--all", "--check"]));
     steps.push(Step::run("tidy", || (Vec::new(), tidy::run())));
     steps.push(Step::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]));
-    // Alone, so that no other package's wish for the `testing` feature hides what is missing without it.
+    // Each alone and as it ships, so that no feature that tests or other packages ask for hides what is missing.
     steps.push(Step::cargo(
         "lints, bare ballet",
         &["clippy", "--package", "ballet", "--", "--deny", "warnings"],
     ));
-    steps.push(Step::cargo("build", &["build", "--workspace"]));
+    steps.push(Step::cargo(
+        "lints, bare herald",
+        &["clippy", "--package", "herald", "--", "--deny", "warnings"],
+    ));
+    // With the examples, since tests start them.
+    steps.push(Step::cargo("build", &["build", "--workspace", "--all-targets"]));
     steps.push(tests(&options.filter));
     steps.push(Step::cargo("doc tests", &["test", "--doc", "--workspace"]));
     steps.push(documentation());

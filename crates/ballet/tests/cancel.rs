@@ -1,4 +1,4 @@
-//! Cancellation, shields, finalizers and adoption: R4, R10–R13.
+//! Finalizers, grace and adoption, beyond the cases in `conformance`: R4, R10–R13.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -12,105 +12,6 @@ type Words = Arc<Mutex<Vec<&'static str>>>;
 
 fn say(words: &Words, word: &'static str) {
     words.lock().expect("nobody panics while holding it").push(word);
-}
-
-#[ballet::test]
-async fn c29_cancelling_twice_does_nothing_more_and_the_first_reason_stays() {
-    let failure = ballet::scope(async |s: Scope| {
-        s.cancel();
-        let first = line!() - 1;
-        s.cancel();
-        assert_eq!(s.reason().map(|reason| reason.origin().place().line()), Some(first));
-        pending::<Result<(), _>>().await
-    })
-    .await
-    .unwrap_err();
-    assert!(failure.is_cancelled());
-}
-
-#[ballet::test]
-async fn c30_a_job_cannot_swallow_its_cancellation() {
-    let failure = ballet::scope(async |s: Scope| {
-        s.spawn(async {
-            // However the code loops, it is dropped at its next yield.
-            loop {
-                let _ = tokio::time::timeout(Duration::from_secs(1), pending::<()>()).await;
-            }
-        }) as ballet::Deferred<()>;
-        sleep(Duration::from_secs(5)).await;
-        s.cancel();
-        pending::<Result<(), _>>().await
-    })
-    .await
-    .unwrap_err();
-    assert!(failure.is_cancelled());
-}
-
-#[ballet::test]
-async fn c33_when_the_shield_ends_the_job_is_cut_at_its_next_yield() -> Result<(), Error> {
-    let words = Words::default();
-    let heard = Arc::clone(&words);
-    let began = Instant::now();
-    ballet::scope(async |s: Scope| {
-        let job = s.spawn(async move {
-            ballet::shield(sleep(Duration::from_secs(1))).await;
-            say(&heard, "after the shield");
-            sleep(Duration::from_secs(100)).await;
-            say(&heard, "never");
-            Ok(())
-        });
-        tokio::task::yield_now().await;
-        job.job().cancel();
-        Ok(())
-    })
-    .await?;
-    assert_eq!(*words.lock().unwrap(), ["after the shield"]);
-    assert_eq!(began.elapsed().as_secs(), 1);
-    Ok(())
-}
-
-#[ballet::test]
-async fn c35_two_shields_in_a_row_both_run_whole() -> Result<(), Error> {
-    let words = Words::default();
-    let heard = Arc::clone(&words);
-    ballet::scope(async |s: Scope| {
-        let job = s.spawn(async move {
-            for word in ["one", "two"] {
-                ballet::shield(sleep(Duration::from_secs(1))).await;
-                say(&heard, word);
-            }
-            tokio::task::yield_now().await;
-            say(&heard, "never");
-            Ok(())
-        });
-        tokio::task::yield_now().await;
-        job.job().cancel();
-        Ok(())
-    })
-    .await?;
-    assert_eq!(*words.lock().unwrap(), ["one", "two"]);
-    Ok(())
-}
-
-#[ballet::test]
-async fn c42_finalizers_run_last_in_first_out_though_one_fails() {
-    let words = Words::default();
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        for word in ["first", "second", "third"] {
-            let words = Arc::clone(&words);
-            s.defer(async move {
-                sleep(Duration::from_secs(1)).await;
-                say(&words, word);
-                if word == "second" { Err("the second trips") } else { Ok(()) }
-            });
-        }
-        s.cancel();
-        pending::<Result<(), _>>().await
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(*words.lock().unwrap(), ["third", "second", "first"]);
-    assert_eq!(failure.error(), Some(&"the second trips"));
 }
 
 #[ballet::test]

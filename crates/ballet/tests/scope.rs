@@ -1,193 +1,13 @@
-//! Ownership and failure in a scope: R1–R3, R6–R8. Case numbers are those of the conformance list.
+//! Ownership and failure in a scope, beyond the cases in `conformance`: R1–R3, R6–R8.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::observe::State;
 use ballet::{Error, Reason, Scope};
-use tokio::time::{Instant, sleep};
-
-/// Pushes its word when it is dropped.
-struct Says(&'static str, Arc<Mutex<Vec<&'static str>>>);
-
-impl Drop for Says {
-    fn drop(&mut self) {
-        self.1.lock().expect("nobody panics while holding it").push(self.0);
-    }
-}
-
-#[ballet::test]
-async fn c01_returns_the_bodys_value_only_after_every_descendant_has_ended() -> Result<(), Error> {
-    let began = Instant::now();
-    let ended = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&ended);
-    let value = ballet::scope(async |s: Scope| {
-        let (handle, grandchild, child) = (s.clone(), Arc::clone(&count), Arc::clone(&count));
-        s.spawn(async move {
-            handle.spawn(async move {
-                sleep(Duration::from_secs(3)).await;
-                grandchild.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            });
-            sleep(Duration::from_secs(1)).await;
-            child.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        s.spawn(async move {
-            sleep(Duration::from_secs(2)).await;
-            count.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        Ok(42)
-    })
-    .await?;
-    assert_eq!((value, ended.load(Ordering::Relaxed)), (42, 3));
-    assert_eq!(began.elapsed().as_secs(), 3);
-    Ok(())
-}
-
-#[ballet::test]
-async fn c02_a_failing_child_cancels_its_sibling_and_fails_the_scope_but_not_the_caller() {
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let sleeper = Says("cut", Arc::clone(&said));
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        s.named("sleeper").spawn(async move {
-            let _sleeper = sleeper;
-            pending::<Result<(), _>>().await
-        });
-        s.named("faller").spawn(async {
-            sleep(Duration::from_secs(1)).await;
-            Err::<(), _>("fell")
-        });
-        Ok(())
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"fell"));
-    assert!(failure.path().to_string().ends_with("/faller"), "{failure}");
-    assert!(failure.suppressed().is_empty(), "a cancellation is never listed");
-    assert_eq!(*said.lock().unwrap(), ["cut"]);
-    sleep(Duration::from_secs(1)).await; // the caller itself goes on
-}
-
-#[ballet::test]
-async fn c04_a_value_is_lost_when_a_child_fails_after_the_body_has_returned() {
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        s.spawn(async {
-            sleep(Duration::from_secs(1)).await;
-            Err::<(), _>("late")
-        });
-        Ok(10)
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.into_error().unwrap(), "late");
-}
-
-#[ballet::test]
-async fn c05_the_failure_reaches_the_owner_only_after_a_shielded_sibling_has_cleaned_up() {
-    let began = Instant::now();
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        s.spawn(async {
-            ballet::shield(sleep(Duration::from_millis(100))).await;
-            pending::<Result<(), _>>().await
-        });
-        s.spawn(async {
-            tokio::task::yield_now().await;
-            Err::<(), _>("at once")
-        });
-        Ok(())
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"at once"));
-    assert_eq!(began.elapsed().as_millis(), 100);
-}
-
-#[ballet::test]
-async fn c06_later_failures_ride_along_and_cancellations_are_never_listed() {
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        s.spawn(async {
-            ballet::shield(ballet::cancelled()).await;
-            Err::<(), _>("second")
-        });
-        s.spawn(pending::<Result<(), _>>());
-        s.spawn(async { Err::<(), _>("first") });
-        pending::<Result<(), _>>().await
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"first"));
-    let suppressed: Vec<_> = failure.suppressed().iter().filter_map(|failure| failure.error()).collect();
-    assert_eq!(suppressed, [&"second"]);
-}
-
-#[ballet::test]
-async fn c09_a_body_that_fails_while_it_is_cancelled_is_listed_beside_the_first_failure() {
-    let failure = ballet::scope(async |s: Scope<&str>| {
-        s.spawn(async { Err::<(), _>("the child") });
-        ballet::shield(sleep(Duration::from_secs(1))).await;
-        Err::<(), _>("the body")
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"the child"));
-    assert_eq!(failure.suppressed()[0].error(), Some(&"the body"));
-}
-
-#[ballet::test]
-async fn c10_a_failure_of_an_inner_scope_shows_its_nesting() {
-    let failure = ballet::scope(async |s: Scope| {
-        s.named("outer").spawn(async {
-            ballet::scope(async |s: Scope| {
-                s.named("inner").spawn(async { Err::<(), _>(Error::msg("deep")) });
-                Ok(())
-            })
-            .await?;
-            Ok(())
-        });
-        Ok(())
-    })
-    .await
-    .unwrap_err();
-    let inner =
-        failure.error().and_then(Error::downcast_ref::<ballet::Failure>).expect("a failure in a failure");
-    assert!(inner.path().to_string().ends_with("outer/inner"));
-    assert!(failure.to_string().ends_with("outer/inner: deep"), "{failure}");
-}
-
-#[ballet::test]
-async fn c13_a_hydra_of_children_ends_and_late_spawns_are_refused() {
-    type Head = std::pin::Pin<Box<dyn Future<Output = Result<(), &'static str>> + Send>>;
-    fn grow(s: Scope<&'static str>, alive: Arc<AtomicU32>) -> Head {
-        Box::pin(async move {
-            alive.fetch_add(1, Ordering::Relaxed);
-            sleep(Duration::from_millis(10)).await;
-            for _ in 0..2 {
-                s.spawn(grow(s.clone(), Arc::clone(&alive)));
-            }
-            pending().await
-        })
-    }
-    let grown = Arc::new(AtomicU32::new(0));
-    let alive = Arc::clone(&grown);
-    let mut kept = None;
-    let failure = ballet::scope(async |s: Scope<&'static str>| {
-        kept = Some(s.clone());
-        s.spawn(grow(s.clone(), alive));
-        sleep(Duration::from_millis(65)).await;
-        Err::<(), _>("cut them all")
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"cut them all"));
-    assert!(grown.load(Ordering::Relaxed) > 60);
-    let handle = kept.expect("the body ran");
-    assert!(handle.tree().children.is_empty());
-    assert!(handle.try_spawn(async { Ok(()) }).is_err());
-}
+use tokio::time::sleep;
 
 #[ballet::test]
 async fn c14_children_are_welcome_while_the_scope_waits_for_its_last_and_refused_after() -> Result<(), Error>
@@ -217,25 +37,6 @@ async fn c14_children_are_welcome_while_the_scope_waits_for_its_last_and_refused
 }
 
 #[ballet::test]
-async fn c22_a_future_spawned_into_a_cancelled_scope_is_dropped_unpolled() {
-    let polled = Arc::new(AtomicU32::new(0));
-    let poll = Arc::clone(&polled);
-    let failure = ballet::scope(async |s: Scope| {
-        s.cancel();
-        let refused = s.spawn(async move {
-            poll.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        assert_eq!(refused.job().state(), State::Cancelled);
-        pending::<Result<(), _>>().await
-    })
-    .await
-    .unwrap_err();
-    assert!(matches!(failure.reason(), Some(Reason::Requested(_))));
-    assert_eq!(polled.load(Ordering::Relaxed), 0);
-}
-
-#[ballet::test]
 async fn c27_the_first_panic_outranks_errors_and_reaches_the_owner_with_its_path() {
     let payload = tokio::task::LocalSet::new()
         .run_until(async {
@@ -262,7 +63,7 @@ async fn c27_the_first_panic_outranks_errors_and_reaches_the_owner_with_its_path
 }
 
 #[ballet::test]
-async fn c28_a_cancellation_never_becomes_the_first_failure() {
+async fn an_error_on_the_way_out_outranks_the_cancellation_of_the_scope() {
     let failure = ballet::scope(async |s: Scope<&str>| {
         let slow = s.spawn(async {
             ballet::shield(sleep(Duration::from_secs(1))).await;

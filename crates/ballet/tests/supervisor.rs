@@ -1,62 +1,11 @@
-//! Supervisor scopes: a child's failure stays the child's, and none is silent. R7–R9.
+//! Supervisor scopes: a panic is an outcome, and no failure is silent. R7–R9.
 
 use std::future::pending;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ballet::observe::State;
 use ballet::{Error, Outcome, SupervisorScope};
 use tokio::time::sleep;
-
-#[ballet::test]
-async fn c18_a_child_fails_alone() -> Result<(), Error> {
-    let value = ballet::supervisor_scope(async |s: SupervisorScope| {
-        let sleeper = s.spawn(async {
-            sleep(Duration::from_secs(1)).await;
-            Ok("awake")
-        });
-        let faller = s.spawn(async { Err::<(), _>(Error::msg("fell")) });
-        assert_eq!(faller.await.unwrap_err().error().map(ToString::to_string).as_deref(), Some("fell"));
-        assert_eq!(sleeper.job().state(), State::Running);
-        Ok(sleeper.await?)
-    })
-    .await?;
-    assert_eq!(value, "awake");
-    Ok(())
-}
-
-#[ballet::test]
-async fn c19_when_the_body_fails_the_children_are_cancelled_and_clean_up_first() {
-    let cleaned = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&cleaned);
-    let failure = ballet::supervisor_scope(async |s: SupervisorScope<&str>| {
-        s.spawn(async move {
-            ballet::shield(ballet::cancelled()).await;
-            count.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        tokio::task::yield_now().await;
-        Err::<(), _>("the body")
-    })
-    .await
-    .unwrap_err();
-    assert_eq!(failure.error(), Some(&"the body"));
-    assert_eq!(cleaned.load(Ordering::Relaxed), 1);
-}
-
-#[ballet::test]
-async fn c21_a_cancelled_child_does_not_touch_its_supervisor() -> Result<(), Error> {
-    ballet::supervisor_scope(async |s: SupervisorScope| {
-        let child = s.spawn(pending::<Result<(), Error>>());
-        child.job().cancel();
-        assert!(child.await.unwrap_err().is_cancelled());
-        assert!(s.reason().is_none());
-        Ok(())
-    })
-    .await?;
-    Ok(())
-}
 
 #[ballet::test]
 async fn a_panic_is_an_outcome_with_path_and_place() -> Result<(), Error> {

@@ -1,12 +1,10 @@
 //! What follows the tree: a job's name, its path and its deadline.
 //!
-//! A [`Context`] is immutable and shared; a child's context is its owner's with a few entries of its own in
-//! front, so deriving one costs one allocation. It refuses to carry a job or a scope: the tree of owners is kept
-//! by [`crate::job`], where no user can cut it.
+//! A [`Context`] is immutable and shared; a child's values are its owner's, by reference, unless it adds some. It
+//! refuses to carry a job or a scope: the tree of owners is kept by [`crate::job`], where no user can cut it.
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,13 +31,19 @@ use tokio::time::Instant;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
-pub struct Context(Option<Arc<Entry>>);
+pub struct Context {
+    values: Values,
+    path: Path,
+}
 
-/// One link: what a node added in front of its owner's context.
+/// The values of a context, without its place in the tree. Cloning is one reference count, and none where there
+/// are no values.
+#[derive(Clone, Default)]
+pub(crate) struct Values(Option<Arc<Entry>>);
+
+/// One link: what a node added in front of its owner's values.
 struct Entry {
-    outer: Context,
-    /// A segment of the path, where this link names a job.
-    name: Option<Name>,
+    outer: Values,
     /// The nearest deadline, already the minimum of this link's and the outer ones.
     deadline: Option<Instant>,
     /// A typed value for the crate's own use, found by its type.
@@ -62,27 +66,21 @@ impl fmt::Display for Name {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Context> = const { RefCell::new(Context(None)) };
-}
-
 impl Context {
-    /// The context of the job that is running on this thread now.
-    #[must_use]
-    pub fn current() -> Context {
-        CURRENT.with_borrow(Context::clone)
+    pub(crate) fn new(values: Values, path: Path) -> Self {
+        Self { values, path }
     }
 
     /// The name of the nearest named job, or `#n` where it has only a number; `None` outside every job.
     #[must_use]
     pub fn name(&self) -> Option<String> {
-        self.entries().find_map(|entry| entry.name.as_ref().map(Name::to_string))
+        self.path.name()
     }
 
     /// The names from the root to here.
     #[must_use]
     pub fn path(&self) -> Path {
-        Path(self.clone())
+        self.path.clone()
     }
 
     /// The instant after which the nearest enclosing [`timeout`](crate::timeout) elapses.
@@ -90,6 +88,12 @@ impl Context {
     /// Deadlines are inherited and the nearest wins, so this is the time that is really left.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
+        self.values.deadline()
+    }
+}
+
+impl Values {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.0.as_ref().and_then(|entry| entry.deadline)
     }
 
@@ -100,50 +104,30 @@ impl Context {
             .and_then(|(_, value)| Arc::clone(value).downcast().ok())
     }
 
-    pub(crate) fn with_name(&self, name: Name) -> Context {
-        self.link(Some(name), None, None)
+    pub(crate) fn with_deadline(&self, deadline: Instant) -> Self {
+        self.link(Some(deadline), None)
     }
 
-    pub(crate) fn with_deadline(&self, deadline: Instant) -> Context {
-        self.link(None, Some(deadline), None)
+    pub(crate) fn with_value<T: Any + Send + Sync>(&self, value: T) -> Self {
+        self.link(None, Some((TypeId::of::<T>(), Arc::new(value))))
     }
 
-    pub(crate) fn with_value<T: Any + Send + Sync>(&self, value: T) -> Context {
-        self.link(None, None, Some((TypeId::of::<T>(), Arc::new(value))))
+    /// What a child has in place of these values, where that is something else.
+    pub(crate) fn for_child(&self) -> Option<Self> {
+        None
     }
 
-    fn link(
-        &self,
-        name: Option<Name>,
-        deadline: Option<Instant>,
-        value: Option<(TypeId, Arc<dyn Any + Send + Sync>)>,
-    ) -> Context {
+    fn link(&self, deadline: Option<Instant>, value: Option<(TypeId, Arc<dyn Any + Send + Sync>)>) -> Self {
         let deadline = match (self.deadline(), deadline) {
             (Some(outer), Some(own)) => Some(outer.min(own)),
             (outer, own) => outer.or(own),
         };
-        Context(Some(Arc::new(Entry { outer: self.clone(), name, deadline, value })))
+        Self(Some(Arc::new(Entry { outer: self.clone(), deadline, value })))
     }
 
     /// From the innermost entry outwards.
     fn entries(&self) -> impl Iterator<Item = &Entry> {
         std::iter::successors(self.0.as_deref(), |entry| entry.outer.0.as_deref())
-    }
-
-    /// Makes this the current context of the thread until the guard is dropped.
-    pub(crate) fn enter(&self) -> Entered {
-        Entered { outer: CURRENT.replace(self.clone()) }
-    }
-}
-
-/// Puts the outer context back when a poll ends.
-pub(crate) struct Entered {
-    outer: Context,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        CURRENT.set(std::mem::take(&mut self.outer));
     }
 }
 
@@ -151,6 +135,15 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("path", &self.path()).field("deadline", &self.deadline()).finish()
     }
+}
+
+/// Something that has a place in the tree; the tree itself stands in [`crate::job`].
+pub(crate) trait Named: Send + Sync {
+    /// The names from the root to here.
+    fn names(&self) -> Vec<Name>;
+
+    /// The innermost of them.
+    fn name(&self) -> Option<Name>;
 }
 
 /// Where a job stands in the tree: the names from the root to it, joined by `/`.
@@ -173,24 +166,32 @@ impl fmt::Debug for Context {
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
-pub struct Path(Context);
+pub struct Path(Option<Arc<dyn Named>>);
 
 impl Path {
+    pub(crate) fn of(place: impl Named + 'static) -> Self {
+        Self(Some(Arc::new(place)))
+    }
+
     /// Whether no job is named on the way: the path of code that runs outside every job.
     #[must_use]
     pub fn is_root(&self) -> bool {
-        self.0.entries().all(|entry| entry.name.is_none())
+        self.0.as_ref().is_none_or(|place| place.name().is_none())
+    }
+
+    /// The last name on the way.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.0.as_ref().and_then(|place| place.name()).map(|name| name.to_string())
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<&Name> = self.0.entries().filter_map(|entry| entry.name.as_ref()).collect();
+        let names = self.0.as_ref().map(|place| place.names()).unwrap_or_default();
         if names.is_empty() {
             return f.write_str("(root)");
         }
-        names.reverse();
-        for (index, name) in names.into_iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             if index > 0 {
                 f.write_str("/")?;
             }

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod context;
@@ -8,10 +7,12 @@ mod job;
 mod lifecycle;
 pub mod observe;
 mod scope;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use context::{Context, Path};
+pub use dispatch::Dispatcher;
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };

@@ -1,52 +1,64 @@
 //! Which node's code runs on this thread now, and whether it runs inside a shield.
+#![expect(
+    unsafe_code,
+    reason = "a poll must not count references, so the thread borrows the node for the time"
+)]
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::task::Context as Poller;
 
-use super::Node;
 use super::node::root;
-use crate::context::Entered;
+use super::{Node, NodeRef};
+use crate::dispatch::guest::Ref;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Node>>> = const { RefCell::new(None) };
+    /// Borrowed from the innermost [`Inside`] of this thread, for as long as that lives.
+    static CURRENT: Cell<Option<NonNull<Node>>> = const { Cell::new(None) };
     /// Where the innermost shield stands whose content is being polled.
-    static SHIELDED: RefCell<Option<Arc<Node>>> = const { RefCell::new(None) };
+    static SHIELDED: RefCell<Option<NodeRef>> = const { RefCell::new(None) };
 }
 
 /// The node whose code runs on this thread now, or the root.
-pub(crate) fn current() -> Arc<Node> {
-    CURRENT.with_borrow(|node| node.as_ref().map_or_else(|| Arc::clone(root()), Arc::clone))
+pub(crate) fn current() -> NodeRef {
+    match CURRENT.get() {
+        // SAFETY: It was put there by `stand_in`, from a reference that the `Inside` on this thread's stack borrows.
+        Some(node) => unsafe { Ref::from_ptr(node) },
+        None => root().clone(),
+    }
 }
 
-impl Node {
-    /// Makes this the current node of the thread until the guard is dropped, and counts a poll.
-    pub(crate) fn enter(self: &Arc<Self>, cx: &Poller<'_>) -> Inside {
-        self.note_poll(cx);
+impl NodeRef {
+    /// Makes this the current node of the thread until the guard is dropped, counts a poll, and remembers the task
+    /// that polls: for what is not a job.
+    pub(crate) fn enter(&self, cx: &Poller<'_>) -> Inside<'_> {
+        self.watcher.register(cx.waker());
+        self.note_poll();
         self.stand_in()
     }
 
-    /// Makes this the current node without a poll: for destructors.
-    pub(crate) fn stand_in(self: &Arc<Self>) -> Inside {
-        Inside { outer: CURRENT.replace(Some(Arc::clone(self))), _context: self.context.enter() }
+    /// Makes this the current node without a poll.
+    pub(crate) fn stand_in(&self) -> Inside<'_> {
+        Inside { outer: CURRENT.replace(Some(self.as_ptr())), inner: PhantomData }
     }
 }
 
-/// Puts the outer node back when a poll ends.
-pub(crate) struct Inside {
-    outer: Option<Arc<Node>>,
-    _context: Entered,
+/// Puts the outer node back when a poll ends. Never leaked: it lives on the stack of this crate's own functions.
+pub(crate) struct Inside<'a> {
+    outer: Option<NonNull<Node>>,
+    inner: PhantomData<&'a NodeRef>,
 }
 
-impl Drop for Inside {
+impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        CURRENT.set(self.outer.take());
+        CURRENT.set(self.outer);
     }
 }
 
 /// Holds off the cut of every node around it in the same task, from its making to its drop.
 pub(crate) struct Shielding {
-    inside: Arc<Node>,
+    inside: NodeRef,
 }
 
 impl Shielding {
@@ -58,18 +70,18 @@ impl Shielding {
 
     /// Runs one poll of what is shielded; [`is_active`](Self::is_active) says so inside.
     pub(crate) fn poll<R>(&self, poll: impl FnOnce() -> R) -> R {
-        struct Restore(Option<Arc<Node>>);
+        struct Restore(Option<NodeRef>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 SHIELDED.set(self.0.take());
             }
         }
-        let _restore = Restore(SHIELDED.replace(Some(Arc::clone(&self.inside))));
+        let _restore = Restore(SHIELDED.replace(Some(self.inside.clone())));
         poll()
     }
 
     /// Whether the code that asks runs inside a shield that stands inside `scope`, so that the scope cannot cut it.
-    pub(crate) fn is_active(scope: &Arc<Node>) -> bool {
+    pub(crate) fn is_active(scope: &NodeRef) -> bool {
         SHIELDED.with_borrow(|inside| inside.as_ref().is_some_and(|node| node.is_below(scope)))
     }
 }

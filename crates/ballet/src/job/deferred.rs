@@ -2,16 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context as Poller, Poll, ready};
 
-use atomic_waker::AtomicWaker;
-
+use super::cell::Claim;
 use super::{
-    Error, Failure, Fault, Isolated, Node, Origin, Outcome, Owner, Reason, Shielding, Together, current, lock,
+    Error, Failure, Fault, Isolated, NodeRef, Origin, Outcome, Reason, Shielding, Together, current,
 };
 use crate::context::Path;
 use crate::observe::State;
@@ -37,19 +34,19 @@ use crate::observe::State;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Job(Arc<Node>);
+pub struct Job(NodeRef);
 
 impl Job {
     /// The names from the root to the job.
     #[must_use]
     pub fn path(&self) -> Path {
-        self.0.context.path()
+        self.0.path()
     }
 
     /// The job's own name, or `#n`.
     #[must_use]
     pub fn name(&self) -> String {
-        self.0.context.name().unwrap_or_default()
+        self.0.path().name().unwrap_or_default()
     }
 
     /// Where it was spawned.
@@ -77,7 +74,7 @@ impl Job {
     /// longer come.
     #[track_caller]
     pub fn cancel(&self) {
-        self.0.ask(Reason::Requested(Origin::new(current().context.path(), Location::caller())));
+        self.0.ask(Reason::Requested(Origin::new(current().path(), Location::caller())));
     }
 }
 
@@ -88,77 +85,6 @@ impl fmt::Debug for Job {
             .field("state", &self.state())
             .field("place", &format_args!("{}", self.place()))
             .finish()
-    }
-}
-
-/// Where a job puts its outcome and a [`Deferred`] takes it.
-pub(crate) struct Cell<T, E> {
-    slot: Mutex<Slot<T, E>>,
-    waker: AtomicWaker,
-}
-
-enum Slot<T, E> {
-    Running,
-    Done(Outcome<T, E>),
-    /// It ended without a value and its failure has gone to the scope.
-    Valueless,
-    Taken,
-    /// The `Deferred` was dropped first.
-    Abandoned,
-}
-
-impl<T, E> Cell<T, E> {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { slot: Mutex::new(Slot::Running), waker: AtomicWaker::new() })
-    }
-
-    /// Puts the outcome down for whoever awaits it; gives it back where nobody ever will.
-    pub(crate) fn put(&self, outcome: Outcome<T, E>) -> Option<Outcome<T, E>> {
-        self.fill(Slot::Done(outcome))
-    }
-
-    /// Says that no value will come.
-    pub(crate) fn put_nothing(&self) {
-        self.fill(Slot::Valueless);
-    }
-
-    fn fill(&self, slot: Slot<T, E>) -> Option<Outcome<T, E>> {
-        let mut place = lock(&self.slot);
-        if matches!(*place, Slot::Abandoned) {
-            return match slot {
-                Slot::Done(outcome) => Some(outcome),
-                _ => None,
-            };
-        }
-        *place = slot;
-        drop(place);
-        self.waker.wake();
-        None
-    }
-
-    /// Gives the outcome, once; `None` where it went to the scope.
-    fn poll_take(&self, cx: &Poller<'_>) -> Poll<Option<Outcome<T, E>>> {
-        self.waker.register(cx.waker());
-        let mut slot = lock(&self.slot);
-        match mem::replace(&mut *slot, Slot::Taken) {
-            Slot::Done(outcome) => Poll::Ready(Some(outcome)),
-            Slot::Valueless => {
-                *slot = Slot::Valueless;
-                Poll::Ready(None)
-            }
-            Slot::Running => {
-                *slot = Slot::Running;
-                Poll::Pending
-            }
-            Slot::Taken | Slot::Abandoned => panic!("a Deferred was polled again after it gave its result"),
-        }
-    }
-
-    fn abandon(&self) -> Option<Outcome<T, E>> {
-        match mem::replace(&mut *lock(&self.slot), Slot::Abandoned) {
-            Slot::Done(outcome) => Some(outcome),
-            Slot::Running | Slot::Valueless | Slot::Taken | Slot::Abandoned => None,
-        }
     }
 }
 
@@ -205,15 +131,14 @@ impl<T, E> Cell<T, E> {
 /// # Ok(()) }
 /// ```
 pub struct Deferred<T, E: Fault = Error, D = Together> {
+    claim: Claim<T, E>,
     job: Job,
-    cell: Arc<Cell<T, E>>,
-    owner: Arc<Owner<E>>,
     domain: PhantomData<fn() -> D>,
 }
 
 impl<T, E: Fault, D> Deferred<T, E, D> {
-    pub(crate) fn new(node: Arc<Node>, cell: Arc<Cell<T, E>>, owner: Arc<Owner<E>>) -> Self {
-        Self { job: Job(node), cell, owner, domain: PhantomData }
+    pub(crate) fn new(claim: Claim<T, E>) -> Self {
+        Self { job: Job(claim.node().clone()), claim, domain: PhantomData }
     }
 
     /// The job itself: its name, place and state, and the means to cancel it.
@@ -235,8 +160,8 @@ impl<T, E: Fault, D> Deferred<T, E, D> {
 
 impl<T, E: Fault> Deferred<T, E, Isolated> {
     /// Awaits the end and gives all four ways of ending, for a `match`.
-    pub async fn outcome(self) -> Outcome<T, E> {
-        let outcome = std::future::poll_fn(|cx| self.cell.poll_take(cx)).await;
+    pub async fn outcome(mut self) -> Outcome<T, E> {
+        let outcome = std::future::poll_fn(|cx| self.claim.poll_take(cx)).await;
         outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome"))
     }
 }
@@ -244,8 +169,8 @@ impl<T, E: Fault> Deferred<T, E, Isolated> {
 impl<T, E: Fault> Future for Deferred<T, E, Isolated> {
     type Output = Result<T, Failure<E>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.cell.poll_take(cx));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.claim.poll_take(cx));
         Poll::Ready(
             self.failure(
                 outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome")),
@@ -257,8 +182,8 @@ impl<T, E: Fault> Future for Deferred<T, E, Isolated> {
 impl<T, E: Fault> Future for Deferred<T, E, Together> {
     type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<T> {
-        match ready!(self.cell.poll_take(cx)) {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<T> {
+        match ready!(self.claim.poll_take(cx)) {
             Some(Outcome::Ok(value)) => Poll::Ready(value),
             Some(_) | None => self.end_with_it(),
         }
@@ -276,25 +201,22 @@ impl<T, E: Fault> Deferred<T, E, Together> {
             self.job.state(),
         );
         if let Some(reason) = self.job.reason() {
-            self.owner.cancel(&reason);
+            self.claim.owner().cancel(&reason);
         }
         Poll::Pending
     }
 
     /// Whether the code that awaits is inside the scope, and neither in a shield nor in a finalizer of it.
     fn can_be_cut(&self) -> bool {
-        let scope = &self.owner.node;
+        let scope = self.claim.owner().upcast_ref();
         current().is_below(scope) && !Shielding::is_active(scope) && !scope.is_closed()
     }
 }
 
 impl<T, E: Fault, D> Drop for Deferred<T, E, D> {
     fn drop(&mut self) {
-        let Some(outcome) = self.cell.abandon() else { return };
-        if let Err(failure) = self.failure(outcome)
-            && !failure.is_cancelled()
-        {
-            self.owner.unobserved(&failure);
+        if let Some(outcome) = self.claim.abandon() {
+            self.claim.owner().unseen(self.claim.node(), Some(outcome));
         }
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! This module owns the tree of [`Node`]s and the life of a job; which failure ends which sibling is decided by
 //! the [`Owner`]'s domain. It refuses to detach: every node has an owner from birth to end. Read `node` for the
-//! tree, `current` for what runs on a thread, `task` for the life, `owner` for failure domains, `deferred` for results.
+//! tree, `cell` for the one allocation of a job, `current` for what runs on a thread, `life` for the life, `owner`
+//! for failure domains, `deferred` for results.
 
+mod cell;
 mod current;
 mod deferred;
 mod error;
+mod life;
 mod node;
 mod outcome;
 mod owner;
 mod panic;
+mod position;
 mod reason;
-mod task;
 
 pub use deferred::{Deferred, Job};
 pub use error::Error;
@@ -22,11 +25,11 @@ pub use owner::{Isolated, Together};
 pub use panic::Panic;
 pub use reason::{Origin, Reason};
 
+pub(crate) use cell::{Carried, Claim, Home, WithOwner};
 pub(crate) use current::{Shielding, current};
-pub(crate) use deferred::Cell;
-pub(crate) use node::Node;
-pub(crate) use owner::{Domain, Ledger, Owner};
-pub(crate) use task::Task;
+pub(crate) use life::Manner;
+pub(crate) use node::{Node, NodeRef};
+pub(crate) use owner::{Domain, Ledger, Owner, Terms};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -7,50 +7,73 @@
 //!    An inline scope whose future is dropped becomes a child: that is adoption.
 //! 3. A node that ends hands what is left in its family to the nearest ancestor that has not ended, at last to the
 //!    root, which never ends.
-//! 4. Locks are taken in this order: a node's `owner`, then one `family` at a time.
+//! 4. Locks are taken in this order: a node's `moved`, then one `family` at a time.
+//! 5. A node's owner is the node that it was born in, until the node is moved: then `moved` says who it is.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::task::{Context as Poller, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::{LazyLock, Mutex, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
+use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::cell;
 use super::{Origin, Reason, lock};
-use crate::context::{Context, Name};
+use crate::context::{Name, Values};
+use crate::dispatch::guest::{Cell, Header, Ref};
+use crate::dispatch::{now, when_closed};
 use crate::observe::{Kind, State, Tree};
 
 /// A job, an open scope, or the region of a timeout.
+///
+/// The beginning of the one allocation that is a job: what follows is the job's body. See [`cell`].
+#[repr(C)]
 pub(crate) struct Node {
-    /// Never given twice in a process; the key in the owner's family.
-    id: u64,
-    /// The node that waits for this one. `None` for a root and for a region.
-    owner: Mutex<Option<Arc<Node>>>,
-    /// The node around this one in the same task; for reasons and shields, which follow the stack. `None` for a
-    /// job with a task of its own.
-    within: Option<Arc<Node>>,
-    pub(crate) context: Context,
+    header: Header,
+    /// Where this node was born: the scope of a job; what a scope or a region was opened in. `None` for a root.
+    birth: Option<NodeRef>,
+    /// What the node's context adds to that of its birth; `None` where it adds nothing.
+    values: Option<Values>,
+    name: Option<Name>,
     pub(crate) place: &'static Location<'static>,
     pub(crate) born: Instant,
+    /// Why it was asked to end, once it was.
+    asked: OnceLock<Reason>,
+    /// Who is told of progress: of a job whoever awaits it, of a scope the task that polls it.
+    pub(super) watcher: AtomicWaker,
+    /// What few jobs need and every scope.
+    household: OnceLock<Box<Household>>,
+    /// The key in the owner's family; guarded by that family's lock.
+    seat: AtomicUsize,
+    polls: AtomicU32,
+    /// Milliseconds from birth to the last poll.
+    polled_at_ms: AtomicU32,
+    /// Milliseconds from birth to the end.
+    ended_at_ms: AtomicU32,
+    /// How many children the owner had before this one.
+    order: AtomicU32,
+    /// The number of a job without a name, from 1.
+    number: AtomicU32,
+    /// How many shields are being polled somewhere inside, in the same task.
+    shields: AtomicU32,
     role: Role,
-    /// Set by the first `ask`; spares most polls the lock.
-    asked: AtomicBool,
+    /// The task that polls `birth` polls this node too.
+    is_inline: bool,
     /// Set by the adoption of a scope.
     adopted: AtomicBool,
-    /// How many shields are being polled somewhere inside, in the same task.
-    shields: AtomicUsize,
-    /// The task that polls this node: woken when it is asked to end and when its last child has ended.
-    waker: AtomicWaker,
-    /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
-    notice: Notify,
-    polls: AtomicU64,
-    /// Milliseconds from birth to the last poll.
-    polled_at: AtomicU64,
-    family: Mutex<Family>,
+    /// How it ended, as [`code`] writes it.
+    ended: AtomicU8,
 }
+
+/// A counted reference to a node.
+pub(crate) type NodeRef = Ref<Node>;
+
+// SAFETY is argued in `cell`: the type is `repr(C)` and begins with its header.
+cell::is_cell!(Node);
 
 /// What decides how a node ends; regions are never in a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,24 +84,44 @@ pub(crate) enum Role {
     Region,
 }
 
+/// What a node has once it owns something or somebody waits for more than its end.
 #[derive(Default)]
-struct Family {
-    children: BTreeMap<u64, Arc<Node>>,
-    inline: BTreeMap<u64, Arc<Node>>,
-    asked: Option<Reason>,
-    ended: Option<(State, Instant)>,
-    /// No child is taken any more: finalizers run or have run.
-    closed: bool,
-    /// The number for the next nameless child.
-    next_number: u64,
+struct Household {
+    family: Mutex<Family>,
+    /// The owner, where it is not the one that the node was born with.
+    moved: Mutex<Option<NodeRef>>,
+    /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
+    notice: Notify,
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static ROOT: LazyLock<Arc<Node>> =
-    LazyLock::new(|| Arc::new(Node::new(Role::Root, Context::default(), Location::caller())));
+#[derive(Default)]
+struct Family {
+    children: Slab<NodeRef>,
+    inline: Slab<NodeRef>,
+    /// No child is taken any more: finalizers run or have run.
+    closed: bool,
+    next_order: u32,
+    /// The number of the last nameless child.
+    last_number: u32,
+}
+
+/// What a node is born with.
+pub(crate) struct Birth {
+    pub(crate) role: Role,
+    pub(crate) birth: Option<NodeRef>,
+    pub(crate) is_inline: bool,
+    pub(crate) values: Option<Values>,
+    pub(crate) name: Option<Name>,
+    pub(crate) place: &'static Location<'static>,
+}
+
+static ROOT: LazyLock<NodeRef> = LazyLock::new(|| {
+    when_closed(|| root().all().iter().for_each(NodeRef::wake));
+    Node::root_named(None, Location::caller())
+});
 
 /// The root of the process: owner of what has no nearer one.
-pub(crate) fn root() -> &'static Arc<Node> {
+pub(crate) fn root() -> &'static NodeRef {
     &ROOT
 }
 
@@ -96,86 +139,88 @@ pub fn tree() -> Tree {
 }
 
 impl Node {
-    fn new(role: Role, context: Context, place: &'static Location<'static>) -> Self {
+    pub(super) fn new(header: Header, birth: Birth) -> Self {
         Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            owner: Mutex::new(None),
-            within: None,
-            context,
-            place,
-            born: Instant::now(),
-            role,
-            asked: AtomicBool::new(false),
+            header,
+            birth: birth.birth,
+            values: birth.values,
+            name: birth.name,
+            place: birth.place,
+            born: now(),
+            asked: OnceLock::new(),
+            watcher: AtomicWaker::new(),
+            household: OnceLock::new(),
+            seat: AtomicUsize::new(0),
+            polls: AtomicU32::new(0),
+            polled_at_ms: AtomicU32::new(0),
+            ended_at_ms: AtomicU32::new(0),
+            order: AtomicU32::new(0),
+            number: AtomicU32::new(0),
+            shields: AtomicU32::new(0),
+            role: birth.role,
+            is_inline: birth.is_inline,
             adopted: AtomicBool::new(false),
-            shields: AtomicUsize::new(0),
-            waker: AtomicWaker::new(),
-            notice: Notify::new(),
-            polls: AtomicU64::new(0),
-            polled_at: AtomicU64::new(0),
-            family: Mutex::default(),
+            ended: AtomicU8::new(0),
         }
+    }
+
+    fn root_named(name: Option<Name>, place: &'static Location<'static>) -> NodeRef {
+        let birth = Birth { role: Role::Root, birth: None, is_inline: false, values: None, name, place };
+        cell::passive(birth)
     }
 
     /// A root of its own, for a test.
     #[cfg(feature = "testing")]
-    pub(crate) fn test_root(name: &'static str, place: &'static Location<'static>) -> Arc<Self> {
-        let context = Context::default().with_name(Name::Given(name.into()));
-        Arc::new(Self::new(Role::Root, context, place))
-    }
-
-    /// A scope that the current task polls: inline in the nearest node that can own.
-    pub(crate) fn open(context: Context, place: &'static Location<'static>) -> Arc<Self> {
-        let within = super::current();
-        let owner = within.nearest_owner();
-        let node = Arc::new(Self {
-            owner: Mutex::new(Some(Arc::clone(&owner))),
-            within: Some(within),
-            ..Self::new(Role::Scope, context, place)
-        });
-        lock(&owner.family).inline.insert(node.id, Arc::clone(&node));
-        node
+    pub(crate) fn test_root(name: &'static str, place: &'static Location<'static>) -> NodeRef {
+        Self::root_named(Some(Name::Given(name.into())), place)
     }
 
     /// A region inside the current node: it can be asked to end and holds shields, and owns nothing.
-    pub(crate) fn region(context: Context, place: &'static Location<'static>) -> Arc<Self> {
-        Arc::new(Self { within: Some(super::current()), ..Self::new(Role::Region, context, place) })
+    pub(crate) fn region(values: Values, place: &'static Location<'static>) -> NodeRef {
+        let birth = Some(super::current());
+        cell::passive(Birth {
+            role: Role::Region,
+            birth,
+            is_inline: true,
+            values: Some(values),
+            name: None,
+            place,
+        })
     }
 
-    /// A job, taken into this node's family; refused with the reason if the node has been asked to end or has ended.
-    ///
-    /// `within` is the node whose task will poll the job, where it gets no task of its own.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        name: Option<Name>,
-        place: &'static Location<'static>,
-        within: Option<Arc<Node>>,
-    ) -> Result<Arc<Self>, Reason> {
-        let mut family = lock(&self.family);
-        if let Some(reason) = &family.asked {
-            return Err(reason.clone());
-        }
-        if family.closed {
-            return Err(Reason::ParentEnded(Origin::new(self.context.path(), self.place)));
-        }
-        let name = name.unwrap_or_else(|| {
-            family.next_number += 1;
-            Name::Number(family.next_number)
-        });
-        let job = Arc::new(Self {
-            owner: Mutex::new(Some(Arc::clone(self))),
-            within,
-            ..Self::new(Role::Job, self.context.with_name(name), place)
-        });
-        family.children.insert(job.id, Arc::clone(&job));
-        Ok(job)
+    /// What a scope is born with that the current task polls.
+    pub(super) fn scope_birth(values: Values, place: &'static Location<'static>) -> Birth {
+        let birth = Some(super::current());
+        Birth { role: Role::Scope, birth, is_inline: true, values: Some(values), name: None, place }
     }
 
-    /// The node of a job that was refused: it has ended before it began and stands in no family.
-    pub(crate) fn stillborn(&self, name: Option<Name>, place: &'static Location<'static>) -> Arc<Self> {
-        let context = self.context.with_name(name.unwrap_or(Name::Number(0)));
-        let job = Self::new(Role::Job, context, place);
-        lock(&job.family).ended = Some((State::Cancelled, job.born));
-        Arc::new(job)
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn birth(&self) -> Option<&NodeRef> {
+        self.birth.as_ref()
+    }
+
+    /// The values of the node's context.
+    pub(crate) fn values(&self) -> Values {
+        match (&self.values, &self.birth) {
+            (Some(values), _) => values.clone(),
+            // A job that adds nothing; scopes and regions have values of their own, so this goes one step up.
+            (None, Some(birth)) => birth.values(),
+            (None, None) => Values::default(),
+        }
+    }
+
+    /// What a job that is born here has of its own; `None` where that is what this node has.
+    pub(super) fn values_for_child(&self) -> Option<Values> {
+        self.values.as_ref().and_then(Values::for_child)
+    }
+
+    /// A segment of the path: the node's name, or the number of a job that has none.
+    pub(super) fn segment(&self) -> Option<Name> {
+        let number = || Name::Number(self.number.load(Ordering::Relaxed).into());
+        self.name.clone().or_else(|| (self.role == Role::Job).then(number))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -187,52 +232,13 @@ impl Node {
         }
     }
 
-    /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.
-    ///
-    /// Returns whether this was the first time.
-    pub(crate) fn ask(&self, reason: Reason) -> bool {
-        let mut family = lock(&self.family);
-        if family.asked.is_some() || family.ended.is_some() {
-            return false;
-        }
-        family.asked = Some(reason);
-        self.asked.store(true, Ordering::Release);
-        drop(family);
-        self.waker.wake();
-        self.notice.notify_waiters();
-        true
-    }
-
-    /// Wakes the task that polls this node.
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
-    }
-
-    /// Asks each child of the family to end.
-    pub(crate) fn ask_children(&self, reason: &Reason) {
-        let children: Vec<_> = lock(&self.family).children.values().cloned().collect();
-        for child in children {
-            child.ask(reason.clone());
-        }
+    pub(crate) fn is_job(&self) -> bool {
+        self.role == Role::Job
     }
 
     /// Why this node was asked to end, if it was.
     pub(crate) fn asked(&self) -> Option<Reason> {
-        if !self.asked.load(Ordering::Acquire) {
-            return None;
-        }
-        lock(&self.family).asked.clone()
-    }
-
-    /// Waits until this node is asked to end.
-    pub(crate) async fn wait_asked(&self) -> Reason {
-        loop {
-            let notice = self.notice.notified();
-            if let Some(reason) = self.asked() {
-                return reason;
-            }
-            notice.await;
-        }
+        self.asked.get().cloned()
     }
 
     /// The reason to stop polling the body now: asked, and nothing inside is shielded.
@@ -247,209 +253,125 @@ impl Node {
 
     /// The nodes around the one born here, innermost first, as far as one task reaches.
     fn stack(&self) -> impl Iterator<Item = &Node> {
-        std::iter::successors(self.within.as_deref(), |node| node.within.as_deref())
+        std::iter::successors(self.within(), |node| node.within())
     }
 
-    /// Whether `ancestor` owns this node, at whatever distance.
-    pub(crate) fn is_below(self: &Arc<Self>, ancestor: &Arc<Node>) -> bool {
-        let mut node = self.nearest_owner();
+    /// The node around this one in the same task; for reasons and shields, which follow the stack.
+    fn within(&self) -> Option<&Node> {
+        if self.is_inline { self.birth.as_deref() } else { None }
+    }
+
+    fn household(&self) -> &Household {
+        let household = self.household.get_or_init(Box::default);
+        // Pairs with the fence in `announced`: whoever made the household sees what was done before it was there.
+        fence(Ordering::SeqCst);
+        household
+    }
+
+    /// The household as it is after a change that whoever makes one later will see by himself.
+    fn announced(&self) -> Option<&Household> {
+        fence(Ordering::SeqCst);
+        self.household.get().map(Box::as_ref)
+    }
+
+    fn notify(&self) {
+        if let Some(household) = self.announced() {
+            household.notice.notify_waiters();
+        }
+    }
+
+    /// Waits until this node is asked to end.
+    pub(crate) async fn wait_asked(&self) -> Reason {
         loop {
-            if Arc::ptr_eq(&node, ancestor) {
-                return true;
+            let notice = self.household().notice.notified();
+            if let Some(reason) = self.asked() {
+                return reason;
             }
-            let owner = lock(&node.owner).clone();
-            match owner {
-                Some(owner) => node = owner,
-                None => return false,
-            }
+            notice.await;
         }
     }
 
-    /// This node and those around it, as far as the job that this code is part of.
-    pub(crate) fn up_to_job(self: &Arc<Self>) -> Vec<Arc<Node>> {
-        let mut around = vec![Arc::clone(self)];
-        let mut node = self;
-        while let (Role::Scope | Role::Region, Some(within)) = (node.role, &node.within) {
-            around.push(Arc::clone(within));
-            node = within;
-        }
-        around
+    /// Ready when no child is left. Whoever takes the last one wakes the node's task.
+    pub(crate) fn poll_childless(&self) -> Poll<()> {
+        if self.is_childless() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// The root above this node.
-    pub(crate) fn root(self: &Arc<Self>) -> Arc<Node> {
-        let mut node = self.nearest_owner();
-        loop {
-            let owner = lock(&node.owner).clone();
-            match owner {
-                Some(owner) => node = owner,
-                None => return node,
-            }
-        }
-    }
-
-    /// This node, or where it is a region the node that the region is in.
-    pub(super) fn nearest_owner(self: &Arc<Self>) -> Arc<Node> {
-        let mut node = self;
-        while let (Role::Region, Some(within)) = (node.role, &node.within) {
-            node = within;
-        }
-        Arc::clone(node)
-    }
-
-    /// Ready when no child is left. Only the task that polls this node may call it.
-    pub(crate) fn poll_childless(&self, cx: &Poller<'_>) -> Poll<()> {
-        self.waker.register(cx.waker());
-        if lock(&self.family).children.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    fn is_childless(&self) -> bool {
+        self.announced().is_none_or(|household| lock(&household.family).children.is_empty())
     }
 
     /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.
     pub(crate) async fn wait_childless(&self) {
-        loop {
-            let notice = self.notice.notified();
-            if lock(&self.family).children.is_empty() {
-                return;
-            }
-            notice.await;
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        let family = lock(&self.family);
-        family.children.is_empty() && family.inline.is_empty()
+        self.wait_until(Self::is_childless).await;
     }
 
     /// Waits until neither a child nor an open scope is left.
     pub(crate) async fn wait_empty(&self) {
+        let is_empty = |node: &Self| {
+            let family = lock(&node.household().family);
+            family.children.is_empty() && family.inline.is_empty()
+        };
+        self.wait_until(is_empty).await;
+    }
+
+    async fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
         loop {
-            let notice = self.notice.notified();
-            if self.is_empty() {
+            let notice = self.household().notice.notified();
+            if condition(self) {
                 return;
             }
             notice.await;
-        }
-    }
-
-    /// Asks the scopes to end that foreign tasks have opened here, and their children.
-    pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
-        let open: Vec<_> = lock(&self.family).inline.values().cloned().collect();
-        for scope in open {
-            scope.ask(reason.clone());
-            scope.ask_children(reason);
         }
     }
 
     /// Refuses children from now on, if none is left.
     pub(crate) fn close_if_childless(&self) -> bool {
-        let mut family = lock(&self.family);
+        let mut family = lock(&self.household().family);
         family.closed |= family.children.is_empty();
         family.closed
     }
 
     /// Refuses children from now on.
     pub(crate) fn close(&self) {
-        lock(&self.family).closed = true;
+        lock(&self.household().family).closed = true;
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        lock(&self.family).closed
-    }
-
-    /// Makes an inline scope a child of the nearest node above that has not ended. See invariant 2.
-    pub(crate) fn adopt(self: &Arc<Self>) {
-        self.adopted.store(true, Ordering::Relaxed);
-        let mut owner = lock(&self.owner);
-        if let Some(old) = owner.take() {
-            lock(&old.family).inline.remove(&self.id);
-            *owner = Some(old.take_over(self, true));
-        }
-    }
-
-    /// Puts `node` into this family, or the nearest one above that is still open; returns who took it.
-    fn take_over(self: &Arc<Self>, node: &Arc<Node>, waited_for: bool) -> Arc<Node> {
-        let mut taker = Arc::clone(self);
-        loop {
-            let mut family = lock(&taker.family);
-            if family.ended.is_none() {
-                let kin = if waited_for { &mut family.children } else { &mut family.inline };
-                kin.insert(node.id, Arc::clone(node));
-                drop(family);
-                return taker;
-            }
-            drop(family);
-            let above = lock(&taker.owner).clone();
-            taker = above.unwrap_or_else(|| Arc::clone(root()));
-        }
-    }
-
-    /// Ends this node and leaves its owner's family.
-    pub(crate) fn end(self: &Arc<Self>, state: State) {
-        self.conclude(state);
-        self.leave();
-    }
-
-    /// Ends this node, which hands on what is left in its family. Its owner goes on waiting for it until it
-    /// [leaves](Self::leave). See invariant 3.
-    pub(crate) fn conclude(self: &Arc<Self>, state: State) {
-        let left = {
-            let mut family = lock(&self.family);
-            if family.ended.is_some() {
-                return;
-            }
-            family.ended = Some((state, Instant::now()));
-            family.closed = true;
-            let children = std::mem::take(&mut family.children).into_values().map(|node| (node, true));
-            let inline = std::mem::take(&mut family.inline).into_values().map(|node| (node, false));
-            children.chain(inline).collect::<Vec<_>>()
-        };
-        for (node, waited_for) in left {
-            let mut owner = lock(&node.owner);
-            // One that has ended in the meantime leaves no family any more, so it must enter none; one that was
-            // adopted in the meantime stands in another already.
-            let is_ours = owner.as_ref().is_some_and(|owner| Arc::ptr_eq(owner, self));
-            if is_ours && lock(&node.family).ended.is_none() {
-                *owner = Some(self.take_over(&node, waited_for));
-            }
-        }
-    }
-
-    /// Leaves the owner's family, and wakes the owner if this was the last child.
-    pub(crate) fn leave(&self) {
-        let owner = lock(&self.owner);
-        let Some(owner) = owner.as_ref() else { return };
-        let mut family = lock(&owner.family);
-        family.inline.remove(&self.id);
-        let was_last = family.children.remove(&self.id).is_some() && family.children.is_empty();
-        let is_empty = family.children.is_empty() && family.inline.is_empty();
-        drop(family);
-        if was_last {
-            owner.waker.wake();
-        }
-        if was_last || is_empty {
-            owner.notice.notify_waiters();
-        }
+        self.household.get().is_some_and(|household| lock(&household.family).closed)
     }
 
     /// When and how it ended.
     pub(crate) fn ended(&self) -> Option<(State, Instant)> {
-        lock(&self.family).ended
+        let state = decode(self.ended.load(Ordering::Acquire))?;
+        let after = Duration::from_millis(self.ended_at_ms.load(Ordering::Relaxed).into());
+        Some((state, self.born + after))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire) != 0
+    }
+
+    fn set_ended(&self, state: State) {
+        self.ended_at_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.ended.store(code(state), Ordering::Release);
     }
 
     pub(crate) fn state(&self) -> State {
-        let family = lock(&self.family);
-        match (&family.ended, &family.asked) {
-            (Some((state, _)), _) => *state,
+        match (self.ended(), self.asked.get()) {
+            (Some((state, _)), _) => state,
             (None, Some(_)) => State::Cancelling,
             (None, None) => State::Running,
         }
     }
 
-    /// Counts a poll by the task that `cx` wakes.
-    pub(super) fn note_poll(&self, cx: &Poller<'_>) {
-        self.waker.register(cx.waker());
-        self.polls.fetch_add(1, Ordering::Relaxed);
-        let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.polled_at.store(age, Ordering::Relaxed);
+    /// Counts a poll. Only the task that polls this node calls it, so nothing is lost between load and store.
+    pub(super) fn note_poll(&self) {
+        self.polls.store(self.polls.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+        self.polled_at_ms.store(self.age_ms(), Ordering::Relaxed);
+    }
+
+    fn age_ms(&self) -> u32 {
+        u32::try_from(now().saturating_duration_since(self.born).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Counts one shield more, or less, in this node and those around it in the same task.
@@ -462,42 +384,282 @@ impl Node {
             }
         }
     }
+}
+
+/// What needs to know the node as others refer to it.
+impl NodeRef {
+    /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.
+    ///
+    /// Returns whether this was the first time.
+    pub(crate) fn ask(&self, reason: Reason) -> bool {
+        if self.has_ended() || self.asked.set(reason).is_err() {
+            return false;
+        }
+        self.wake();
+        self.notify();
+        true
+    }
+
+    /// Asks each child of the family to end.
+    pub(crate) fn ask_children(&self, reason: &Reason) {
+        for child in self.children() {
+            child.ask(reason.clone());
+        }
+    }
+
+    fn children(&self) -> Vec<NodeRef> {
+        let Some(household) = self.announced() else { return Vec::new() };
+        lock(&household.family).children.iter().map(|(_, child)| child.clone()).collect()
+    }
+
+    /// Asks the scopes to end that foreign tasks have opened here, and their children.
+    pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
+        let open: Vec<_> =
+            lock(&self.household().family).inline.iter().map(|(_, scope)| scope.clone()).collect();
+        for scope in open {
+            scope.ask(reason.clone());
+            scope.ask_children(reason);
+        }
+    }
+
+    /// Takes a newborn job into this node's family; refused with the reason if the node has been asked to end or
+    /// has ended. `newcomer` is the reference that the family keeps.
+    pub(super) fn admit(&self, newcomer: NodeRef) -> Result<(), Reason> {
+        let mut family = lock(&self.household().family);
+        if let Some(reason) = self.asked.get() {
+            return Err(reason.clone());
+        }
+        if family.closed {
+            return Err(Reason::ParentEnded(Origin::new(self.path(), self.place)));
+        }
+        if newcomer.name.is_none() {
+            family.last_number += 1;
+            newcomer.number.store(family.last_number, Ordering::Relaxed);
+        }
+        family.take_in(newcomer, true);
+        Ok(())
+    }
+
+    /// Enters a scope that the current task polls into the family of the nearest node that can own.
+    pub(super) fn enter_inline(&self) {
+        if let Some(birth) = &self.birth {
+            lock(&birth.nearest_owner().household().family).take_in(self.clone(), false);
+        }
+    }
+
+    /// The node that waits for this one; `None` for a root. See invariant 5.
+    fn owner(&self) -> Option<NodeRef> {
+        let moved = self.household.get().and_then(|household| lock(&household.moved).clone());
+        moved.or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner))
+    }
+
+    /// Whether `ancestor` owns this node, at whatever distance.
+    pub(crate) fn is_below(&self, ancestor: &NodeRef) -> bool {
+        self.nearest_owner().upwards().any(|node| node.ptr_eq(ancestor))
+    }
+
+    /// The root above this node.
+    pub(crate) fn root(&self) -> NodeRef {
+        self.upwards().last().unwrap_or_else(|| self.clone())
+    }
+
+    /// This node, its owner, the owner of that, up to a root.
+    fn upwards(&self) -> impl Iterator<Item = NodeRef> {
+        std::iter::successors(Some(self.clone()), NodeRef::owner)
+    }
+
+    /// This node and those around it, as far as the job that this code is part of.
+    pub(crate) fn up_to_job(&self) -> Vec<NodeRef> {
+        let outwards = |node: &NodeRef| match node.role {
+            Role::Scope | Role::Region => node.birth.clone(),
+            Role::Root | Role::Job => None,
+        };
+        std::iter::successors(Some(self.clone()), outwards).collect()
+    }
+
+    /// This node, or where it is a region the node that the region is in.
+    pub(super) fn nearest_owner(&self) -> NodeRef {
+        self.nearest().clone()
+    }
+
+    fn nearest(&self) -> &NodeRef {
+        let mut node = self;
+        while let (Role::Region, Some(birth)) = (node.role, &node.birth) {
+            node = birth;
+        }
+        node
+    }
+
+    /// Makes an inline scope a child of the nearest node above that has not ended. See invariant 2.
+    pub(crate) fn adopt(&self) {
+        self.adopted.store(true, Ordering::Relaxed);
+        let mut moved = lock(&self.household().moved);
+        let owner = moved.clone().or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner));
+        if let Some(owner) = owner {
+            lock(&owner.household().family).let_go(self, false);
+            *moved = Some(owner.take_over(self, true));
+        }
+    }
+
+    /// Puts `node` into this family, or the nearest one above that is still open; returns who took it.
+    fn take_over(&self, node: &NodeRef, waited_for: bool) -> NodeRef {
+        let mut taker = self.clone();
+        loop {
+            {
+                let mut family = lock(&taker.household().family);
+                if !taker.has_ended() {
+                    family.take_in(node.clone(), waited_for);
+                    drop(family);
+                    return taker;
+                }
+            }
+            taker = taker.owner().unwrap_or_else(|| root().clone());
+        }
+    }
+
+    /// Ends this node and leaves its owner's family.
+    pub(crate) fn end(&self, state: State) {
+        self.conclude(state);
+        self.leave();
+    }
+
+    /// Ends this node, which hands on what is left in its family. Its owner goes on waiting for it until it
+    /// [leaves](Self::leave). See invariant 3.
+    pub(crate) fn conclude(&self, state: State) {
+        if self.has_ended() {
+            return;
+        }
+        self.set_ended(state);
+        let Some(household) = self.announced() else { return };
+        let (children, inline) = lock(&household.family).disband();
+        let left =
+            children.into_iter().map(|node| (node, true)).chain(inline.into_iter().map(|node| (node, false)));
+        for (node, waited_for) in left {
+            let mut moved = lock(&node.household().moved);
+            // One that has ended in the meantime leaves no family any more, so it must enter none; one that was
+            // adopted in the meantime stands in another already.
+            let is_ours = moved.as_ref().map_or_else(
+                || node.birth.as_ref().is_some_and(|birth| birth.nearest_owner().ptr_eq(self)),
+                |owner| owner.ptr_eq(self),
+            );
+            if is_ours && !node.has_ended() {
+                *moved = Some(self.take_over(&node, waited_for));
+            }
+        }
+    }
+
+    /// Leaves the owner's family, and wakes the owner if this was the last child.
+    pub(crate) fn leave(&self) {
+        let Some(birth) = &self.birth else { return };
+        if self.leave_from(birth.nearest()) {
+            return;
+        }
+        // Not where it was born, so it has been moved; or it is about to be, and will be found ended.
+        if let Some(owner) = &*lock(&self.household().moved) {
+            self.leave_from(owner);
+        }
+    }
+
+    /// Leaves the family of `owner`, if it stands there.
+    fn leave_from(&self, owner: &NodeRef) -> bool {
+        let mut family = lock(&owner.household().family);
+        let was_child = family.let_go(self, true);
+        let was_inline = !was_child && family.let_go(self, false);
+        let is_childless = family.children.is_empty();
+        let is_empty = is_childless && family.inline.is_empty();
+        drop(family);
+        if was_child && is_childless {
+            owner.wake();
+            owner.notify();
+        } else if was_inline && is_empty {
+            owner.notify();
+        }
+        was_child || was_inline
+    }
 
     /// This node and all below it, in order of birth.
-    pub(crate) fn all(self: &Arc<Self>) -> Vec<Arc<Node>> {
-        let mut found = vec![Arc::clone(self)];
+    pub(crate) fn all(&self) -> Vec<NodeRef> {
+        let mut found = vec![self.clone()];
         let mut next = 0;
         while let Some(node) = found.get(next).cloned() {
-            let family = lock(&node.family);
-            found.extend(family.children.values().chain(family.inline.values()).cloned());
+            found.extend(node.kin());
             next += 1;
         }
         found
     }
 
-    pub(crate) fn is_job(&self) -> bool {
-        self.role == Role::Job
+    /// Children and open scopes, in order of birth.
+    fn kin(&self) -> Vec<NodeRef> {
+        let Some(household) = self.household.get() else { return Vec::new() };
+        let family = lock(&household.family);
+        let kin = family.children.iter().chain(family.inline.iter());
+        let mut kin: Vec<_> = kin.map(|(_, node)| node.clone()).collect();
+        drop(family);
+        kin.sort_by_key(|node| node.order.load(Ordering::Relaxed));
+        kin
     }
 
     pub(crate) fn tree(&self) -> Tree {
-        let kin: Vec<_> = {
-            let family = lock(&self.family);
-            let mut kin: Vec<_> = family.children.values().chain(family.inline.values()).cloned().collect();
-            kin.sort_by_key(|node| node.id);
-            kin
-        };
         let age = self.born.elapsed();
         let polls = self.polls.load(Ordering::Relaxed);
-        let polled_at = std::time::Duration::from_millis(self.polled_at.load(Ordering::Relaxed));
+        let polled_at = Duration::from_millis(self.polled_at_ms.load(Ordering::Relaxed).into());
         Tree {
-            path: self.context.path().to_string(),
+            path: self.path().to_string(),
             kind: self.kind(),
             place: self.place,
             state: self.state(),
             age,
-            polls,
+            polls: polls.into(),
             idle: (polls > 0).then(|| age.saturating_sub(polled_at)),
-            children: kin.iter().map(|node| node.tree()).collect(),
+            children: self.kin().iter().map(NodeRef::tree).collect(),
         }
+    }
+}
+
+impl Family {
+    fn take_in(&mut self, node: NodeRef, waited_for: bool) {
+        node.order.store(self.next_order, Ordering::Relaxed);
+        self.next_order = self.next_order.wrapping_add(1);
+        let kin = if waited_for { &mut self.children } else { &mut self.inline };
+        let seat = kin.vacant_entry();
+        node.seat.store(seat.key(), Ordering::Relaxed);
+        seat.insert(node);
+    }
+
+    /// Takes `node` out, if it is here.
+    fn let_go(&mut self, node: &NodeRef, waited_for: bool) -> bool {
+        let kin = if waited_for { &mut self.children } else { &mut self.inline };
+        let seat = node.seat.load(Ordering::Relaxed);
+        let is_here = kin.get(seat).is_some_and(|kin| kin.ptr_eq(node));
+        if is_here {
+            kin.remove(seat);
+        }
+        is_here
+    }
+
+    fn disband(&mut self) -> (Vec<NodeRef>, Vec<NodeRef>) {
+        self.closed = true;
+        (self.children.drain().collect(), self.inline.drain().collect())
+    }
+}
+
+/// A state in a byte; 0 is kept for a node that has not ended.
+fn code(state: State) -> u8 {
+    match state {
+        State::Running | State::Cancelling => 0,
+        State::Completed => 1,
+        State::Failed => 2,
+        State::Cancelled => 3,
+        State::Panicked => 4,
+    }
+}
+
+fn decode(code: u8) -> Option<State> {
+    match code {
+        1 => Some(State::Completed),
+        2 => Some(State::Failed),
+        3 => Some(State::Cancelled),
+        4 => Some(State::Panicked),
+        _ => None,
     }
 }

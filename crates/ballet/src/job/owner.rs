@@ -1,12 +1,19 @@
 //! What a child's end means to the scope that owns it: the failure domain and its ledger.
+#![expect(unsafe_code, reason = "a job's body may borrow where a local scope keeps it inside the borrow")]
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::{Failure, Fault, Node, Origin, Panic, Reason, lock};
-use crate::observe;
+use super::cell::{self, Claim, Unborn};
+use super::node::{Birth, Role};
+use super::{Failure, Fault, Home, Manner, Node, NodeRef, Origin, Outcome, Panic, Reason, lock};
+use crate::context::{Name, Values};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::guest::{Ref, Turn};
+use crate::observe::{self, State};
 
 /// The failure domain of [`scope`](crate::scope): the first failure ends the rest, and awaiting a child gives its
 /// value. A type-level marker; it is never made.
@@ -41,10 +48,15 @@ pub(crate) enum Domain {
 
 type Sink<E> = Arc<dyn Fn(&Failure<E>) + Send + Sync>;
 
-/// What the jobs of one scope share: the scope's node, its domain, and what failed so far.
+/// What the jobs of one scope share: the scope's node, its domain, where they run, and what failed so far.
+///
+/// It begins with its node, so that a job's reference to the node it was born in is one to its owner.
+#[repr(C)]
 pub(crate) struct Owner<E> {
-    pub(crate) node: Arc<Node>,
+    pub(super) node: Node,
     pub(crate) domain: Domain,
+    /// Where children run that choose nothing else.
+    pub(crate) dispatcher: Dispatcher,
     ledger: Mutex<Ledger<E>>,
     /// Where failures go that nobody looked at; `None` is the default of [`observe::unobserved`].
     sink: Mutex<Option<Sink<E>>>,
@@ -60,15 +72,107 @@ pub(crate) struct Ledger<E> {
     pub(crate) failures: Vec<Failure<E>>,
 }
 
+/// The terms on which a child is spawned.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) name: Option<Name>,
+    /// What a cancelled child has to end by itself, where it has any.
+    pub(crate) grace: Option<Duration>,
+    pub(crate) place: &'static Location<'static>,
+    /// The task that polls the scope polls the child too.
+    pub(crate) is_inline: bool,
+}
+
 impl<E: Fault> Owner<E> {
-    pub(crate) fn new(node: Arc<Node>, domain: Domain) -> Self {
-        let ledger = Ledger { panic: None, failures: Vec::new() };
-        Self {
+    /// A scope that the current task polls: inline in the nearest node that can own.
+    pub(crate) fn open(
+        domain: Domain,
+        values: Values,
+        dispatcher: Dispatcher,
+        place: &'static Location<'static>,
+    ) -> Ref<Self> {
+        let ledger = Mutex::new(Ledger { panic: None, failures: Vec::new() });
+        let owner = Self::in_memory(Node::scope_birth(values, place), |node| Self {
             node,
             domain,
-            ledger: Mutex::new(ledger),
+            dispatcher,
+            ledger,
             sink: Mutex::new(None),
             finalizers_dropped: AtomicU32::new(0),
+        });
+        owner.node().enter_inline();
+        owner
+    }
+}
+
+impl<E: Fault> Ref<Owner<E>> {
+    /// The scope's node.
+    pub(crate) fn node(&self) -> &NodeRef {
+        self.upcast_ref()
+    }
+
+    /// Makes a job of `body`: a child of this scope from now on. The caller hands the turn on.
+    ///
+    /// # Errors
+    ///
+    /// The body, and why this scope takes no more children.
+    pub(crate) fn hire<F, T, H>(
+        &self,
+        terms: Terms,
+        home: H,
+        body: F,
+    ) -> Result<(Claim<T, E>, Turn), (F, Reason)>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        H: Home,
+    {
+        // SAFETY: Neither the body nor its value borrows anything.
+        unsafe { self.hire_borrower(terms, home, body) }
+    }
+
+    /// As [`hire`](Self::hire), for a body that borrows.
+    ///
+    /// # Safety
+    ///
+    /// The turn and the claim are dropped, or leaked for ever, before what `F` and `T` borrow is gone.
+    pub(crate) unsafe fn hire_borrower<F, T, H>(
+        &self,
+        terms: Terms,
+        home: H,
+        body: F,
+    ) -> Result<(Claim<T, E>, Turn), (F, Reason)>
+    where
+        F: Future<Output = Result<T, E>> + Send,
+        T: Send,
+        H: Home,
+    {
+        let manner = Manner::here(terms.grace);
+        // SAFETY: The caller's promise.
+        let unborn = unsafe { Unborn::new(self.birth(terms), home, manner, body) };
+        unborn.enter(self.node())
+    }
+
+    /// The claim of a child that was refused.
+    pub(crate) fn refuse<T: Send>(&self, terms: Terms, reason: Reason) -> Claim<T, E> {
+        let outcome = match self.domain {
+            Domain::Together => None,
+            Domain::Isolated => Some(Outcome::Cancelled(reason.clone())),
+        };
+        let claim = cell::stillborn(self.birth(terms), outcome);
+        claim.node().ask(reason);
+        claim.node().conclude(State::Cancelled);
+        claim
+    }
+
+    fn birth(&self, terms: Terms) -> Birth {
+        Birth {
+            role: Role::Job,
+            birth: Some(self.node().clone()),
+            is_inline: terms.is_inline,
+            values: self.node.values_for_child(),
+            name: terms.name,
+            place: terms.place,
         }
     }
 
@@ -94,10 +198,12 @@ impl<E: Fault> Owner<E> {
 
     /// Asks the scope and all its children to end. The first reason stays.
     pub(crate) fn cancel(&self, reason: &Reason) {
-        self.node.ask(reason.clone());
-        self.node.ask_children(reason);
+        self.node().ask(reason.clone());
+        self.node().ask_children(reason);
     }
+}
 
+impl<E: Fault> Owner<E> {
     pub(crate) fn note_dropped_finalizer(&self) {
         self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -113,6 +219,20 @@ impl<E: Fault> Owner<E> {
 
     pub(crate) fn set_sink(&self, sink: Sink<E>) {
         *lock(&self.sink) = Some(sink);
+    }
+
+    /// Drops an outcome that nobody will ask for; a failure goes to the sink.
+    pub(super) fn unseen<T>(&self, job: &NodeRef, outcome: Option<Outcome<T, E>>) {
+        let failure = match outcome {
+            Some(Outcome::Err(error)) => Failure::err(error, job.path(), job.place),
+            Some(Outcome::Panicked(panic)) => Failure::panicked(panic),
+            Some(Outcome::Ok(value)) => match catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                Ok(()) => return,
+                Err(payload) => Failure::panicked(Panic::caught(payload, job)),
+            },
+            Some(Outcome::Cancelled(_)) | None => return,
+        };
+        self.unobserved(&failure);
     }
 
     /// Hands a failure that nobody looked at to the sink.
@@ -133,7 +253,7 @@ impl<E: Fault> Owner<E> {
 impl<E> fmt::Debug for Owner<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Owner")
-            .field("path", &self.node.context.path())
+            .field("place", &format_args!("{}", self.node.place))
             .field("domain", &self.domain)
             .finish_non_exhaustive()
     }

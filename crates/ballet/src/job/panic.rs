@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Mutex;
 
-use super::{Node, current};
+use super::{NodeRef, current};
 use crate::context::Path;
 use crate::observe::Kind;
 
@@ -36,12 +36,10 @@ pub struct Panic {
 
 impl Panic {
     /// Takes what `catch_unwind` caught. A panic that comes up from a scope further in keeps the path it has.
-    pub(crate) fn caught(payload: Box<dyn Any + Send>, node: &Node) -> Self {
+    pub(crate) fn caught(payload: Box<dyn Any + Send>, node: &NodeRef) -> Self {
         match payload.downcast::<Panic>() {
             Ok(inner) => *inner,
-            Err(payload) => {
-                Self { path: node.context.path(), place: node.place, payload: Mutex::new(payload) }
-            }
+            Err(payload) => Self { path: node.path(), place: node.place, payload: Mutex::new(payload) },
         }
     }
 

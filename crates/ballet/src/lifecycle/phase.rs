@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::sync::watch;
 
-use crate::context::Context;
+use crate::job::current;
 
 /// Where a [`Stage`](crate::Stage) is in its life. Phases only move forward.
 ///
@@ -132,7 +132,7 @@ impl Phases {
 /// }
 /// ```
 pub async fn draining() {
-    match Context::current().get::<Phases>() {
+    match current().values().get::<Phases>() {
         Some(phases) => phases.reached(Phase::Draining).await,
         None => std::future::pending().await,
     }

@@ -11,8 +11,8 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 
 use super::{Curtain, Departure, Ending, Phase, Phases, signals};
-use crate::context::Context;
-use crate::job::{Domain, Error, Failure, Node, Origin, Owner, Panic, Reason};
+use crate::dispatch::guest::Ref;
+use crate::job::{Domain, Error, Failure, NodeRef, Origin, Owner, Panic, Reason, current};
 use crate::scope::{Frame, Scope};
 
 /// Runs one scope as the whole program, and ends it in phases when SIGINT or SIGTERM arrives or
@@ -112,14 +112,14 @@ impl Stage {
     {
         let place = Location::caller();
         async move {
-            let context = Context::current().with_value(self.phases.clone());
+            let context = current().values().with_value(self.phases.clone());
             let frame = Frame::open(Domain::Together, context, place);
-            let owner = Arc::clone(&frame.owner);
+            let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
             let body = async move { body(handle).await };
             let show = async {
                 let verdict = Arc::clone(&frame).run(body, |_| {}).await;
-                let root = owner.node.root();
+                let root = owner.node().root();
                 root.wait_childless().await;
                 // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
                 if !self.phases.is_ready() {
@@ -131,7 +131,7 @@ impl Stage {
             let mut show = pin!(show);
             let show = poll_fn(|cx| {
                 let _ = signals.as_mut().poll(cx);
-                poll_show(show.as_mut(), &owner.node, cx)
+                poll_show(show.as_mut(), owner.node(), cx)
             });
             let mut shutdown = Shutdown::new(&self, &frame);
             let ending = shutdown.follow(show).await;
@@ -143,7 +143,7 @@ impl Stage {
 /// Polls the program; a panic that leaves it is an ending.
 fn poll_show(
     show: Pin<&mut impl Future<Output = Result<(), Failure<Error>>>>,
-    node: &Arc<Node>,
+    node: &NodeRef,
     cx: &mut Poller<'_>,
 ) -> Poll<Ending> {
     let _inside = node.stand_in();
@@ -160,12 +160,12 @@ fn poll_show(
 struct Shutdown<'a> {
     stage: &'a Stage,
     frame: &'a Frame<Error>,
-    owner: &'a Owner<Error>,
+    owner: &'a Ref<Owner<Error>>,
     asked: bool,
     began: Instant,
     phases: Vec<(Phase, Duration)>,
     /// Every job that was alive when the shutdown began.
-    cast: Vec<Arc<Node>>,
+    cast: Vec<NodeRef>,
 }
 
 impl<'a> Shutdown<'a> {
@@ -178,7 +178,7 @@ impl<'a> Shutdown<'a> {
     async fn follow(&mut self, show: impl Future<Output = Ending>) -> Ending {
         let mut show = pin!(show);
         let phases = self.stage.phases.clone();
-        let failed = async { drop(self.owner.node.wait_asked().await) };
+        let failed = async { drop(self.owner.node().wait_asked().await) };
         if let Some(ending) = first(&mut show, either(phases.asked(1), failed)).await {
             return ending;
         }
@@ -205,10 +205,10 @@ impl<'a> Shutdown<'a> {
     fn begin(&self, phase: Phase) {
         match phase {
             Phase::Cancelling => {
-                let origin = Origin::new(self.owner.node.context.path(), self.owner.node.place);
+                let origin = Origin::new(self.owner.node().path(), self.owner.node().place);
                 let reason = Reason::Shutdown(origin);
                 self.owner.cancel(&reason);
-                self.owner.node.root().ask_open_scopes(&reason);
+                self.owner.node().root().ask_open_scopes(&reason);
             }
             Phase::Finalizing => self.frame.give_up(),
             Phase::Running | Phase::Draining | Phase::Ended => {}
@@ -217,8 +217,8 @@ impl<'a> Shutdown<'a> {
 
     /// Adds the jobs that are alive now to the cast.
     fn note_cast(&mut self) {
-        for node in self.owner.node.root().all() {
-            if node.is_job() && !self.cast.iter().any(|known| Arc::ptr_eq(known, &node)) {
+        for node in self.owner.node().root().all() {
+            if node.is_job() && !self.cast.iter().any(|known| known.ptr_eq(&node)) {
                 self.cast.push(node);
             }
         }
@@ -235,7 +235,7 @@ impl<'a> Shutdown<'a> {
         let mut over = pin!(sleep(budget));
         let mut asked = pin!(asked);
         poll_fn(|cx| {
-            let finalizing = phase < Phase::Finalizing && self.owner.node.is_closed();
+            let finalizing = phase < Phase::Finalizing && self.owner.node().is_closed();
             if finalizing || over.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -256,11 +256,11 @@ impl<'a> Shutdown<'a> {
     }
 }
 
-fn departure(node: &Node, began: Instant) -> Departure {
+fn departure(node: &NodeRef, began: Instant) -> Departure {
     let ended = node.ended();
     let at = ended.map_or_else(Instant::now, |(_, at)| at);
     Departure {
-        path: node.context.path().to_string(),
+        path: node.path().to_string(),
         place: node.place.to_string(),
         state: ended.map_or_else(|| node.state(), |(state, _)| state),
         after: at.saturating_duration_since(began),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
+use crate::dispatch::guest::Ref;
 use crate::job::{Failure, Fault, Owner, Panic};
 
 /// How long a finalizer of [`Scope::defer`](crate::Scope::defer) may take before it is dropped and named.
@@ -31,22 +32,22 @@ impl<E: Fault> Finalizer<E> {
     }
 
     /// Polls once; whatever goes wrong is recorded with the owner, and the next finalizer can run.
-    pub(crate) fn poll(&mut self, owner: &Owner<E>, cx: &mut Poller<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, owner: &Ref<Owner<E>>, cx: &mut Poller<'_>) -> Poll<()> {
         match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
             Ok(Poll::Ready(Ok(()))) => Poll::Ready(()),
             Ok(Poll::Ready(Err(error))) => {
-                owner.fail(Failure::err(error, owner.node.context.path(), self.place));
+                owner.fail(Failure::err(error, owner.node().path(), self.place));
                 Poll::Ready(())
             }
             Err(payload) => {
-                owner.panicked(Panic::caught(payload, &owner.node));
+                owner.panicked(Panic::caught(payload, owner.node()));
                 Poll::Ready(())
             }
             Ok(Poll::Pending) => self.poll_budget(owner, cx),
         }
     }
 
-    fn poll_budget(&mut self, owner: &Owner<E>, cx: &mut Poller<'_>) -> Poll<()> {
+    fn poll_budget(&mut self, owner: &Ref<Owner<E>>, cx: &mut Poller<'_>) -> Poll<()> {
         // Outside the cooperative budget: a finalizer that uses it up must not silence its own clock.
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget)));
         if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
@@ -55,7 +56,7 @@ impl<E: Fault> Finalizer<E> {
         owner.note_dropped_finalizer();
         tracing::error!(
             target: "ballet",
-            path = %owner.node.context.path(), place = %self.place, budget = ?self.budget,
+            path = %owner.node().path(), place = %self.place, budget = ?self.budget,
             "a finalizer did not end within its budget and was dropped"
         );
         Poll::Ready(())

@@ -15,13 +15,11 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
-use super::SpawnError;
 use super::finalizer::Finalizer;
-use crate::context::{Context, Name};
+use crate::context::Values;
 use crate::dispatch::Dispatcher;
-use crate::job::{
-    Cell, Deferred, Domain, Failure, Fault, Ledger, Node, Origin, Outcome, Owner, Panic, Reason, Task, lock,
-};
+use crate::dispatch::guest::Ref;
+use crate::job::{Domain, Failure, Fault, Ledger, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
 
 /// How long a cancelled scope waits for its children before it names those that are left.
@@ -29,8 +27,7 @@ const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
 
 /// An open scope.
 pub(crate) struct Frame<E: Fault> {
-    pub(crate) owner: Arc<Owner<E>>,
-    pub(crate) dispatcher: Dispatcher,
+    pub(crate) owner: Ref<Owner<E>>,
     finalizers: Mutex<Vec<Finalizer<E>>>,
     /// The stage has no time left for the body and the children: only finalizers are still run.
     given_up: AtomicBool,
@@ -49,53 +46,13 @@ enum Patience {
 
 impl<E: Fault> Frame<E> {
     #[track_caller]
-    pub(crate) fn open(domain: Domain, context: Context, place: &'static Location<'static>) -> Arc<Self> {
-        let dispatcher = Dispatcher::current();
+    pub(crate) fn open(domain: Domain, values: Values, place: &'static Location<'static>) -> Arc<Self> {
         Arc::new(Self {
-            owner: Arc::new(Owner::new(Node::open(context, place), domain)),
-            dispatcher,
+            owner: Owner::open(domain, values, Dispatcher::lanes(), place),
             finalizers: Mutex::default(),
             given_up: AtomicBool::new(false),
             patience: Mutex::default(),
         })
-    }
-
-    /// Makes a job of `future`: a child of this scope from now on, to be run by whoever asked. `within` is the node
-    /// whose task will poll it, where it gets no task of its own.
-    #[expect(clippy::type_complexity, reason = "a pair of two generic types, named where they are defined")]
-    pub(crate) fn hire<T, F, D>(
-        &self,
-        name: Option<Name>,
-        grace: Option<Duration>,
-        place: &'static Location<'static>,
-        within: Option<Arc<Node>>,
-        future: F,
-    ) -> Result<(Deferred<T, E, D>, Task<F, T, E>), SpawnError<F>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let job = match self.owner.node.admit(name, place, within) {
-            Ok(job) => job,
-            Err(reason) => return Err(SpawnError::new(future, reason)),
-        };
-        let cell = Cell::new();
-        let task = Task::new(Arc::clone(&job), Arc::clone(&self.owner), Arc::clone(&cell), grace, future);
-        Ok((Deferred::new(job, cell, Arc::clone(&self.owner)), task))
-    }
-
-    /// The `Deferred` of a child that was not taken: it has been cancelled before it began.
-    pub(crate) fn refuse<T, D>(
-        &self,
-        name: Option<Name>,
-        place: &'static Location<'static>,
-        reason: Reason,
-    ) -> Deferred<T, E, D> {
-        let cell = Cell::new();
-        match self.owner.domain {
-            Domain::Together => cell.put_nothing(),
-            Domain::Isolated => drop(cell.put(Outcome::Cancelled(reason))),
-        }
-        Deferred::new(self.owner.node.stillborn(name, place), cell, Arc::clone(&self.owner))
     }
 
     /// Polls `body` and, after it, `lane` (what runs children inside this very task) until all has ended.
@@ -122,7 +79,7 @@ impl<E: Fault> Frame<E> {
     }
 
     fn inside(&self, cx: &mut Poller<'_>, lane: &mut impl FnMut(&mut Poller<'_>)) {
-        let _inside = self.owner.node.stand_in();
+        let _inside = self.owner.node().stand_in();
         lane(cx);
     }
 
@@ -132,7 +89,7 @@ impl<E: Fault> Frame<E> {
         mut body: Pin<&mut Option<impl Future<Output = Result<T, E>>>>,
         cx: &mut Poller<'_>,
     ) -> Poll<Option<T>> {
-        let node = &self.owner.node;
+        let node = self.owner.node();
         let _inside = node.enter(cx);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let ended = match body.as_mut().as_pin_mut() {
@@ -148,7 +105,7 @@ impl<E: Fault> Frame<E> {
         match polled {
             Ok(Poll::Ready(Ok(value))) => Poll::Ready(Some(value)),
             Ok(Poll::Ready(Err(error))) => {
-                self.owner.fail(Failure::err(error, node.context.path(), node.place));
+                self.owner.fail(Failure::err(error, node.path(), node.place));
                 Poll::Ready(None)
             }
             Ok(Poll::Pending) if body.is_none() => Poll::Ready(None),
@@ -162,14 +119,14 @@ impl<E: Fault> Frame<E> {
 
     /// Ready when the children have ended and the finalizers have run.
     fn poll_settled(&self, cx: &mut Poller<'_>) -> Poll<()> {
-        let node = &self.owner.node;
+        let node = self.owner.node();
         let _inside = node.enter(cx);
         loop {
             if self.is_given_up() {
                 node.close();
                 return self.poll_finalizers(cx);
             }
-            if node.poll_childless(cx).is_pending() {
+            if node.poll_childless().is_pending() {
                 self.poll_patience(cx);
                 return Poll::Pending;
             }
@@ -178,14 +135,14 @@ impl<E: Fault> Frame<E> {
             }
             ready!(self.poll_finalizers(cx));
             // A finalizer may have left a scope behind, which was adopted here.
-            if node.poll_childless(cx).is_ready() {
+            if node.poll_childless().is_ready() {
                 return Poll::Ready(());
             }
         }
     }
 
     fn is_cut(&self) -> bool {
-        self.is_given_up() || self.owner.node.cut().is_some()
+        self.is_given_up() || self.owner.node().cut().is_some()
     }
 
     fn is_given_up(&self) -> bool {
@@ -195,7 +152,7 @@ impl<E: Fault> Frame<E> {
     /// Drops the body, passes the children that are left to the nodes above, and goes on to the finalizers.
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
-        self.owner.node.wake();
+        self.owner.node().wake();
     }
 
     /// Last in, first out. The one under way stays in the list, so that it outlives the future that polls it.
@@ -207,14 +164,14 @@ impl<E: Fault> Frame<E> {
                 return Poll::Pending;
             }
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(finalizer))) {
-                self.owner.panicked(Panic::caught(payload, &self.owner.node));
+                self.owner.panicked(Panic::caught(payload, self.owner.node()));
             }
         }
     }
 
     /// Names the children that a cancelled scope still waits for, once.
     fn poll_patience(&self, cx: &mut Poller<'_>) {
-        if self.owner.node.asked().is_none() {
+        if self.owner.node().asked().is_none() {
             return;
         }
         let mut patience = lock(&self.patience);
@@ -225,21 +182,21 @@ impl<E: Fault> Frame<E> {
             && pin!(unconstrained(timer.as_mut())).poll(cx).is_ready()
         {
             *patience = Patience::Spent;
-            self.owner.node.tree().children.iter().for_each(observe::straggler);
+            self.owner.node().tree().children.iter().for_each(observe::straggler);
         }
     }
 
     pub(crate) fn defer(&self, finalizer: Finalizer<E>) {
         assert!(
-            !self.owner.node.is_closed(),
+            !self.owner.node().is_closed(),
             "defer on the scope `{}`, which has ended: nobody is left to run the finalizer",
-            self.owner.node.context.path()
+            self.owner.node().path()
         );
         lock(&self.finalizers).push(finalizer);
     }
 
     fn verdict<T>(&self, value: Option<T>) -> Result<T, Failure<E>> {
-        let node = &self.owner.node;
+        let node = self.owner.node();
         let Ledger { panic, failures } = self.owner.settle_accounts();
         let reason = node.asked();
         let mut failures = failures.into_iter();
@@ -253,9 +210,9 @@ impl<E: Fault> Frame<E> {
             (None, None, Some(value)) => (State::Completed, Ok(value)),
             (None, None, None) => {
                 let place = node.place;
-                let origin = || Reason::Dropped(Origin::new(node.context.path(), place));
+                let origin = || Reason::Dropped(Origin::new(node.path(), place));
                 let reason = reason.unwrap_or_else(origin);
-                (State::Cancelled, Err(Failure::cancelled(reason, node.context.path(), place)))
+                (State::Cancelled, Err(Failure::cancelled(reason, node.path(), place)))
             }
         };
         node.end(state);
@@ -265,7 +222,7 @@ impl<E: Fault> Frame<E> {
     /// The end of a scope whose owner is no longer there to see it: whatever failed goes to the sink.
     fn end_unseen(&self) {
         let Ledger { panic, failures } = self.owner.settle_accounts();
-        self.owner.node.end(State::Cancelled);
+        self.owner.node().end(State::Cancelled);
         let panic = panic.map(Failure::panicked);
         failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
     }
@@ -279,15 +236,15 @@ struct Custody<E: Fault> {
 impl<E: Fault> Drop for Custody<E> {
     fn drop(&mut self) {
         let Some(frame) = self.frame.take() else { return };
-        let node = &frame.owner.node;
-        let dropped = || Reason::Dropped(Origin::new(node.context.path(), node.place));
+        let node = frame.owner.node();
+        let dropped = || Reason::Dropped(Origin::new(node.path(), node.place));
         frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
         if node.close_if_childless() && lock(&frame.finalizers).is_empty() {
             return frame.end_unseen();
         }
         node.adopt();
-        let dispatcher = frame.dispatcher.clone();
-        dispatcher.run(Orphan { frame });
+        let dispatcher = frame.owner.dispatcher.clone();
+        dispatcher.spawn(Orphan { frame });
     }
 }
 

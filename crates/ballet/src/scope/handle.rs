@@ -11,7 +11,12 @@ use super::FINALIZER_BUDGET;
 use super::finalizer::Finalizer;
 use super::frame::Frame;
 use crate::context::Name;
-use crate::job::{Deferred, Error, Failure, Fault, Isolated, Origin, Reason, Together, current};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::guest::Carrier;
+use crate::job::{
+    Carried, Claim, Deferred, Error, Failure, Fault, Isolated, Origin, Reason, Terms, Together, WithOwner,
+    current,
+};
 use crate::observe::Tree;
 
 /// A handle to an open scope: it spawns children, registers finalizers and cancels.
@@ -56,7 +61,7 @@ impl<E: Fault, D> Scope<E, D> {
     ///
     /// Names are for people; two children may have the same one.
     pub fn named(&self, name: impl Into<Cow<'static, str>>) -> Child<'_, E, D> {
-        Child { scope: self, name: Some(Name::Given(name.into())), grace: None }
+        Child { scope: self, name: Some(Name::Given(name.into())), grace: None, dispatcher: None }
     }
 
     /// Spawns a child, which runs in parallel from now on. The scope owns it and waits for it.
@@ -163,27 +168,27 @@ impl<E: Fault, D> Scope<E, D> {
     /// ```
     #[track_caller]
     pub fn cancel_children(&self) {
-        self.frame.owner.node.ask_children(&self.requested(Location::caller()));
+        self.frame.owner.node().ask_children(&self.requested(Location::caller()));
     }
 
     /// Why the scope is being cancelled, if it is.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
-        self.frame.owner.node.asked()
+        self.frame.owner.node().asked()
     }
 
     /// A snapshot of the scope and everything below it.
     #[must_use]
     pub fn tree(&self) -> Tree {
-        self.frame.owner.node.tree()
+        self.frame.owner.node().tree()
     }
 
     fn nameless(&self) -> Child<'_, E, D> {
-        Child { scope: self, name: None, grace: None }
+        Child { scope: self, name: None, grace: None, dispatcher: None }
     }
 
     fn requested(&self, place: &'static Location<'static>) -> Reason {
-        Reason::Requested(Origin::new(current().context.path(), place))
+        Reason::Requested(Origin::new(current().path(), place))
     }
 }
 
@@ -236,9 +241,16 @@ pub struct Child<'s, E: Fault = Error, D = Together> {
     scope: &'s Scope<E, D>,
     name: Option<Name>,
     grace: Option<Duration>,
+    dispatcher: Option<&'s Dispatcher>,
 }
 
-impl<E: Fault, D> Child<'_, E, D> {
+impl<'s, E: Fault, D> Child<'s, E, D> {
+    /// Runs the child on this dispatcher instead of the scope's.
+    pub fn on(mut self, dispatcher: &'s Dispatcher) -> Self {
+        self.dispatcher = Some(dispatcher);
+        self
+    }
+
     /// Gives the child time to end by itself when it is cancelled: it goes on being polled for at most `budget`,
     /// learns of it from [`cancelled`](crate::cancelled), and is dropped and named if the budget runs out.
     ///
@@ -273,13 +285,10 @@ impl<E: Fault, D> Child<'_, E, D> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let frame = &self.scope.frame;
-        match frame.hire(self.name.clone(), self.grace, Location::caller(), None, future) {
-            Ok((deferred, task)) => {
-                frame.dispatcher.run(task);
-                deferred
-            }
-            Err(refused) => frame.refuse(self.name, Location::caller(), refused.reason().clone()),
+        let (terms, owner) = (self.terms(Location::caller()), &self.scope.frame.owner);
+        match self.hire(terms.clone(), future) {
+            Ok(claim) => Deferred::new(claim),
+            Err((_, reason)) => Deferred::new(owner.refuse(terms, reason)),
         }
     }
 
@@ -294,10 +303,34 @@ impl<E: Fault, D> Child<'_, E, D> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let frame = &self.scope.frame;
-        let (deferred, task) = frame.hire(self.name, self.grace, Location::caller(), None, future)?;
-        frame.dispatcher.run(task);
-        Ok(deferred)
+        match self.hire(self.terms(Location::caller()), future) {
+            Ok(claim) => Ok(Deferred::new(claim)),
+            Err((future, reason)) => Err(SpawnError { future, reason }),
+        }
+    }
+
+    fn terms(&self, place: &'static Location<'static>) -> Terms {
+        Terms { name: self.name.clone(), grace: self.grace, place, is_inline: false }
+    }
+
+    /// Makes the job and has it run.
+    fn hire<T, F>(&self, terms: Terms, future: F) -> Result<Claim<T, E>, (F, Reason)>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let owner = &self.scope.frame.owner;
+        let (claim, turn) = match self.dispatcher {
+            None => owner.hire(terms, WithOwner, future)?,
+            Some(own) if own.is_tokio() => {
+                let (claim, turn) = owner.hire(terms, Carried::default(), future)?;
+                own.spawn(Carrier(turn));
+                return Ok(claim);
+            }
+            Some(own) => owner.hire(terms, own.clone(), future)?,
+        };
+        turn.schedule(claim.node());
+        Ok(claim)
     }
 }
 
@@ -324,10 +357,6 @@ pub struct SpawnError<F> {
 }
 
 impl<F> SpawnError<F> {
-    pub(super) fn new(future: F, reason: Reason) -> Self {
-        Self { future, reason }
-    }
-
     /// Why: the scope's cancellation, or [`Reason::ParentEnded`] where it has ended.
     #[must_use]
     pub fn reason(&self) -> &Reason {

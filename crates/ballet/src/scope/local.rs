@@ -2,9 +2,11 @@
 //!
 //! The jobs are the same as everywhere; only what polls them differs: here it is the scope's own future, so they
 //! may borrow, and dropping that future drops them at once.
+#![expect(unsafe_code, reason = "one block: the borrow of a child is kept by the scope's future")]
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -15,8 +17,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::FINALIZER_BUDGET;
 use super::finalizer::Finalizer;
 use super::frame::Frame;
-use crate::context::{Context, Name};
-use crate::job::{Deferred, Domain, Error, Failure, Fault, Origin, Reason, current, lock};
+use crate::context::Name;
+use crate::dispatch::guest::Carrier;
+use crate::job::{Carried, Deferred, Domain, Error, Failure, Fault, Origin, Reason, Terms, current, lock};
 
 /// How many children may end in one poll before the task yields to others.
 const ENDS_PER_POLL: usize = 64;
@@ -76,7 +79,7 @@ where
 {
     let place = Location::caller();
     Box::pin(async move {
-        let frame = Frame::open(Domain::Together, Context::current(), place);
+        let frame = Frame::open(Domain::Together, current().values(), place);
         let arrivals = Arc::new(Arrivals::default());
         // A child that holds a handle and was never polled would otherwise keep itself alive.
         let _cleared = Clear(Arc::clone(&arrivals));
@@ -86,19 +89,21 @@ where
     })
 }
 
-type LocalTask<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
-
 /// Children that have been spawned and not yet polled.
 #[derive(Default)]
-struct Arrivals<'env>(Mutex<Vec<LocalTask<'env>>>);
+struct Arrivals<'env> {
+    turns: Mutex<Vec<Carrier>>,
+    /// Invariant: a handle must not be taken for one whose children borrow for a shorter time.
+    borrows: PhantomData<fn(&'env ()) -> &'env ()>,
+}
 
 impl<'env> Arrivals<'env> {
     /// Polls what is ready among `children`, newcomers included.
-    fn poll(&self, children: &mut FuturesUnordered<LocalTask<'env>>, cx: &mut Poller<'_>) {
+    fn poll(&self, children: &mut FuturesUnordered<Carrier>, cx: &mut Poller<'_>) {
         for _ in 0..ENDS_PER_POLL {
-            children.extend(std::mem::take(&mut *lock(&self.0)));
+            children.extend(std::mem::take(&mut *lock(&self.turns)));
             let progress = children.poll_next_unpin(cx);
-            let newcomers = !lock(&self.0).is_empty();
+            let newcomers = !lock(&self.turns).is_empty();
             if !newcomers && !matches!(progress, Poll::Ready(Some(()))) {
                 return;
             }
@@ -111,7 +116,7 @@ struct Clear<'env>(Arc<Arrivals<'env>>);
 
 impl Drop for Clear<'_> {
     fn drop(&mut self) {
-        let unpolled = std::mem::take(&mut *lock(&self.0.0));
+        let unpolled = std::mem::take(&mut *lock(&self.0.turns));
         drop(unpolled);
     }
 }
@@ -153,15 +158,20 @@ impl<'env, E: Fault> LocalScope<'env, E> {
         F: Future<Output = Result<T, E>> + Send + 'env,
         T: Send + 'env,
     {
-        let within = Arc::clone(&self.frame.owner.node);
-        match self.frame.hire(name.clone(), None, place, Some(within), future) {
-            Ok((deferred, task)) => {
-                lock(&self.arrivals.0).push(Box::pin(task));
+        let terms = Terms { name, grace: None, place, is_inline: true };
+        let owner = &self.frame.owner;
+        // SAFETY: The claim is in a `Deferred<T, E>`, which cannot outlive what `T` borrows. The turn is in `arrivals`
+        // or among the children of the scope's future; that future borrows for `'env`, which the handle names
+        // invariantly, and drops both when it is dropped.
+        let hired = unsafe { owner.hire_borrower(terms.clone(), Carried::default(), future) };
+        match hired {
+            Ok((claim, turn)) => {
+                lock(&self.arrivals.turns).push(Carrier(turn));
                 // The handle may have travelled to another task.
-                self.frame.owner.node.wake();
-                deferred
+                owner.node().wake();
+                Deferred::new(claim)
             }
-            Err(refused) => self.frame.refuse(name, place, refused.reason().clone()),
+            Err((_, reason)) => Deferred::new(owner.refuse(terms, reason)),
         }
     }
 
@@ -179,7 +189,7 @@ impl<'env, E: Fault> LocalScope<'env, E> {
     /// Cancels the scope; see [`Scope::cancel`](crate::Scope::cancel).
     #[track_caller]
     pub fn cancel(&self) {
-        let origin = Origin::new(current().context.path(), Location::caller());
+        let origin = Origin::new(current().path(), Location::caller());
         self.frame.owner.cancel(&Reason::Requested(origin));
     }
 }

@@ -21,9 +21,9 @@ pub use timeout::{Elapsed, timeout};
 pub(crate) use frame::Frame;
 
 use std::panic::Location;
+use std::sync::Arc;
 
-use crate::context::Context;
-use crate::job::{Domain, Failure, Fault};
+use crate::job::{Domain, Failure, Fault, current};
 
 /// Opens a scope in which all fail together, runs `body` in it, and returns when the body and every descendant
 /// have ended and every finalizer has run.
@@ -77,8 +77,8 @@ where
 {
     let place = Location::caller();
     async move {
-        let frame = Frame::open(Domain::Together, Context::current(), place);
-        let handle = Scope::new(frame.clone());
+        let frame = Frame::open(Domain::Together, current().values(), place);
+        let handle = Scope::new(Arc::clone(&frame));
         frame.run(async move { body(handle).await }, |_| {}).await
     }
 }
@@ -127,8 +127,8 @@ where
 {
     let place = Location::caller();
     async move {
-        let frame = Frame::open(Domain::Isolated, Context::current(), place);
-        let handle = Scope::new(frame.clone());
+        let frame = Frame::open(Domain::Isolated, current().values(), place);
+        let handle = Scope::new(Arc::clone(&frame));
         frame.run(async move { body(handle).await }, |_| {}).await
     }
 }

@@ -10,8 +10,7 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
-use crate::context::Context;
-use crate::job::{Node, Origin, Reason};
+use crate::job::{Node, Origin, Reason, current};
 
 /// Runs `future` for at most `limit`.
 ///
@@ -48,7 +47,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
         }
         // Beyond what the clock can say there is no deadline.
         let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(future.await) };
-        let node = Node::region(Context::current().with_deadline(deadline), place);
+        let node = Node::region(current().values().with_deadline(deadline), place);
         let mut future = pin!(Some(future));
         // Outside the cooperative budget: a future that uses it up must not silence its own clock.
         let mut timer = pin!(unconstrained(sleep_until(deadline)));
@@ -62,7 +61,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            node.ask(Reason::Timeout(Origin::new(node.context.path(), place)));
+            node.ask(Reason::Timeout(Origin::new(node.path(), place)));
             if node.cut().is_none() {
                 return Poll::Pending;
             }

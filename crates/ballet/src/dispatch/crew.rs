@@ -1,0 +1,208 @@
+//! The lanes of one runtime, and what they share.
+//!
+//! A crew is made by the first scope that is opened on a runtime, and closed when that runtime is shut down: its
+//! lanes are tasks of the runtime, and the runtime drops them. It refuses to outlive them: work that is added to a
+//! closed crew is dropped there and then, which ends its job.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+
+use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+use tokio::runtime::{Handle, Id};
+
+use super::guest::Turn;
+use super::lane::{self, Lane};
+use super::parking::{LANES_MAX, Parking};
+use super::view::Ticket;
+use super::watch;
+
+/// Something that a lane does next.
+pub(crate) enum Work {
+    /// A poll of one guest.
+    Turn(Turn),
+    /// A poll of the next guest of a limited view.
+    View(Ticket),
+}
+
+/// The lanes of one runtime.
+pub(crate) struct Crew {
+    id: Id,
+    pub(super) parking: Parking,
+    /// Work that was added from outside the lanes.
+    injector: Injector<Work>,
+    /// The other end of each lane's own queue.
+    stealers: Box<[Stealer<Work>]>,
+    /// Counted up by a lane at each round; the watch tells from it whether a lane is stuck in a poll.
+    pub(super) rounds: Box<[AtomicU64]>,
+    /// Lanes that have not been dropped.
+    alive: AtomicUsize,
+    closed: AtomicBool,
+    handle: Handle,
+}
+
+/// The crews of all runtimes of the process.
+static CREWS: LazyLock<Mutex<HashMap<Id, Arc<Crew>>>> = LazyLock::new(Mutex::default);
+
+/// What is called when a crew has closed: it wakes every guest there is, and those of the crew are dropped as they
+/// are queued.
+static WHEN_CLOSED: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what wakes every guest of the process; the first call counts.
+pub(crate) fn when_closed(wake_all: fn()) {
+    WHEN_CLOSED.get_or_init(|| wake_all);
+}
+
+thread_local! {
+    /// The crew that was last asked for on this thread.
+    static LAST: RefCell<Option<Arc<Crew>>> = const { RefCell::new(None) };
+}
+
+impl Crew {
+    /// The crew of the runtime that `handle` belongs to.
+    pub(super) fn of(handle: &Handle) -> Arc<Self> {
+        let id = handle.id();
+        LAST.with_borrow_mut(|last| match last {
+            Some(crew) if crew.id == id => Arc::clone(crew),
+            _ => Arc::clone(last.insert(Self::find(id, handle))),
+        })
+    }
+
+    fn find(id: Id, handle: &Handle) -> Arc<Self> {
+        let mut crews = CREWS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(crew) = crews.get(&id) {
+            return Arc::clone(crew);
+        }
+        let crew = Self::start(id, handle);
+        crews.insert(id, Arc::clone(&crew));
+        crew
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the lanes are the tasks that everything else runs in")]
+    fn start(id: Id, handle: &Handle) -> Arc<Self> {
+        let lanes = handle.metrics().num_workers().clamp(1, LANES_MAX);
+        let queues: Vec<_> = (0..lanes).map(|_| Worker::new_fifo()).collect();
+        let crew = Arc::new(Self {
+            id,
+            parking: Parking::new(lanes),
+            injector: Injector::new(),
+            stealers: queues.iter().map(Worker::stealer).collect(),
+            rounds: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
+            alive: AtomicUsize::new(lanes),
+            closed: AtomicBool::new(false),
+            handle: handle.clone(),
+        });
+        for (index, queue) in queues.into_iter().enumerate() {
+            drop(handle.spawn(Lane::new(Arc::clone(&crew), index, queue)));
+        }
+        if lanes > 1 {
+            watch::over(&crew);
+        }
+        crew
+    }
+
+    /// Adds work, from a lane of this crew or from anywhere else.
+    pub(crate) fn add(self: &Arc<Self>, work: Work) {
+        if let Some(work) = lane::add_here(self, work) {
+            self.add_from_outside(work);
+        }
+    }
+
+    fn add_from_outside(&self, work: Work) {
+        self.injector.push(work);
+        if self.is_closed() {
+            self.clear();
+        } else if let Some(waker) = self.parking.work_added() {
+            waker.wake();
+            watch::wake();
+        }
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Work from outside first, as much as is good for a batch; then what other lanes have queued.
+    pub(super) fn find_work(&self, lane: usize, queue: &Worker<Work>) -> Option<Work> {
+        self.take_injected(queue).or_else(|| self.steal(lane, queue))
+    }
+
+    pub(super) fn take_injected(&self, queue: &Worker<Work>) -> Option<Work> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        settle(|| self.injector.steal_batch_and_pop(queue))
+    }
+
+    fn steal(&self, lane: usize, queue: &Worker<Work>) -> Option<Work> {
+        let lanes = self.stealers.len();
+        (1..lanes).find_map(|distance| {
+            let victim = &self.stealers[(lane + distance) % lanes];
+            if victim.is_empty() { None } else { settle(|| victim.steal_batch_and_pop(queue)) }
+        })
+    }
+
+    /// Whether there is work that a lane could find.
+    pub(super) fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.stealers.iter().any(|stealer| !stealer.is_empty())
+    }
+
+    /// Wakes one more lane, from a thread of the runtime that is in the middle of a poll.
+    ///
+    /// Tokio puts a task that is woken on a worker into that worker's slot for the next task, which no other worker
+    /// can steal from; and this worker is busy. An empty task takes the slot, so that the lane moves into the queue.
+    #[expect(clippy::disallowed_methods, reason = "an empty task, to push the lane out of a slot")]
+    pub(super) fn reinforce_from_within(&self) {
+        if let Some(waker) = self.parking.reinforce() {
+            waker.wake();
+            drop(self.handle.spawn(std::future::ready(())));
+        }
+    }
+
+    /// A lane was dropped, which only the end of its runtime does.
+    pub(super) fn lane_dropped(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let mut crews = CREWS.lock().unwrap_or_else(PoisonError::into_inner);
+            crews.remove(&self.id);
+            drop(crews);
+            if let Some(wake_all) = WHEN_CLOSED.get() {
+                wake_all();
+            }
+        }
+        self.clear();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Drops the work that nobody will do any more: its jobs end.
+    fn clear(&self) {
+        while let Some(work) = settle(|| self.injector.steal()) {
+            drop(work);
+        }
+    }
+}
+
+/// Repeats a step until it neither has to be repeated nor lost a race.
+fn settle<T>(mut step: impl FnMut() -> Steal<T>) -> Option<T> {
+    loop {
+        match step() {
+            Steal::Success(value) => return Some(value),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
+
+impl fmt::Debug for Crew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew")
+            .field("runtime", &self.id)
+            .field("lanes", &self.stealers.len())
+            .finish_non_exhaustive()
+    }
+}

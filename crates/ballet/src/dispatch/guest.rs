@@ -1,0 +1,460 @@
+//! A guest: one allocation that holds a body to be polled, and the counted references to it.
+//!
+//! This file owns the state word, the references and the wakers of every cell; it refuses to know what a cell is
+//! for. What follows the [`Header`] in memory is the business of whoever built the [`VTable`]. Read the README of
+//! this folder first: it draws the states and names the transitions that are cited here.
+//!
+//! Invariants, cited by number below:
+//!
+//! 1. A cell begins with its `Header`, in memory laid out by `repr(C)`; its `VTable` was made for its real type.
+//! 2. The count of references in the state word is the number of [`Ref`]s and wakers; the cell is freed by
+//!    whoever drops the last.
+//! 3. At most one [`Turn`] exists for a cell. It exists from the birth of the cell, or from the step that set
+//!    `SCHEDULED` on an idle cell, to the step that clears `RUNNING` without finding `SCHEDULED`, or to the end.
+//! 4. Only the holder of the `Turn` touches the body, until `ENDED` is set. After that nobody polls.
+#![expect(unsafe_code, reason = "the one allocation of a child: counted by hand, and seen through a table")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::{self, ManuallyDrop};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context as Poller, Poll, RawWaker, RawWakerVTable, Waker};
+
+use crate::sync::{AtomicUsize, Ordering, fence};
+
+/// In a queue, or to be put into one when the poll that is under way has ended. Set by a waker; cleared when a
+/// poll begins.
+const SCHEDULED: usize = 1;
+/// Being polled. Set when a poll begins and cleared when it ends; never together with `ENDED`.
+const RUNNING: usize = 1 << 1;
+/// The outcome is in the cell and the body is not. Set once, by the holder of the turn.
+const ENDED: usize = 1 << 2;
+/// Somebody has left a waker to be told of the end. Set by whoever awaits, before it looks again.
+const AWAITED: usize = 1 << 3;
+/// Nobody will ever ask for the outcome. Set once, by whoever could have asked.
+const ABANDONED: usize = 1 << 4;
+/// One reference.
+const REFERENCE: usize = 1 << 5;
+
+/// What every cell begins with.
+pub(crate) struct Header {
+    state: AtomicUsize,
+    table: &'static VTable,
+}
+
+/// What is known of a cell's real type. Every function wants a pointer to a cell of the type it was made for.
+pub(crate) struct VTable {
+    /// Polls the body. Only for the holder of the turn.
+    pub(crate) poll: unsafe fn(NonNull<Header>, &mut Poller<'_>) -> Poll<()>,
+    /// Drops the body before its end. Only for the holder of the turn.
+    pub(crate) abandon: unsafe fn(NonNull<Header>),
+    /// Hands a turn to whatever runs the cell, which lives through the call without the turn.
+    pub(crate) schedule: unsafe fn(NonNull<Header>, Turn),
+    /// Wakes whoever polls the body.
+    pub(crate) wake: unsafe fn(NonNull<Header>),
+    /// Moves the outcome to where the second pointer says, which is of the type that the cell was made with. Only
+    /// for the one who may ask, after the end.
+    pub(crate) take: unsafe fn(NonNull<Header>, NonNull<()>),
+    /// Frees the memory. Only for the holder of the last reference.
+    pub(crate) free: unsafe fn(NonNull<Header>),
+}
+
+impl fmt::Debug for VTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VTable")
+    }
+}
+
+impl Header {
+    /// The header of a cell that has one reference and is never polled.
+    pub(crate) fn passive(table: &'static VTable) -> Self {
+        Self { state: AtomicUsize::new(REFERENCE), table }
+    }
+
+    /// The header of a cell with a body: `references`, and one more in the turn that comes with it.
+    pub(crate) fn scheduled(table: &'static VTable, references: usize) -> Self {
+        Self { state: AtomicUsize::new(SCHEDULED | ((references + 1) * REFERENCE)), table }
+    }
+
+    /// The header of a cell that has ended before it began, with one reference.
+    pub(crate) fn ended(table: &'static VTable) -> Self {
+        Self { state: AtomicUsize::new(ENDED | REFERENCE), table }
+    }
+
+    /// Says that the outcome is in the cell. Only for the holder of the turn.
+    pub(crate) fn end(&self) -> Audience {
+        let before = self.state.fetch_or(ENDED, Ordering::AcqRel);
+        Audience { awaited: before & AWAITED != 0, abandoned: before & ABANDONED != 0 }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) & ENDED != 0
+    }
+
+    /// Says that a waker has been left; returns whether the end has come already.
+    pub(crate) fn note_awaited(&self) -> bool {
+        self.state.fetch_or(AWAITED, Ordering::AcqRel) & ENDED != 0
+    }
+
+    /// Says that nobody will ask for the outcome; returns whether the end has come already, and the outcome is
+    /// the caller's to look at.
+    pub(crate) fn note_abandoned(&self) -> bool {
+        self.state.fetch_or(ABANDONED, Ordering::AcqRel) & ENDED != 0
+    }
+}
+
+/// Who wants to know of an end.
+pub(crate) struct Audience {
+    pub(crate) awaited: bool,
+    pub(crate) abandoned: bool,
+}
+
+/// A type whose memory begins with a [`Header`].
+///
+/// # Safety
+///
+/// The type is `repr(C)`, and its first field is a `Header` or another `Cell`.
+pub(crate) unsafe trait Cell {}
+
+// SAFETY: It is the header.
+unsafe impl Cell for Header {}
+
+/// A counted reference to a cell, as thin as a pointer.
+#[repr(transparent)]
+pub(crate) struct Ref<C: Cell> {
+    /// Points to a whole cell, of which `C` may be only the beginning.
+    cell: NonNull<C>,
+    owns: PhantomData<C>,
+}
+
+// SAFETY: As `Arc`: a `Ref` gives `&C` on any thread, and the last one drops the cell wherever it is. What follows
+// `C` in memory is either `Send`, which whoever made the cell promised in `Ref::new`, or gone by then.
+unsafe impl<C: Cell + Send + Sync> Send for Ref<C> {}
+// SAFETY: As above.
+unsafe impl<C: Cell + Send + Sync> Sync for Ref<C> {}
+
+impl<C: Cell> Ref<C> {
+    /// Takes over the first reference of a new cell, which the header counts already.
+    ///
+    /// # Safety
+    ///
+    /// `cell` comes from `Box::into_raw`, its table frees that box, and the references that its header counts are
+    /// made with [`again`](Self::again) and [`Turn::first`] and in no other way. What the cell holds may be sent
+    /// to other threads.
+    pub(crate) unsafe fn new(cell: NonNull<C>) -> Self {
+        Self { cell, owns: PhantomData }
+    }
+
+    /// Another of the references that the header counts from the beginning.
+    ///
+    /// # Safety
+    ///
+    /// As [`new`](Self::new): no more of them than were counted.
+    pub(crate) unsafe fn again(&self) -> Self {
+        Self { cell: self.cell, owns: PhantomData }
+    }
+
+    /// The same reference, to a beginning of the same cell.
+    pub(crate) fn upcast<D: Cell>(self) -> Ref<D>
+    where
+        C: Begins<D>,
+    {
+        let this = ManuallyDrop::new(self);
+        Ref { cell: this.cell.cast(), owns: PhantomData }
+    }
+
+    /// This reference, seen as one to a beginning of the same cell.
+    pub(crate) fn upcast_ref<D: Cell>(&self) -> &Ref<D>
+    where
+        C: Begins<D>,
+    {
+        // SAFETY: A `Ref` is nothing but its pointer, and a cell that begins with a `C` begins with a `D`.
+        unsafe { &*std::ptr::from_ref(self).cast() }
+    }
+
+    /// This reference, seen as one to more of the same cell.
+    ///
+    /// # Safety
+    ///
+    /// The cell was made as a `D`, or as something that begins with one.
+    pub(crate) unsafe fn downcast_ref<D: Begins<C>>(&self) -> &Ref<D> {
+        // SAFETY: A `Ref` is nothing but its pointer; the rest is the caller's promise.
+        unsafe { &*std::ptr::from_ref(self).cast() }
+    }
+
+    pub(crate) fn as_ptr(&self) -> NonNull<C> {
+        self.cell
+    }
+
+    /// A reference from a pointer that some other `Ref` gave away.
+    ///
+    /// # Safety
+    ///
+    /// `cell` comes from [`as_ptr`](Self::as_ptr) of a `Ref` that is alive.
+    pub(crate) unsafe fn from_ptr(cell: NonNull<C>) -> Self {
+        let borrowed = ManuallyDrop::new(Self { cell, owns: PhantomData });
+        Self::clone(&borrowed)
+    }
+
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
+        self.cell == other.cell
+    }
+
+    fn header_ptr(&self) -> NonNull<Header> {
+        self.cell.cast()
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: By 1 the cell begins with a header, and by 2 it lives as long as this reference does.
+        unsafe { self.header_ptr().as_ref() }
+    }
+
+    /// Wakes whoever polls the body.
+    pub(crate) fn wake(&self) {
+        // SAFETY: By 1 the table was made for this cell.
+        unsafe { (self.header().table.wake)(self.header_ptr()) }
+    }
+
+    /// Moves the outcome to `place`.
+    ///
+    /// # Safety
+    ///
+    /// The cell has ended, nobody else asks for its outcome, and `place` may be written with what the cell's table
+    /// says it writes.
+    pub(crate) unsafe fn take(&self, place: NonNull<()>) {
+        // SAFETY: By 1 the table was made for this cell; the rest is the caller's promise.
+        unsafe { (self.header().table.take)(self.header_ptr(), place) }
+    }
+}
+
+/// A reference that counts nothing, for the time in which `cell` is alive by others.
+///
+/// # Safety
+///
+/// `cell` comes from [`Ref::as_ptr`], and lives as long as the result is used.
+pub(crate) unsafe fn borrow<C: Cell>(cell: NonNull<C>) -> ManuallyDrop<Ref<C>> {
+    ManuallyDrop::new(Ref { cell, owns: PhantomData })
+}
+
+/// A cell whose memory begins with a `D`.
+///
+/// # Safety
+///
+/// The type is `repr(C)` and its first field is a `D`, or it is generic over nothing but the rest.
+pub(crate) unsafe trait Begins<D: Cell>: Cell {}
+
+impl<C: Cell> Clone for Ref<C> {
+    fn clone(&self) -> Self {
+        let before = self.header().state.fetch_add(REFERENCE, Ordering::Relaxed);
+        // As in `Arc`: a count that overflows is a leak in a loop, and going on would free a cell that is in use.
+        if before > usize::MAX / 2 {
+            std::process::abort();
+        }
+        Self { cell: self.cell, owns: PhantomData }
+    }
+}
+
+impl<C: Cell> Deref for Ref<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        // SAFETY: By 2 the cell lives as long as this reference does; `C` gives out no `&mut`.
+        unsafe { self.cell.as_ref() }
+    }
+}
+
+impl<C: Cell> Drop for Ref<C> {
+    fn drop(&mut self) {
+        // SAFETY: This reference is not used again.
+        unsafe { release(self.header_ptr()) }
+    }
+}
+
+impl<C: Cell + fmt::Debug> fmt::Debug for Ref<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        C::fmt(self, f)
+    }
+}
+
+/// Gives up one reference and frees the cell if it was the last.
+///
+/// # Safety
+///
+/// The caller owns one reference and forgets it.
+unsafe fn release(cell: NonNull<Header>) {
+    // SAFETY: By 2 the cell lives at least until the caller's reference is given up here.
+    let header = unsafe { cell.as_ref() };
+    if header.state.fetch_sub(REFERENCE, Ordering::Release) >= 2 * REFERENCE {
+        return;
+    }
+    fence(Ordering::Acquire);
+    // SAFETY: By 2 nobody else has a reference; the fence makes their last accesses happen before this.
+    unsafe { (header.table.free)(cell) }
+}
+
+/// The right to poll a cell's body; see invariants 3 and 4. Dropping it ends the body, unless it has ended.
+pub(crate) struct Turn {
+    cell: Ref<Header>,
+}
+
+/// What became of a turn.
+pub(crate) enum Ran {
+    /// The body was woken while it was polled, and wants another turn.
+    Again(Turn),
+    /// The body waits to be woken, or has ended.
+    Done,
+}
+
+impl Turn {
+    /// The turn that a cell of [`Header::scheduled`] is born with.
+    ///
+    /// # Safety
+    ///
+    /// Called once for each such cell.
+    pub(crate) unsafe fn first<C: Cell>(cell: &Ref<C>) -> Self {
+        Self { cell: Ref { cell: cell.header_ptr(), owns: PhantomData } }
+    }
+
+    /// Polls the body once, with the cell's own waker.
+    pub(crate) fn run(self) -> Ran {
+        let this = ManuallyDrop::new(self);
+        let header = this.cell.header();
+        // The transition `begin`: from SCHEDULED to RUNNING, in one step that sees what the waker wrote.
+        header.state.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
+        let waker = this.borrowed_waker();
+        let mut cx = Poller::from_waker(&waker);
+        // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
+        if unsafe { (header.table.poll)(this.cell.header_ptr(), &mut cx) }.is_ready() {
+            // `ENDED` is set, so that no waker schedules it again, and the reference of the turn is given up.
+            drop(ManuallyDrop::into_inner(this));
+            return Ran::Done;
+        }
+        Self::rest(this)
+    }
+
+    /// Polls the body once, with the waker of a task that carries the cell; the turn stays.
+    pub(crate) fn poll(&self, cx: &mut Poller<'_>) -> Poll<()> {
+        // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
+        unsafe { (self.cell.header().table.poll)(self.cell.header_ptr(), cx) }
+    }
+
+    /// Hands the turn to whatever runs the cell; `keeper` is a reference to the same cell.
+    pub(crate) fn schedule<C: Cell>(self, keeper: &Ref<C>) {
+        debug_assert!(self.cell.cell == keeper.header_ptr(), "the keeper keeps another cell");
+        // SAFETY: By 1 the table was made for this cell, and the keeper keeps it alive through the call.
+        unsafe { (keeper.header().table.schedule)(keeper.header_ptr(), self) }
+    }
+
+    /// The transition `rest`: from RUNNING to idle, or to SCHEDULED where it was woken meanwhile.
+    fn rest(this: ManuallyDrop<Self>) -> Ran {
+        let header = this.cell.header();
+        let mut state = header.state.load(Ordering::Relaxed);
+        loop {
+            let woken = state & SCHEDULED != 0;
+            // An idle cell gives the turn up together with its reference, in one step: whoever wakes it next may
+            // be the last to know it.
+            let next = if woken { state & !RUNNING } else { (state & !RUNNING) - REFERENCE };
+            match header.state.compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if woken => return Ran::Again(ManuallyDrop::into_inner(this)),
+                Ok(_) if next >= REFERENCE => return Ran::Done,
+                // Nobody can wake it any more and nobody knows it: the body is dropped as it would be by a queue.
+                Ok(_) => {
+                    header.state.store(SCHEDULED | REFERENCE, Ordering::Relaxed);
+                    drop(ManuallyDrop::into_inner(this));
+                    return Ran::Done;
+                }
+                Err(seen) => state = seen,
+            }
+        }
+    }
+
+    /// A waker that borrows the reference of the turn.
+    fn borrowed_waker(&self) -> ManuallyDrop<Waker> {
+        let data = self.cell.header_ptr().as_ptr().cast_const().cast();
+        // SAFETY: The functions of `WAKER` keep the contract of `RawWaker`; not dropping this one leaves the count
+        // as it was, and it does not outlive the poll, through which the turn has a reference.
+        ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &WAKER)) })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.cell.header().has_ended() {
+            return;
+        }
+        // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
+        unsafe { (self.cell.header().table.abandon)(self.cell.header_ptr()) }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
+/// Polls a guest inside a task of its own, which keeps the turn.
+#[derive(Debug)]
+pub(crate) struct Carrier(pub(crate) Turn);
+
+impl Future for Carrier {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        self.0.poll(cx)
+    }
+}
+
+/// The transition `wake`: an idle cell becomes SCHEDULED, and the step that did it makes the turn.
+///
+/// # Safety
+///
+/// `cell` points to a cell that lives through the call.
+pub(crate) unsafe fn wake_by_ref(cell: NonNull<Header>) {
+    // SAFETY: The caller's promise.
+    let keeper = unsafe { borrow(cell) };
+    if set_scheduled(keeper.header()) {
+        Turn { cell: Ref::clone(&keeper) }.schedule(&*keeper);
+    }
+}
+
+/// Sets `SCHEDULED`; returns whether the cell was idle, so that the caller has to make the turn.
+///
+/// Always a step that writes: a poll that begins after it sees what the waker's thread wrote before.
+fn set_scheduled(header: &Header) -> bool {
+    header.state.fetch_or(SCHEDULED, Ordering::AcqRel) & (SCHEDULED | RUNNING | ENDED) == 0
+}
+
+static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake_waker, wake_waker_by_ref, drop_waker);
+
+fn waker_cell(data: *const ()) -> NonNull<Header> {
+    // SAFETY: The data of our wakers is made from a `NonNull`.
+    unsafe { NonNull::new_unchecked(data.cast_mut()) }.cast()
+}
+
+unsafe fn clone_waker(data: *const ()) -> RawWaker {
+    // SAFETY: By 2 the waker that is cloned keeps the cell alive.
+    let cell = unsafe { Ref::from_ptr(waker_cell(data)) };
+    mem::forget(cell);
+    RawWaker::new(data, &WAKER)
+}
+
+unsafe fn wake_waker(data: *const ()) {
+    // SAFETY: By 2 the waker keeps the cell alive until it is dropped, which is last.
+    unsafe {
+        wake_by_ref(waker_cell(data));
+        drop_waker(data);
+    }
+}
+
+unsafe fn wake_waker_by_ref(data: *const ()) {
+    // SAFETY: By 2 the waker keeps the cell alive.
+    unsafe { wake_by_ref(waker_cell(data)) }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: By 2 the waker owns one reference, and it is not used again.
+    unsafe { release(waker_cell(data)) }
+}

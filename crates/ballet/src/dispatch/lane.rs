@@ -1,0 +1,191 @@
+//! A lane: one long-running Tokio task that polls many guests.
+//!
+//! While a lane is polled, its queue lies in a thread-local slot, so that whatever its guests wake or spawn goes
+//! straight into it. A lane takes from its own queue, then from outside, then from other lanes; it gives the worker
+//! back to Tokio after a slice of time or when Tokio's cooperative budget is used up, and sleeps when there is
+//! nothing to do.
+
+use std::cell::{Cell, RefCell};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as Poller, Poll};
+use std::time::{Duration, Instant};
+
+use crossbeam_deque::Worker;
+use tokio::task::coop::has_budget_remaining;
+use tokio::task::yield_now;
+
+use super::crew::{Crew, Work};
+use super::guest::Ran;
+
+/// How long a lane runs before Tokio's drivers and other tasks have their turn.
+const SLICE: Duration = Duration::from_micros(200);
+/// Polls between two looks at the clock. Short polls are many and the clock is not free.
+const POLLS_PER_LOOK: u32 = 16;
+/// A mean poll longer than this is worth a look at the clock each time.
+const LONG_POLL: Duration = Duration::from_micros(2);
+/// Queued work that would take longer than this is worth the waking of another worker, which takes some tens of
+/// microseconds of its own.
+const WORTH_SHARING: Duration = Duration::from_micros(40);
+/// Polls shorter than this gain nothing from another core: moving the cells there takes as long.
+const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(150);
+
+/// One lane of a crew.
+pub(super) struct Lane {
+    crew: Arc<Crew>,
+    index: usize,
+    /// In the thread's slot while the lane is polled.
+    queue: Option<Worker<Work>>,
+    /// The mean duration of a poll, as last measured.
+    mean: Duration,
+}
+
+/// The lane that is being polled on this thread.
+struct Active {
+    crew: Arc<Crew>,
+    queue: Worker<Work>,
+}
+
+thread_local! {
+    static ACTIVE: RefCell<Option<Active>> = const { RefCell::new(None) };
+    /// The time as the lane on this thread last looked at the clock.
+    static NOW: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
+}
+
+/// Adds work to the lane that is being polled on this thread, if it is one of `crew`; gives it back otherwise.
+pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
+    ACTIVE.with_borrow(|active| match active {
+        Some(active) if Arc::ptr_eq(&active.crew, crew) => {
+            active.queue.push(work);
+            None
+        }
+        _ => Some(work),
+    })
+}
+
+/// The time, exact to a slice of a lane where this thread is in one, and exact elsewhere.
+pub(crate) fn now() -> tokio::time::Instant {
+    NOW.get().unwrap_or_else(tokio::time::Instant::now)
+}
+
+impl Lane {
+    pub(super) fn new(crew: Arc<Crew>, index: usize, queue: Worker<Work>) -> Self {
+        Self { crew, index, queue: Some(queue), mean: Duration::ZERO }
+    }
+
+    /// Runs guests until the slice is over (`true`) or no work is left (`false`).
+    fn work(&mut self) -> bool {
+        let start = Instant::now();
+        let mut look = Look { at: start, polls: 0 };
+        while let Some(work) = self.next() {
+            run(&self.crew, work);
+            look.polls += 1;
+            if look.polls >= POLLS_PER_LOOK || self.mean > LONG_POLL {
+                self.look(&mut look);
+                if look.at - start > SLICE {
+                    return true;
+                }
+            }
+            if !has_budget_remaining() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn next(&self) -> Option<Work> {
+        ACTIVE.with_borrow(|active| {
+            let queue = &active.as_ref()?.queue;
+            queue.pop().or_else(|| self.crew.find_work(self.index, queue))
+        })
+    }
+
+    /// Looks at the clock, at what has come from outside, and at whether there is too much for one lane.
+    fn look(&mut self, look: &mut Look) {
+        let now = Instant::now();
+        self.mean = (now - look.at) / look.polls;
+        *look = Look { at: now, polls: 0 };
+        NOW.set(Some(tokio::time::Instant::now()));
+        self.crew.rounds[self.index].fetch_add(1, Ordering::Relaxed);
+        let queued = ACTIVE.with_borrow(|active| {
+            let Some(Active { queue, .. }) = active else { return 0 };
+            if let Some(work) = self.crew.take_injected(queue) {
+                queue.push(work);
+            }
+            queue.len()
+        });
+        let queued = u32::try_from(queued).unwrap_or(u32::MAX);
+        if self.mean > TOO_SHORT_TO_SHARE
+            && self.crew.parking.has_sleepers()
+            && self.mean.saturating_mul(queued) > WORTH_SHARING
+        {
+            self.crew.reinforce_from_within();
+        }
+    }
+}
+
+/// When a lane last looked at the clock, and how many polls there were since.
+struct Look {
+    at: Instant,
+    polls: u32,
+}
+
+fn run(crew: &Arc<Crew>, work: Work) {
+    match work {
+        Work::Turn(turn) => {
+            if let Ran::Again(turn) = turn.run() {
+                crew.add(Work::Turn(turn));
+            }
+        }
+        Work::View(ticket) => ticket.run(),
+    }
+}
+
+/// Takes the queue out of the slot when the poll of a lane ends, however it ends.
+struct Restore<'a> {
+    home: &'a mut Option<Worker<Work>>,
+    outer: Option<Active>,
+}
+
+impl Drop for Restore<'_> {
+    fn drop(&mut self) {
+        NOW.set(None);
+        *self.home = ACTIVE.replace(self.outer.take()).map(|active| active.queue);
+    }
+}
+
+impl Future for Lane {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        let lane = &mut *self;
+        let Some(queue) = lane.queue.take() else { return Poll::Ready(()) };
+        lane.crew.parking.rise(lane.index);
+        lane.crew.rounds[lane.index].fetch_add(1, Ordering::Relaxed);
+        NOW.set(Some(tokio::time::Instant::now()));
+        let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
+        let mut home = None;
+        let restore = Restore { home: &mut home, outer };
+        let has_more = lane.work() || {
+            lane.crew.parking.lie_down(lane.index, cx);
+            lane.crew.has_work()
+        };
+        drop(restore);
+        lane.queue = home;
+        if has_more {
+            lane.crew.parking.rise(lane.index);
+            // Tokio polls its drivers before it comes back to a task that yields like this.
+            let _ = pin!(yield_now()).poll(cx);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        // Closed first: what the jobs in the queue wake as they end is not to be queued again.
+        self.crew.lane_dropped();
+        drop(self.queue.take());
+    }
+}

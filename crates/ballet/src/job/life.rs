@@ -1,0 +1,197 @@
+//! The life of a job, from its first poll to its end.
+//!
+//! ```text
+//!             ask                    shield ends, grace is over, or neither was there
+//!  Running ─────────▶ asked ─────────────────────────────────┐
+//!     │ returns, panics │ returns, panics                     ▼
+//!     └────────┬────────┘                              body is dropped
+//!              ▼                                              │
+//!          pronounce ◀────────────────────────────────────────┘   a failure reaches the scope: siblings are asked
+//!              ▼
+//!          childless?   no: wait for what the body left behind (adopted scopes)
+//!              ▼ yes
+//!             over      the outcome reaches the Deferred; the node leaves the tree; the owner is woken
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context as Poller, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::task::coop::unconstrained;
+use tokio::time::Sleep;
+use tracing::Span;
+
+use super::{Domain, Failure, Fault, NodeRef, Origin, Outcome, Owner, Panic, Reason};
+use crate::dispatch::guest::Ref;
+use crate::observe::{self, State};
+
+pin_project! {
+    /// What a job has: first its body, in the end its outcome.
+    #[project = StageView]
+    #[project_replace = StageBefore]
+    pub(super) enum Stage<F, T, E> {
+        Dancing { #[pin] body: F },
+        /// The body has ended. The outcome is `None` where the failure has gone to the scope, and once it is taken.
+        Over { outcome: Option<Outcome<T, E>>, state: State },
+    }
+}
+
+impl<F, T, E> Stage<F, T, E> {
+    /// Takes the outcome out.
+    pub(super) fn take(self: Pin<&mut Self>) -> Option<Outcome<T, E>> {
+        match self.project() {
+            StageView::Dancing { .. } => None,
+            StageView::Over { outcome, .. } => outcome.take(),
+        }
+    }
+}
+
+/// How a job is run, where that differs from the default; most jobs have no manner.
+#[derive(Default)]
+pub(crate) struct Manner(Option<Box<Particular>>);
+
+struct Particular {
+    /// The `tracing` span of the code that spawned it; entered around every poll.
+    span: Span,
+    grace: Option<Grace>,
+}
+
+/// The time that a graceful child has from being asked to being dropped.
+struct Grace {
+    budget: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Manner {
+    /// The manner of a job that is spawned here and now.
+    pub(crate) fn here(grace: Option<Duration>) -> Self {
+        let span = Span::current();
+        if span.is_none() && grace.is_none() {
+            return Self(None);
+        }
+        let grace = grace.map(|budget| Grace { budget, timer: None });
+        Self(Some(Box::new(Particular { span, grace })))
+    }
+
+    fn span(&self) -> Option<Span> {
+        self.0.as_ref().map(|particular| particular.span.clone())
+    }
+
+    fn grace(&mut self) -> Option<&mut Grace> {
+        self.0.as_mut().and_then(|particular| particular.grace.as_mut())
+    }
+}
+
+/// A job, as the holder of its turn sees it.
+pub(super) struct Life<'a, F, T, E: Fault> {
+    pub(super) node: &'a NodeRef,
+    pub(super) owner: &'a Ref<Owner<E>>,
+    pub(super) manner: &'a mut Manner,
+    pub(super) stage: Pin<&'a mut Stage<F, T, E>>,
+}
+
+impl<F, T, E> Life<'_, F, T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Fault,
+{
+    /// Polls the job; ready when it is over and nothing is left of what its body began.
+    pub(super) fn poll(mut self, cx: &mut Poller<'_>) -> Poll<State> {
+        self.node.note_poll();
+        let _inside = self.node.stand_in();
+        let span = self.manner.span();
+        let _span = span.as_ref().map(Span::enter);
+        let state = match self.state() {
+            Some(state) => state,
+            None => {
+                let outcome = ready!(self.dance(cx));
+                self.pronounce(outcome)
+            }
+        };
+        ready!(self.node.poll_childless());
+        Poll::Ready(state)
+    }
+
+    /// Ends the job before its time: a runtime that shuts down drops its jobs, and a local scope its children.
+    pub(super) fn abandon(mut self) -> State {
+        let _inside = self.node.stand_in();
+        if let Some(state) = self.state() {
+            return state;
+        }
+        let dropped = || Reason::Dropped(Origin::new(self.node.path(), self.node.place));
+        let reason = self.node.asked().unwrap_or_else(dropped);
+        self.node.ask(reason.clone());
+        self.pronounce(Outcome::Cancelled(reason))
+    }
+
+    /// The state in which it ended, once the body has.
+    fn state(&mut self) -> Option<State> {
+        match self.stage.as_mut().project() {
+            StageView::Dancing { .. } => None,
+            StageView::Over { state, .. } => Some(*state),
+        }
+    }
+
+    /// Polls the body, or cuts it; ready with how it ended.
+    fn dance(&mut self, cx: &mut Poller<'_>) -> Poll<Outcome<T, E>> {
+        if let Some(reason) = self.cut(cx) {
+            return Poll::Ready(Outcome::Cancelled(reason));
+        }
+        let StageView::Dancing { body } = self.stage.as_mut().project() else {
+            unreachable!("only a dancing body is polled")
+        };
+        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
+            Err(payload) => Poll::Ready(Outcome::Panicked(Panic::caught(payload, self.node))),
+            Ok(Poll::Ready(Ok(value))) => Poll::Ready(Outcome::Ok(value)),
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(Outcome::Err(error)),
+            // It may have been asked while it was polled: this is its next yield.
+            Ok(Poll::Pending) => match self.cut(cx) {
+                Some(reason) => Poll::Ready(Outcome::Cancelled(reason)),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    /// The reason to drop the body now.
+    fn cut(&mut self, cx: &mut Poller<'_>) -> Option<Reason> {
+        let reason = self.node.cut()?;
+        let Some(grace) = self.manner.grace() else { return Some(reason) };
+        let timer = grace.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace.budget)));
+        if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
+            return None;
+        }
+        observe::straggler(&self.node.tree());
+        Some(reason)
+    }
+
+    /// Drops the body and tells the scope at once what it must know before the job has left.
+    fn pronounce(&mut self, outcome: Outcome<T, E>) -> State {
+        let outcome = self.end_body(outcome);
+        let state = outcome.state();
+        let left = match (self.owner.domain, outcome) {
+            (Domain::Together, Outcome::Err(error)) => {
+                self.owner.fail(Failure::err(error, self.node.path(), self.node.place));
+                None
+            }
+            (Domain::Together, Outcome::Panicked(panic)) => {
+                self.owner.panicked(panic);
+                None
+            }
+            (Domain::Together, Outcome::Cancelled(_)) => None,
+            (_, outcome) => Some(outcome),
+        };
+        self.stage.set(Stage::Over { outcome: left, state });
+        state
+    }
+
+    /// Drops the body where it lies; a panic of its destructor takes the place of the outcome.
+    fn end_body(&mut self, outcome: Outcome<T, E>) -> Outcome<T, E> {
+        let over = || Stage::Over { outcome: None, state: State::Cancelled };
+        match catch_unwind(AssertUnwindSafe(|| self.stage.set(over()))) {
+            Ok(()) => outcome,
+            Err(payload) => Outcome::Panicked(Panic::caught(payload, self.node)),
+        }
+    }
+}

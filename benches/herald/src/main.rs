@@ -14,7 +14,7 @@ mod server;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bench_report::{Better, Comparison, Goal, Row, median};
 
 /// Each figure is the median of so many rounds, ours and the peer's by turns.
@@ -24,6 +24,10 @@ const ACCEPTS_PER_SECOND: f64 = 8_000.0;
 const MAILS_PER_SECOND: f64 = 1_700.0;
 
 fn main() -> Result<()> {
+    ensure!(
+        std::env::args().len() == 1,
+        "this benchmark takes no arguments: there is nothing to choose from"
+    );
     // Under the build's folder, so that the disk is the one a developer works on and not a file system in memory.
     let target = std::env::current_exe()?;
     let target = target.parent().context("a program stands in a folder")?;

@@ -1,7 +1,12 @@
 //! The row every benchmark reports: ours against one peer, measured in the same run.
 //!
 //! A benchmark is a program of its own that prints its rows to standard output as one JSON array, so that
-//! xtask can show any of them without importing what they measure. Progress goes to standard error.
+//! xtask can show any of them without importing what they measure. Progress goes to standard error. Where what is
+//! measured are programs of their own, `contestant` keeps them ready, so that they can take turns.
+
+mod contestant;
+
+pub use contestant::Contestant;
 
 use std::fmt;
 

@@ -1,0 +1,5 @@
+//! Measures with the system's allocator.
+
+fn main() -> anyhow::Result<()> {
+    bench_scope::serve()
+}

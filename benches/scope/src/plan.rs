@@ -1,0 +1,130 @@
+//! What is compared with what, and what has to be reached.
+
+use bench_report::{Better, Comparison, Goal, Row};
+use bench_scope::{Allocator, Case, Flavour, Peer, Scenario, Work};
+
+use crate::Figures;
+
+const WAVES: [usize; 3] = [1, 16, 1_000];
+const ALL_AT_ONCE: usize = 100_000;
+const FLAVOURS: [Flavour; 2] = [Flavour::TwoWorkers, Flavour::CurrentThread];
+
+/// Those who run children in parallel.
+const PARALLEL: [Peer; 4] = [Peer::Spawn, Peer::JoinSet, Peer::Tracker, Peer::Executor];
+/// Those who run children inside one task.
+const IN_TASK: [Peer; 2] = [Peer::Unordered, Peer::Buffered];
+const OURS: [Peer; 3] = [Peer::Scope, Peer::Awaited, Peer::Local];
+
+/// One scenario on one flavour, measured by everybody in turn.
+pub(crate) struct Plan {
+    pub(crate) scenario: Scenario,
+    pub(crate) flavour: Flavour,
+}
+
+/// Everything, in the order in which it is shown.
+pub(crate) fn all() -> impl Iterator<Item = Plan> {
+    FLAVOURS.into_iter().flat_map(|flavour| scenarios().map(move |scenario| Plan { scenario, flavour }))
+}
+
+fn scenarios() -> impl Iterator<Item = Scenario> {
+    let waves = |work| WAVES.map(|wave| Scenario::SpawnAndJoin { wave, work });
+    let at_once = |work| Scenario::SpawnAndJoin { wave: ALL_AT_ONCE, work };
+    // Nobody waits for 100 000 children that work: they cost what 1 000 of them cost, 100 times.
+    waves(Work::Nothing)
+        .into_iter()
+        .chain([at_once(Work::Nothing)])
+        .chain(waves(Work::YieldOnce))
+        .chain([at_once(Work::YieldOnce)])
+        .chain(waves(Work::Micros(1)))
+        .chain(waves(Work::Micros(10)))
+        .chain([Scenario::Yield, Scenario::TokioYield, Scenario::Switch, Scenario::CancelAndJoin])
+        .chain([Scenario::Timers, Scenario::Idle])
+}
+
+impl Plan {
+    pub(crate) fn name(&self, allocator: Allocator) -> String {
+        let Plan { scenario, flavour } = self;
+        match allocator {
+            Allocator::Counting => format!("{scenario}, {flavour}"),
+            _ => format!("{scenario}, {allocator}, {flavour}"),
+        }
+    }
+
+    pub(crate) fn allocators(&self) -> &'static [Allocator] {
+        match self.scenario {
+            Scenario::Idle => &[Allocator::Counting],
+            _ => &[Allocator::System, Allocator::Mimalloc],
+        }
+    }
+
+    pub(crate) fn case(&self, peer: Peer) -> Case {
+        Case { scenario: self.scenario, flavour: self.flavour, peer }
+    }
+
+    /// Who takes part: awaiting differs from the scope's end only where there are results.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let ours = OURS.into_iter().filter(|peer| *peer != Peer::Awaited || self.is_spawn_and_join());
+        ours.chain(PARALLEL).chain(IN_TASK).collect()
+    }
+
+    fn is_spawn_and_join(&self) -> bool {
+        matches!(self.scenario, Scenario::SpawnAndJoin { .. })
+    }
+
+    /// Ours against each peer of its kind: the two forms of a scope against those who run in parallel, the local scope
+    /// against those in one task. Last, where a goal asks for it, the scope against the best of all.
+    pub(crate) fn rows(&self, allocator: Allocator, figures: &Figures) -> Vec<Row> {
+        let name = self.name(allocator);
+        let figure = |peer| figures[&(allocator, peer)];
+        let row = |label: &str, ours: Peer, peer: Peer, goal| {
+            let (unit, peer_name) = (self.scenario.unit(), peer.to_string());
+            let name = format!("{name}: {label}");
+            Comparison { name, unit, better: Better::Lower, peer_name, goal }.row(figure(ours), figure(peer))
+        };
+        let mut rows: Vec<_> = self
+            .pairs()
+            .into_iter()
+            .map(|(ours, peer)| row(&ours.to_string(), ours, peer, self.goal(ours, peer)))
+            .collect();
+        if let Some(goal) = self.goal_against_the_best() {
+            let peers = PARALLEL.into_iter().chain(IN_TASK);
+            let best = peers.min_by(|one, other| figure(*one).total_cmp(&figure(*other)));
+            rows.extend(best.map(|best| row("scope, against the best", Peer::Scope, best, Some(goal))));
+        }
+        rows
+    }
+
+    fn pairs(&self) -> Vec<(Peer, Peer)> {
+        let ours = self.peers().into_iter().filter(|peer| OURS.contains(peer));
+        let kind = |ours| if ours == Peer::Local { &IN_TASK[..] } else { &PARALLEL[..] };
+        ours.flat_map(|ours| kind(ours).iter().map(move |peer| (ours, *peer))).collect()
+    }
+
+    /// What ours has to reach against one peer.
+    fn goal(&self, ours: Peer, peer: Peer) -> Option<Goal> {
+        match (self.scenario, ours, peer) {
+            (Scenario::SpawnAndJoin { work: Work::Nothing, .. }, ours, peer) => bare_child_goal(ours, peer),
+            (Scenario::CancelAndJoin, Peer::Scope, Peer::JoinSet) => Some(Goal::Ratio(3.0)),
+            (Scenario::Idle, Peer::Scope, Peer::Spawn) => Some(Goal::AtMost(128.0)),
+            _ => None,
+        }
+    }
+
+    /// Children long enough that they should not feel who runs them; a wave of one shows only how it is handed over.
+    fn goal_against_the_best(&self) -> Option<Goal> {
+        match self.scenario {
+            Scenario::SpawnAndJoin { wave: 2.., work: Work::Micros(10) } => Some(Goal::Ratio(0.97)),
+            _ => None,
+        }
+    }
+}
+
+/// What has to be reached where children do nothing, so that only the cost of a child is left.
+fn bare_child_goal(ours: Peer, peer: Peer) -> Option<Goal> {
+    match (ours, peer) {
+        (Peer::Scope | Peer::Awaited, Peer::Spawn) => Some(Goal::Ratio(5.0)),
+        (Peer::Scope | Peer::Awaited, Peer::JoinSet) => Some(Goal::Ratio(8.0)),
+        (Peer::Local, Peer::Buffered) => Some(Goal::Ratio(1.0)),
+        _ => None,
+    }
+}

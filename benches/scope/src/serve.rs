@@ -1,0 +1,54 @@
+//! The loop of a measuring process: a line with a case in, a line with its figure out.
+
+use std::io::{self, BufRead, Write};
+use std::pin::Pin;
+
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::case::{Case, Flavour, Scenario};
+use crate::peer::{Awaited, Buffered, Guest, Local, Peer, Scope, Set, Spawn, Tracker, Unordered};
+use crate::scenario::measure;
+
+/// Answers until standard input ends.
+///
+/// # Errors
+///
+/// When a line is not a case, or a runtime cannot be built, or the measurement panicked.
+pub fn serve() -> Result<()> {
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let case: Case = serde_json::from_str(&line).with_context(|| format!("not a case: {line}"))?;
+        writeln!(io::stdout(), "{}", answer(case)?)?;
+    }
+    Ok(())
+}
+
+/// Each measurement has a runtime of its own, so that none leaves anything to the next.
+fn answer(case: Case) -> Result<f64> {
+    let runtime = runtime(case.flavour)?;
+    // On a worker: `block_on` alone would measure from a thread that has no queue.
+    let measured = runtime.spawn(measurement(case.peer, case.scenario));
+    runtime.block_on(measured).with_context(|| format!("cannot measure {case:?}"))
+}
+
+fn runtime(flavour: Flavour) -> io::Result<Runtime> {
+    match flavour {
+        Flavour::TwoWorkers => Builder::new_multi_thread().worker_threads(2).enable_time().build(),
+        Flavour::CurrentThread => Builder::new_current_thread().enable_time().build(),
+    }
+}
+
+fn measurement(peer: Peer, scenario: Scenario) -> Pin<Box<dyn Future<Output = f64> + Send>> {
+    match peer {
+        Peer::Scope => Box::pin(measure::<Scope>(scenario)),
+        Peer::Awaited => Box::pin(measure::<Awaited>(scenario)),
+        Peer::Local => Box::pin(measure::<Local>(scenario)),
+        Peer::Spawn => Box::pin(measure::<Spawn>(scenario)),
+        Peer::JoinSet => Box::pin(measure::<Set>(scenario)),
+        Peer::Tracker => Box::pin(measure::<Tracker>(scenario)),
+        Peer::Executor => Box::pin(measure::<Guest>(scenario)),
+        Peer::Unordered => Box::pin(measure::<Unordered>(scenario)),
+        Peer::Buffered => Box::pin(measure::<Buffered>(scenario)),
+    }
+}

@@ -11,7 +11,7 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use context::{Context, Path};
+pub use context::{Context, Inheritance, Key, Path};
 pub use dispatch::Dispatcher;
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
@@ -19,7 +19,7 @@ pub use job::{
 pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, draining};
 pub use scope::{
     Child, Elapsed, FINALIZER_BUDGET, LocalScope, Scope, SpawnError, SupervisorScope, cancelled, local_scope,
-    scope, shield, supervisor_scope, timeout,
+    scope, shield, supervisor_scope, timeout, with,
 };
 
 pub use ballet_macros::main;

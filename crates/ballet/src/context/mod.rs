@@ -1,9 +1,14 @@
-//! What follows the tree: a job's name, its path and its deadline.
+//! What follows the tree: a job's name, its path, its deadline, and values under keys of your own (`key`).
 //!
 //! A [`Context`] is immutable and shared; a child's values are its owner's, by reference, unless it adds some. It
 //! refuses to carry a job or a scope: the tree of owners is kept by [`crate::job`], where no user can cut it.
 
-use std::any::{Any, TypeId};
+mod key;
+mod values;
+
+pub use key::{Inheritance, Key};
+pub(crate) use values::Values;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -34,20 +39,6 @@ use tokio::time::Instant;
 pub struct Context {
     values: Values,
     path: Path,
-}
-
-/// The values of a context, without its place in the tree. Cloning is one reference count, and none where there
-/// are no values.
-#[derive(Clone, Default)]
-pub(crate) struct Values(Option<Arc<Entry>>);
-
-/// One link: what a node added in front of its owner's values.
-struct Entry {
-    outer: Values,
-    /// The nearest deadline, already the minimum of this link's and the outer ones.
-    deadline: Option<Instant>,
-    /// A typed value for the crate's own use, found by its type.
-    value: Option<(TypeId, Arc<dyn Any + Send + Sync>)>,
 }
 
 /// A segment of a path: a given name, or the number a nameless job got from its owner.
@@ -90,44 +81,27 @@ impl Context {
     pub fn deadline(&self) -> Option<Instant> {
         self.values.deadline()
     }
-}
 
-impl Values {
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.as_ref().and_then(|entry| entry.deadline)
-    }
-
-    pub(crate) fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let wanted = TypeId::of::<T>();
-        self.entries()
-            .find_map(|entry| entry.value.as_ref().filter(|(id, _)| *id == wanted))
-            .and_then(|(_, value)| Arc::clone(value).downcast().ok())
-    }
-
-    pub(crate) fn with_deadline(&self, deadline: Instant) -> Self {
-        self.link(Some(deadline), None)
-    }
-
-    pub(crate) fn with_value<T: Any + Send + Sync>(&self, value: T) -> Self {
-        self.link(None, Some((TypeId::of::<T>(), Arc::new(value))))
-    }
-
-    /// What a child has in place of these values, where that is something else.
-    pub(crate) fn for_child(&self) -> Option<Self> {
-        None
-    }
-
-    fn link(&self, deadline: Option<Instant>, value: Option<(TypeId, Arc<dyn Any + Send + Sync>)>) -> Self {
-        let deadline = match (self.deadline(), deadline) {
-            (Some(outer), Some(own)) => Some(outer.min(own)),
-            (outer, own) => outer.or(own),
-        };
-        Self(Some(Arc::new(Entry { outer: self.clone(), deadline, value })))
-    }
-
-    /// From the innermost entry outwards.
-    fn entries(&self) -> impl Iterator<Item = &Entry> {
-        std::iter::successors(self.0.as_deref(), |entry| entry.outer.0.as_deref())
+    /// The value of `key`, if one is set for this code.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use ballet::{Context, Key};
+    ///
+    /// struct Tenant;
+    /// impl Key for Tenant {
+    ///     type Value = u32;
+    /// }
+    ///
+    /// assert_eq!(Context::current().get(Tenant), None);
+    /// ballet::with(Tenant, 7, async { assert_eq!(Context::current().get(Tenant), Some(&7)) }).await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn get<K: Key>(&self, _: K) -> Option<&K::Value> {
+        self.values.get::<K>()
     }
 }
 

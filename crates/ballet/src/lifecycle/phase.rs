@@ -4,6 +4,7 @@ use std::fmt;
 
 use tokio::sync::watch;
 
+use crate::context::Key;
 use crate::job::current;
 
 /// Where a [`Stage`](crate::Stage) is in its life. Phases only move forward.
@@ -64,6 +65,13 @@ pub struct Phases {
     phase: watch::Sender<Phase>,
     /// How often somebody asked: each one ends the phase that is on.
     asked: watch::Sender<u32>,
+}
+
+/// Finds, in the context of its jobs, the phases of the stage.
+pub(super) struct OfStage;
+
+impl Key for OfStage {
+    type Value = Phases;
 }
 
 impl Phases {
@@ -132,7 +140,7 @@ impl Phases {
 /// }
 /// ```
 pub async fn draining() {
-    match current().values().get::<Phases>() {
+    match current().values().get::<OfStage>() {
         Some(phases) => phases.reached(Phase::Draining).await,
         None => std::future::pending().await,
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 
+use super::phase::OfStage;
 use super::{Curtain, Departure, Ending, Phase, Phases, signals};
 use crate::dispatch::guest::Ref;
 use crate::job::{Domain, Error, Failure, NodeRef, Origin, Owner, Panic, Reason, current};
@@ -112,7 +113,7 @@ impl Stage {
     {
         let place = Location::caller();
         async move {
-            let context = current().values().with_value(self.phases.clone());
+            let context = current().values().with::<OfStage>(self.phases.clone());
             let frame = Frame::open(Domain::Together, context, place);
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));

@@ -2,7 +2,8 @@
 //!
 //! [`scope`] and [`supervisor_scope`] open one; a [`Scope`] is the handle that spawns into it. This module decides
 //! how a scope begins and ends (`frame`), what runs at its end (`finalizer`), what must not be cut (`shield`), what
-//! must not last (`timeout`), and how children may borrow (`local`). What a single job is stands in [`crate::job`].
+//! must not last (`timeout`), what its code finds in its context (`with`), and how children may borrow (`local`). What
+//! a single job is stands in [`crate::job`].
 //! No call here detaches a job, and none takes a parent: the scope whose handle you were given is the owner.
 
 mod finalizer;
@@ -11,12 +12,14 @@ mod handle;
 mod local;
 mod shield;
 mod timeout;
+mod with;
 
 pub use finalizer::FINALIZER_BUDGET;
 pub use handle::{Child, Scope, SpawnError, SupervisorScope};
 pub use local::{LocalScope, local_scope};
 pub use shield::{cancelled, shield};
 pub use timeout::{Elapsed, timeout};
+pub use with::with;
 
 pub(crate) use frame::Frame;
 

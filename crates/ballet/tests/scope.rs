@@ -169,3 +169,41 @@ async fn the_tree_shows_place_state_and_polls() -> Result<(), Error> {
     .await?;
     Ok(())
 }
+
+#[ballet::test]
+async fn a_scope_says_whether_it_is_open_and_why_it_is_not() -> Result<(), Error> {
+    let ended = ballet::scope(async |s: Scope| {
+        assert!(s.is_open() && s.reason().is_none());
+        Ok(s)
+    });
+    let ended = ended.await?;
+    assert!(!ended.is_open());
+    assert!(matches!(ended.reason(), Some(Reason::ParentEnded(_))));
+    assert_eq!(ended.reason().unwrap().origin().place().file(), file!());
+
+    let mut handle = None;
+    let cancelled = ballet::scope(async |s: Scope| {
+        s.cancel();
+        assert!(!s.is_open());
+        handle = Some(s);
+        pending::<Result<(), Error>>().await
+    });
+    assert!(cancelled.await.is_err());
+    assert!(matches!(handle.unwrap().reason(), Some(Reason::Requested(_))));
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_scope_that_waits_for_its_last_child_is_open() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let handle = s.clone();
+        s.spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            assert!(handle.is_open());
+            Ok(())
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}

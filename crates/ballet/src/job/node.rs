@@ -426,11 +426,8 @@ impl NodeRef {
     /// has ended. `newcomer` is the reference that the family keeps.
     pub(super) fn admit(&self, newcomer: NodeRef) -> Result<(), Reason> {
         let mut family = lock(&self.household().family);
-        if let Some(reason) = self.asked.get() {
-            return Err(reason.clone());
-        }
-        if family.closed {
-            return Err(Reason::ParentEnded(Origin::new(self.path(), self.place)));
+        if let Some(reason) = self.refusal_by(&family) {
+            return Err(reason);
         }
         if newcomer.name.is_none() {
             family.last_number += 1;
@@ -438,6 +435,16 @@ impl NodeRef {
         }
         family.take_in(newcomer, true);
         Ok(())
+    }
+
+    /// Why this node takes no child, if it takes none.
+    pub(crate) fn refusal(&self) -> Option<Reason> {
+        self.refusal_by(&lock(&self.household().family))
+    }
+
+    fn refusal_by(&self, family: &Family) -> Option<Reason> {
+        let ended = || Reason::ParentEnded(Origin::new(self.path(), self.place));
+        self.asked().or_else(|| family.closed.then(ended))
     }
 
     /// Enters a scope that the current task polls into the family of the nearest node that can own.

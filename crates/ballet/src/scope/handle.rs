@@ -171,10 +171,35 @@ impl<E: Fault, D> Scope<E, D> {
         self.frame.owner.node().ask_children(&self.requested(Location::caller()));
     }
 
-    /// Why the scope is being cancelled, if it is.
+    /// Whether the scope takes new children: it is neither being cancelled nor past its last child.
+    ///
+    /// It may close in the same moment on another thread; [`try_spawn`](Self::try_spawn) asks and spawns in one step.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.reason().is_none()
+    }
+
+    /// Why the scope takes no new children, if it takes none: its cancellation, or [`Reason::ParentEnded`] where its
+    /// children have all ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+    /// use ballet::{Reason, Scope};
+    ///
+    /// let handle = ballet::scope(async |s: Scope| {
+    ///     assert!(s.is_open());
+    ///     Ok(s)
+    /// })
+    /// .await?;
+    /// assert!(!handle.is_open());
+    /// assert!(matches!(handle.reason(), Some(Reason::ParentEnded(_))));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
-        self.frame.owner.node().asked()
+        self.frame.owner.node().refusal()
     }
 
     /// A snapshot of the scope and everything below it.

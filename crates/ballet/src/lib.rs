@@ -11,7 +11,7 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use context::{Context, Inheritance, Key, Path};
+pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::Dispatcher;
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,

@@ -1,10 +1,14 @@
-//! What follows the tree: keys and what a child gets of them.
+//! What follows the tree: keys and what a child gets of them, and the trace.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ballet::{Context, Error, Inheritance, Key, LocalScope, Scope, SupervisorScope};
+use ballet::{
+    Context, Error, Inheritance, InvalidTraceParent, Key, LocalScope, Scope, SupervisorScope, Trace,
+    TraceParent,
+};
 
 /// Inherited.
 struct Tenant;
@@ -198,5 +202,102 @@ async fn a_finalizer_sees_what_its_scope_sees() -> Result<(), Error> {
     });
     ballet::with(Tenant, "acme", scope).await?;
     assert_eq!(told.await?, Some("acme"));
+    Ok(())
+}
+
+const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[test]
+fn a_traceparent_is_read_and_written_back_unchanged() -> Result<(), InvalidTraceParent> {
+    let caller: TraceParent = CALLER.parse()?;
+    assert_eq!(caller.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(caller.span_id().to_string(), "00f067aa0ba902b7");
+    assert_eq!(caller.to_string(), CALLER);
+    Ok(())
+}
+
+#[test]
+fn a_traceparent_that_breaks_the_recommendation_is_refused() {
+    let broken = [
+        "",
+        "00",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e47366-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00F067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0g",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-011",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
+        " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e473ü-00f067aa0ba902b7-01",
+    ];
+    for text in broken {
+        assert!(text.parse::<TraceParent>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_traceparent_of_a_later_version_is_read_as_far_as_it_is_known() -> Result<(), InvalidTraceParent> {
+    for later in [
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-will-be-like",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-09-",
+    ] {
+        assert_eq!(later.parse::<TraceParent>()?.to_string(), CALLER, "{later}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_flag_that_is_known_is_passed_on() -> Result<(), InvalidTraceParent> {
+    for (flags, passed_on, is_sampled) in [("00", "00", false), ("fe", "00", false), ("ff", "01", true)] {
+        let parent: TraceParent = CALLER.replace("-01", &format!("-{flags}")).parse()?;
+        assert_eq!(parent.is_sampled(), is_sampled);
+        assert_eq!(parent.to_string(), CALLER.replace("-01", &format!("-{passed_on}")));
+    }
+    Ok(())
+}
+
+#[test]
+fn traces_and_spans_that_begin_here_differ_on_every_thread() -> Result<(), InvalidTraceParent> {
+    let start = || {
+        let start = TraceParent::start();
+        [start, start.child()]
+    };
+    let elsewhere: Vec<_> = (0..4).map(|_| std::thread::spawn(move || [(); 100].map(|()| start()))).collect();
+    let mut begun: Vec<_> = elsewhere.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    begun.push(start());
+    let traces: HashSet<_> = begun.iter().flatten().map(TraceParent::trace_id).collect();
+    let spans: HashSet<_> = begun.iter().flatten().map(TraceParent::span_id).collect();
+    assert_eq!((traces.len(), spans.len()), (401, 802));
+    for parent in begun.iter().flatten() {
+        assert_eq!(parent.to_string().parse::<TraceParent>()?, *parent);
+    }
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_trace_reaches_every_generation() -> Result<(), Error> {
+    let trace = TraceParent::start();
+    let tree = ballet::scope(async |s: Scope| {
+        let child = s.spawn(async {
+            let grandchild = async { Ok(Context::current().get(Trace).copied()) };
+            Ok(ballet::scope(async |s: Scope| Ok(s.spawn(grandchild).await)).await?)
+        });
+        Ok(child.await)
+    });
+    assert_eq!(ballet::with(Trace, trace, tree).await?, Some(trace));
     Ok(())
 }

@@ -1,12 +1,15 @@
-//! What follows the tree: a job's name, its path, its deadline, and values under keys of your own (`key`).
+//! What follows the tree: a job's name, its path, its deadline, and its trace (`trace`), and values under keys of your
+//! own (`key`).
 //!
 //! A [`Context`] is immutable and shared; a child's values are its owner's, by reference, unless it adds some. It
 //! refuses to carry a job or a scope: the tree of owners is kept by [`crate::job`], where no user can cut it.
 
 mod key;
+mod trace;
 mod values;
 
 pub use key::{Inheritance, Key};
+pub use trace::{InvalidTraceParent, SpanId, Trace, TraceId, TraceParent};
 pub(crate) use values::Values;
 
 use std::borrow::Cow;

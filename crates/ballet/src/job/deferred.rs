@@ -74,7 +74,12 @@ impl Job {
     /// longer come.
     #[track_caller]
     pub fn cancel(&self) {
-        self.0.ask(Reason::Requested(Origin::new(current().path(), Location::caller())));
+        self.ask(Reason::Requested(Origin::new(current().path(), Location::caller())));
+    }
+
+    /// As [`cancel`](Self::cancel), for a reason of the caller's.
+    pub(crate) fn ask(&self, reason: Reason) {
+        self.0.ask(reason);
     }
 }
 
@@ -183,23 +188,30 @@ impl<T, E: Fault> Future for Deferred<T, E, Together> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<T> {
-        match ready!(self.claim.poll_take(cx)) {
-            Some(Outcome::Ok(value)) => Poll::Ready(value),
-            Some(_) | None => self.end_with_it(),
-        }
+        let value = ready!(self.poll_value(cx));
+        Poll::Ready(value.unwrap_or_else(|| {
+            panic!(
+                "`{}` ended without a value ({}), and the code that awaits it cannot be ended with it, because it is \
+                 outside the scope, or inside a shield or a finalizer of it",
+                self.job.path(),
+                self.job.state(),
+            )
+        }))
     }
 }
 
 impl<T, E: Fault> Deferred<T, E, Together> {
+    /// Ready with the value; with `None` where none will come and the code that awaits it cannot be ended with it.
+    pub(crate) fn poll_value(&mut self, cx: &Poller<'_>) -> Poll<Option<T>> {
+        match ready!(self.claim.poll_take(cx)) {
+            Some(Outcome::Ok(value)) => Poll::Ready(Some(value)),
+            Some(_) | None if self.can_be_cut() => self.end_with_it(),
+            Some(_) | None => Poll::Ready(None),
+        }
+    }
+
     /// The value will never come, so the code that awaits it must not go on: the scope ends, and drops it.
-    fn end_with_it(&self) -> Poll<T> {
-        assert!(
-            self.can_be_cut(),
-            "`{}` ended without a value ({}), and the code that awaits it cannot be ended with it, because it is \
-             outside the scope, or inside a shield or a finalizer of it",
-            self.job.path(),
-            self.job.state(),
-        );
+    fn end_with_it(&self) -> Poll<Option<T>> {
         if let Some(reason) = self.job.reason() {
             self.claim.owner().cancel(&reason);
         }

@@ -156,6 +156,14 @@ impl<E> Failure<E> {
         }
     }
 
+    /// Goes on unwinding where the cause is a panic; gives itself back where it is not.
+    pub(crate) fn resume_panic(self) -> Self {
+        match self.cause {
+            Cause::Panicked(panic) => panic.resume(),
+            cause => Self { cause, ..self },
+        }
+    }
+
     /// Whether the cause is a cancellation.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -41,6 +41,7 @@ pub enum Reason {
     /// The job in which its scope was running was cancelled.
     ParentEnded(Origin),
     /// Its scope's future was dropped half-way: a losing arm of `select!`, a foreign timeout, a runtime shut down.
+    /// Or, for a child that was not yet ready, the [`start`](crate::Scope::start) that waited for it.
     Dropped(Origin),
     /// The [`Stage`](crate::Stage) is being cleared.
     Shutdown(Origin),
@@ -129,7 +130,7 @@ impl fmt::Display for Reason {
             Reason::SiblingFailed(_) => "a sibling failed",
             Reason::Timeout(_) => "a timeout elapsed",
             Reason::ParentEnded(_) => "its parent ended",
-            Reason::Dropped(_) => "its scope was dropped",
+            Reason::Dropped(_) => "its scope or its starter was dropped",
             Reason::Shutdown(_) => "shutdown",
         };
         write!(f, "{why}, by {} at {}", self.origin().path(), self.origin().place())

@@ -45,7 +45,7 @@ use crate::observe::Tree;
 /// # Ok(()) }
 /// ```
 pub struct Scope<E: Fault = Error, D = Together> {
-    frame: Arc<Frame<E>>,
+    pub(super) frame: Arc<Frame<E>>,
     domain: PhantomData<fn() -> D>,
 }
 
@@ -61,7 +61,7 @@ impl<E: Fault, D> Scope<E, D> {
     ///
     /// Names are for people; two children may have the same one.
     pub fn named(&self, name: impl Into<Cow<'static, str>>) -> Child<'_, E, D> {
-        Child { scope: self, name: Some(Name::Given(name.into())), grace: None, dispatcher: None }
+        Child { name: Some(Name::Given(name.into())), ..self.nameless() }
     }
 
     /// Spawns a child, which runs in parallel from now on. The scope owns it and waits for it.
@@ -168,7 +168,11 @@ impl<E: Fault, D> Scope<E, D> {
     /// ```
     #[track_caller]
     pub fn cancel_children(&self) {
-        self.frame.owner.node().ask_children(&self.requested(Location::caller()));
+        self.cancel_children_from(Location::caller());
+    }
+
+    pub(super) fn cancel_children_from(&self, place: &'static Location<'static>) {
+        self.frame.owner.node().ask_children(&self.requested(place));
     }
 
     /// Whether the scope takes new children: it is neither being cancelled nor past its last child.
@@ -208,8 +212,8 @@ impl<E: Fault, D> Scope<E, D> {
         self.frame.owner.node().tree()
     }
 
-    fn nameless(&self) -> Child<'_, E, D> {
-        Child { scope: self, name: None, grace: None, dispatcher: None }
+    pub(super) fn nameless(&self) -> Child<'_, E, D> {
+        Child { scope: self, name: None, grace: None, dispatcher: None, place: None }
     }
 
     fn requested(&self, place: &'static Location<'static>) -> Reason {
@@ -263,10 +267,12 @@ impl<E: Fault, D> fmt::Debug for Scope<E, D> {
 /// Made by [`Scope::named`].
 #[must_use = "a child begins with `spawn` or `try_spawn`"]
 pub struct Child<'s, E: Fault = Error, D = Together> {
-    scope: &'s Scope<E, D>,
-    name: Option<Name>,
-    grace: Option<Duration>,
-    dispatcher: Option<&'s Dispatcher>,
+    pub(super) scope: &'s Scope<E, D>,
+    pub(super) name: Option<Name>,
+    pub(super) grace: Option<Duration>,
+    pub(super) dispatcher: Option<&'s Dispatcher>,
+    /// The place of birth, where it is not the line of the spawn but that of the combinator's caller.
+    pub(super) place: Option<&'static Location<'static>>,
 }
 
 impl<'s, E: Fault, D> Child<'s, E, D> {
@@ -335,6 +341,7 @@ impl<'s, E: Fault, D> Child<'s, E, D> {
     }
 
     fn terms(&self, place: &'static Location<'static>) -> Terms {
+        let place = self.place.unwrap_or(place);
         Terms { name: self.name.clone(), grace: self.grace, place, is_inline: false }
     }
 

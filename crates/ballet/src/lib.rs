@@ -18,8 +18,9 @@ pub use job::{
 };
 pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, draining};
 pub use scope::{
-    Child, Elapsed, FINALIZER_BUDGET, LocalScope, Scope, SpawnError, SupervisorScope, cancelled, local_scope,
-    scope, shield, supervisor_scope, timeout, with,
+    Child, Elapsed, Escaped, FINALIZER_BUDGET, Group, Lent, LocalScope, NotReady, Ready, Results, Scope,
+    Slot, SpawnError, SupervisorScope, cancelled, local_scope, par_map, par_map_unordered, race, race_ok,
+    scope, scope_with, shield, supervisor_scope, timeout, with,
 };
 
 pub use ballet_macros::main;

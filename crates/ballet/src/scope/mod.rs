@@ -4,20 +4,35 @@
 //! how a scope begins and ends (`frame`), what runs at its end (`finalizer`), what must not be cut (`shield`), what
 //! must not last (`timeout`), what its code finds in its context (`with`), and how children may borrow (`local`). What
 //! a single job is stands in [`crate::job`].
+//! On these stand the combinators: many children at once (`spawn_all`, `group`, `map`, `race`), a child that says
+//! when it is ready (`start`), and values that a scope lends out and takes back (`lend`, `acquire`).
 //! No call here detaches a job, and none takes a parent: the scope whose handle you were given is the owner.
 
+mod acquire;
 mod finalizer;
 mod frame;
+mod group;
+mod guarded;
 mod handle;
+mod lend;
 mod local;
+mod map;
+mod race;
 mod shield;
+mod spawn_all;
+mod start;
 mod timeout;
 mod with;
 
 pub use finalizer::FINALIZER_BUDGET;
+pub use group::{Group, Slot};
 pub use handle::{Child, Scope, SpawnError, SupervisorScope};
+pub use lend::{Escaped, Lent, scope_with};
 pub use local::{LocalScope, local_scope};
+pub use map::{Results, par_map, par_map_unordered};
+pub use race::{race, race_ok};
 pub use shield::{cancelled, shield};
+pub use start::{NotReady, Ready};
 pub use timeout::{Elapsed, timeout};
 pub use with::with;
 

@@ -23,6 +23,9 @@ pub use scope::{
     scope, scope_with, shield, supervisor_scope, timeout, with,
 };
 
+#[cfg(feature = "tower")]
+pub use scope::{ScopeLayer, ScopeService};
+
 pub use ballet_macros::main;
 #[cfg(feature = "testing")]
 pub use ballet_macros::test;

@@ -6,6 +6,7 @@
 //! a single job is stands in [`crate::job`].
 //! On these stand the combinators: many children at once (`spawn_all`, `group`, `map`, `race`), a child that says
 //! when it is ready (`start`), and values that a scope lends out and takes back (`lend`, `acquire`).
+//! Where scopes meet other libraries stands in `request` (HTTP).
 //! No call here detaches a job, and none takes a parent: the scope whose handle you were given is the owner.
 
 mod acquire;
@@ -18,6 +19,8 @@ mod lend;
 mod local;
 mod map;
 mod race;
+#[cfg(feature = "tower")]
+mod request;
 mod shield;
 mod spawn_all;
 mod start;
@@ -31,6 +34,8 @@ pub use lend::{Escaped, Lent, scope_with};
 pub use local::{LocalScope, local_scope};
 pub use map::{Results, par_map, par_map_unordered};
 pub use race::{race, race_ok};
+#[cfg(feature = "tower")]
+pub use request::{ScopeLayer, ScopeService};
 pub use shield::{cancelled, shield};
 pub use start::{NotReady, Ready};
 pub use timeout::{Elapsed, timeout};

@@ -7,6 +7,7 @@ mod job;
 mod lifecycle;
 pub mod observe;
 mod scope;
+mod supervise;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -22,9 +23,9 @@ pub use scope::{
     Slot, SpawnError, SupervisorScope, cancelled, local_scope, par_map, par_map_unordered, race, race_ok,
     scope, scope_with, shield, supervisor_scope, timeout, with,
 };
-
 #[cfg(feature = "tower")]
 pub use scope::{ScopeLayer, ScopeService};
+pub use supervise::{Acquired, Bulkhead, Busy, Occupancy, Rejected};
 
 pub use ballet_macros::main;
 #[cfg(feature = "testing")]

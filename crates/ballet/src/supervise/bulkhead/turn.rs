@@ -1,0 +1,59 @@
+//! One caller in the line: from the first poll to the answer, or to the drop.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll};
+
+use super::Pool;
+use super::line::{Answer, Ticket};
+use super::place::{Acquired, Place};
+use super::rejected::{Rejected, Why};
+
+/// The future of [`Bulkhead::acquire`](crate::Bulkhead::acquire).
+pub(super) struct Turn<'a> {
+    pool: &'a Arc<Pool>,
+    /// From the moment at which it began to wait until it has its answer.
+    ticket: Option<Ticket>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(pool: &'a Arc<Pool>) -> Self {
+        Self { pool, ticket: None }
+    }
+}
+
+impl Future for Turn<'_> {
+    type Output = Result<Acquired, Rejected>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let mut line = self.pool.line();
+        let (answer, replaced) = match self.ticket {
+            Some(ticket) => line.look(ticket, cx.waker()),
+            None => (line.take(), None),
+        };
+        if matches!(answer, Answer::Full) && self.ticket.is_none() {
+            self.ticket = Some(line.queue(cx.waker().clone()));
+        }
+        let occupancy = line.occupancy();
+        drop(line);
+        drop(replaced);
+        let verdict = match answer {
+            Answer::Full => return Poll::Pending,
+            Answer::Granted => Ok(Place::acquired(self.pool)),
+            Answer::Closed => Err(self.pool.rejected(Why::Closed, occupancy)),
+        };
+        self.ticket = None;
+        Poll::Ready(verdict)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let (own, next) = self.pool.line().leave(ticket);
+        drop(own);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}

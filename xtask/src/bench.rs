@@ -4,6 +4,7 @@
 //! output. A missed goal is a result, not a failure of the command; the table and `ok` say it.
 
 mod table;
+mod versus;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,10 @@ fn build_measured(name: &str) -> Result<()> {
     let package = match name {
         "herald" => "herald",
         "scope" => "bench-scope",
+        "versus" => {
+            versus::build()?;
+            "bench-versus"
+        }
         _ => return Ok(()),
     };
     process::run(process::cargo().args(["build", "--release", "--package", package, "--bins"]))

@@ -7,6 +7,8 @@
 mod debian;
 mod tools;
 
+pub(crate) use tools::made_from;
+
 use anyhow::{Result, bail};
 
 /// One thing the tests or the benchmarks need.
@@ -32,6 +34,13 @@ const TOOLS: [Tool; 8] = [
 const HERALD_BENCH_TOOLS: [Tool; 2] =
     [Tool { name: "smtp-sink", ensure: debian::smtp_sink }, Tool { name: "wrk", ensure: debian::wrk }];
 
+/// What the comparison with other languages needs. What comes from Python's packages comes by the tests' Python.
+const VERSUS_BENCH_TOOLS: [Tool; 3] = [
+    Tool { name: "java", ensure: tools::java },
+    Tool { name: "python", ensure: tools::python_packages },
+    Tool { name: "go, kotlin, trio", ensure: tools::versus_packages },
+];
+
 /// Installs what the tests need.
 pub(crate) fn run() -> Result<()> {
     ensure(&TOOLS)
@@ -41,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
         "herald" => ensure(&HERALD_BENCH_TOOLS),
+        "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),
     }
 }

@@ -16,6 +16,7 @@ use crate::{process, workspace};
 const NODE_MAJOR_MIN: u32 = 18;
 const PAGE_TESTS: &str = "apps/herald/tests/page";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
+const VERSUS_PACKAGES: &str = "benches/versus/requirements.txt";
 
 /// A minimal Rust comes without the formatter and the linter.
 pub(crate) fn rust_components() -> Result<String> {
@@ -61,7 +62,7 @@ pub(crate) fn page_packages() -> Result<String> {
     let folder = Path::new(PAGE_TESTS);
     let lock = folder.join("package-lock.json");
     let packages = folder.join("node_modules");
-    let installed = installed_from(&lock, &packages, || {
+    let installed = made_from(&lock, &packages, || {
         let mut npm = Command::new("npm");
         process::run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
     })?;
@@ -70,7 +71,7 @@ pub(crate) fn page_packages() -> Result<String> {
 
 pub(crate) fn python_packages() -> Result<String> {
     let venv = workspace::tools()?.join("venv");
-    let installed = installed_from(Path::new(PYTHON_PACKAGES), &venv, || {
+    let installed = made_from(Path::new(PYTHON_PACKAGES), &venv, || {
         if process::probe(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
             debian::install(&["python3", "python3-venv"])?;
         }
@@ -82,8 +83,31 @@ pub(crate) fn python_packages() -> Result<String> {
     Ok(format!("{installed} {}", venv.display()))
 }
 
-/// Runs `install` unless `folder` was already installed from the lock file as it is now.
-fn installed_from(lock: &Path, folder: &Path, install: impl FnOnce() -> Result<()>) -> Result<&'static str> {
+/// Runs Kotlin's compiler and what it compiled.
+pub(crate) fn java() -> Result<String> {
+    debian::on_path("java", &["default-jre-headless"])
+}
+
+/// Toolchains of other languages, which come as Python packages, beside what the tests need of Python.
+pub(crate) fn versus_packages() -> Result<String> {
+    let (python, folder) = (workspace::tools()?.join("venv/bin/python"), workspace::tools()?.join("versus"));
+    let has_task_groups = process::probe(Command::new(&python).args(["-c", "from asyncio import TaskGroup"]));
+    ensure!(has_task_groups.is_some(), "install Python 3.11 or newer: an older one has no TaskGroup");
+    let installed = made_from(Path::new(VERSUS_PACKAGES), &folder, || {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
+        pip.args(["--no-deps", "--require-hashes", "-r", VERSUS_PACKAGES, "--target"]);
+        process::run(pip.arg(&folder))
+    })?;
+    Ok(format!("{installed} {}", folder.display()))
+}
+
+/// Runs `install` unless `folder` was already made from the file as it is now: a lock file, or a source.
+pub(crate) fn made_from(
+    lock: &Path,
+    folder: &Path,
+    install: impl FnOnce() -> Result<()>,
+) -> Result<&'static str> {
     let wanted = fs::read(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let stamp = folder.join(".installed-from");
     if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -113,11 +137,11 @@ mod tests {
         let install = || Ok(fs::create_dir_all(&packages)?);
 
         fs::write(&lock, "one").unwrap();
-        assert_eq!(installed_from(&lock, &packages, install).unwrap(), "installed");
-        assert_eq!(installed_from(&lock, &packages, || bail!("not again")).unwrap(), "found");
+        assert_eq!(made_from(&lock, &packages, install).unwrap(), "installed");
+        assert_eq!(made_from(&lock, &packages, || bail!("not again")).unwrap(), "found");
 
         fs::write(&lock, "two").unwrap();
-        assert!(installed_from(&lock, &packages, || bail!("no network")).is_err());
-        assert_eq!(installed_from(&lock, &packages, install).unwrap(), "installed");
+        assert!(made_from(&lock, &packages, || bail!("no network")).is_err());
+        assert_eq!(made_from(&lock, &packages, install).unwrap(), "installed");
     }
 }

@@ -1,0 +1,198 @@
+// The scenarios of SCENARIOS.md in Go: goroutines, a WaitGroup that joins them, a Context that cancels them.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	yieldingChildren  = 16
+	yields            = 1_000
+	handOvers         = 1_000
+	cancelledChildren = 1_000
+	idleChildren      = 100_000
+)
+
+func main() {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var scenario string
+		var repeats int
+		if _, err := fmt.Sscan(lines.Text(), &scenario, &repeats); err != nil {
+			fmt.Fprintln(os.Stderr, "not a request:", lines.Text())
+			os.Exit(1)
+		}
+		figure, checksum := measure(scenario, repeats)
+		fmt.Println(figure, checksum)
+	}
+}
+
+// measure gives the mean of the repeats and their checksum, which is the same for each.
+func measure(scenario string, repeats int) (float64, uint64) {
+	var figures float64
+	var checksum uint64
+	for range repeats {
+		var figure float64
+		figure, checksum = run(scenario)
+		figures += figure
+	}
+	return figures / float64(repeats), checksum
+}
+
+func run(scenario string) (float64, uint64) {
+	switch scenario {
+	case "waves-1":
+		return waves(1_000, 1)
+	case "waves-16":
+		return waves(64, 16)
+	case "waves-1000":
+		return waves(1, 1_000)
+	case "waves-100000":
+		return waves(1, 100_000)
+	case "yield":
+		return yielding()
+	case "switch":
+		return switching()
+	case "cancel":
+		return cancelling()
+	case "idle":
+		return idling()
+	}
+	panic("unknown scenario: " + scenario)
+}
+
+// mix is what a child computes.
+func mix(number uint64) uint64 {
+	return number*6364136223846793005 + 1442695040888963407
+}
+
+func sum(results []uint64) uint64 {
+	var sum uint64
+	for _, result := range results {
+		sum += result
+	}
+	return sum
+}
+
+func waves(count, size int) (float64, uint64) {
+	var checksum uint64
+	start := time.Now()
+	for range count {
+		checksum += wave(size)
+	}
+	return per(start, count*size), checksum
+}
+
+func wave(size int) uint64 {
+	results := make([]uint64, size)
+	var children sync.WaitGroup
+	for number := range size {
+		children.Go(func() { results[number] = mix(uint64(number)) })
+	}
+	children.Wait()
+	return sum(results)
+}
+
+func yielding() (float64, uint64) {
+	results := make([]uint64, yieldingChildren)
+	var children sync.WaitGroup
+	start := time.Now()
+	for number := range yieldingChildren {
+		children.Go(func() {
+			value := uint64(number)
+			for range yields {
+				runtime.Gosched()
+				value = mix(value)
+			}
+			results[number] = value
+		})
+	}
+	children.Wait()
+	return per(start, yieldingChildren*yields), sum(results)
+}
+
+func switching() (float64, uint64) {
+	there, back := make(chan uint64), make(chan uint64)
+	var result uint64
+	var children sync.WaitGroup
+	start := time.Now()
+	children.Go(func() {
+		var value uint64
+		for range handOvers {
+			there <- mix(value)
+			value = <-back
+		}
+		result = value
+	})
+	children.Go(func() {
+		for range handOvers {
+			back <- mix(<-there)
+		}
+	})
+	children.Wait()
+	return per(start, handOvers), result
+}
+
+func cancelling() (float64, uint64) {
+	results := make([]uint64, cancelledChildren)
+	ctx, cancel := context.WithCancel(context.Background())
+	children := waiting(ctx, results)
+	start := time.Now()
+	cancel()
+	children.Wait()
+	return per(start, cancelledChildren), sum(results)
+}
+
+func idling() (float64, uint64) {
+	results := make([]uint64, idleChildren)
+	before := resident()
+	ctx, cancel := context.WithCancel(context.Background())
+	children := waiting(ctx, results)
+	after := resident()
+	cancel()
+	children.Wait()
+	return (after - before) / idleChildren, sum(results)
+}
+
+// waiting starts a child for each result and returns once all of them have run. Each leaves its result when it is cancelled.
+func waiting(ctx context.Context, results []uint64) *sync.WaitGroup {
+	var children, started sync.WaitGroup
+	started.Add(len(results))
+	for number := range results {
+		children.Go(func() {
+			started.Done()
+			<-ctx.Done()
+			results[number] = mix(uint64(number))
+		})
+	}
+	started.Wait()
+	return &children
+}
+
+// resident is the memory of the process that stands in RAM, in bytes, after a collection.
+func resident() float64 {
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	var kibibytes float64
+	if _, err := fmt.Sscan(after, &kibibytes); err != nil {
+		panic(err)
+	}
+	return kibibytes * 1024
+}
+
+// per is the time since start for each of so many, in nanoseconds.
+func per(start time.Time, count int) float64 {
+	return float64(time.Since(start).Nanoseconds()) / float64(count)
+}

@@ -1,0 +1,152 @@
+// The scenarios of SCENARIOS.md in Kotlin: coroutines of a coroutineScope, on Dispatchers.Default.
+
+import java.io.File
+import java.util.concurrent.atomic.AtomicInteger
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.yield
+
+const val YIELDING_CHILDREN = 16
+const val YIELDS = 1_000
+const val HAND_OVERS = 1_000
+const val CANCELLED_CHILDREN = 1_000
+const val IDLE_CHILDREN = 100_000
+
+class Measured(val figure: Double, val checksum: Long)
+
+fun main() {
+    for (line in generateSequence(::readLine)) {
+        val (scenario, repeats) = line.split(' ')
+        // Inside the dispatcher: from another thread, each wave would begin with a hand-over.
+        val measured = runBlocking(Dispatchers.Default) { measure(scenario, repeats.toInt()) }
+        println("${measured.figure} ${measured.checksum.toULong()}")
+    }
+}
+
+/** The mean of the repeats and their checksum, which is the same for each. */
+suspend fun measure(scenario: String, repeats: Int): Measured {
+    val runs = List(repeats) { run(scenario) }
+    return Measured(runs.sumOf { it.figure } / repeats, runs.last().checksum)
+}
+
+suspend fun run(scenario: String): Measured = when (scenario) {
+    "waves-1" -> waves(1_000, 1)
+    "waves-16" -> waves(64, 16)
+    "waves-1000" -> waves(1, 1_000)
+    "waves-100000" -> waves(1, 100_000)
+    "yield" -> yielding()
+    "switch" -> switching()
+    "cancel" -> cancelling()
+    "idle" -> idling()
+    else -> error("unknown scenario: $scenario")
+}
+
+/** What a child computes. */
+fun mix(number: Long): Long = number * 6364136223846793005 + 1442695040888963407
+
+suspend fun waves(count: Int, size: Int): Measured {
+    var checksum = 0L
+    val start = System.nanoTime()
+    repeat(count) { checksum += wave(size) }
+    return Measured(per(start, count * size), checksum)
+}
+
+suspend fun wave(size: Int): Long {
+    val results = LongArray(size)
+    coroutineScope {
+        repeat(size) { number -> launch { results[number] = mix(number.toLong()) } }
+    }
+    return results.sum()
+}
+
+suspend fun yielding(): Measured {
+    val results = LongArray(YIELDING_CHILDREN)
+    val start = System.nanoTime()
+    coroutineScope {
+        repeat(YIELDING_CHILDREN) { number ->
+            launch {
+                var value = number.toLong()
+                repeat(YIELDS) {
+                    yield()
+                    value = mix(value)
+                }
+                results[number] = value
+            }
+        }
+    }
+    return Measured(per(start, YIELDING_CHILDREN * YIELDS), results.sum())
+}
+
+suspend fun switching(): Measured {
+    val there = Channel<Long>()
+    val back = Channel<Long>()
+    var result = 0L
+    val start = System.nanoTime()
+    coroutineScope {
+        launch {
+            var value = 0L
+            repeat(HAND_OVERS) {
+                there.send(mix(value))
+                value = back.receive()
+            }
+            result = value
+        }
+        launch { repeat(HAND_OVERS) { back.send(mix(there.receive())) } }
+    }
+    return Measured(per(start, HAND_OVERS), result)
+}
+
+suspend fun cancelling(): Measured {
+    val results = LongArray(CANCELLED_CHILDREN)
+    var start = 0L
+    coroutineScope {
+        startWaiting(results)
+        start = System.nanoTime()
+        coroutineContext.cancelChildren()
+    }
+    return Measured(per(start, CANCELLED_CHILDREN), results.sum())
+}
+
+suspend fun idling(): Measured {
+    val results = LongArray(IDLE_CHILDREN)
+    var gained = 0L
+    coroutineScope {
+        val before = resident()
+        startWaiting(results)
+        gained = resident() - before
+        coroutineContext.cancelChildren()
+    }
+    return Measured(gained.toDouble() / IDLE_CHILDREN, results.sum())
+}
+
+/** Starts a child for each result and returns once all have run. Each leaves its result when it is cancelled. */
+suspend fun CoroutineScope.startWaiting(results: LongArray) {
+    val started = AtomicInteger()
+    for (number in results.indices) {
+        launch {
+            started.incrementAndGet()
+            try {
+                awaitCancellation()
+            } finally {
+                results[number] = mix(number.toLong())
+            }
+        }
+    }
+    while (started.get() < results.size) yield()
+}
+
+/** The memory of the process that stands in RAM, in bytes, after a collection. */
+fun resident(): Long {
+    System.gc()
+    val line = File("/proc/self/status").readLines().first { it.startsWith("VmRSS:") }
+    return line.filter(Char::isDigit).toLong() * 1024
+}
+
+/** The time since `start` for each of so many, in nanoseconds. */
+fun per(start: Long, count: Int): Double = (System.nanoTime() - start).toDouble() / count

@@ -71,13 +71,12 @@ impl<E: Fault, D> Scope<E, D> {
         shield(async move {
             let (lent, home) = lend(open.await?, place);
             let end = async move { close(come_home(home).await).await };
-            if self.frame.owner.node().is_closed() {
-                drop(lent);
-                end.await?;
-                panic!("acquire at {place} on a scope that has ended: nobody is left to run the finalizer");
-            }
-            self.frame.defer(Finalizer::new(end, FINALIZER_BUDGET, place));
-            Ok(lent)
+            let Err(refused) = self.frame.try_defer(Finalizer::new(end, FINALIZER_BUDGET, place)) else {
+                return Ok(lent);
+            };
+            drop(lent);
+            refused.future.await?;
+            panic!("acquire at {place} on a scope that has ended: nobody is left to run the finalizer");
         })
     }
 }

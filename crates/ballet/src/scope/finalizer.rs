@@ -16,7 +16,7 @@ pub const FINALIZER_BUDGET: Duration = Duration::from_secs(10);
 
 /// One registered finalizer. Its clock starts when it is first polled.
 pub(crate) struct Finalizer<E> {
-    future: Pin<Box<dyn Future<Output = Result<(), E>> + Send>>,
+    pub(super) future: Pin<Box<dyn Future<Output = Result<(), E>> + Send>>,
     place: &'static Location<'static>,
     budget: Duration,
     timer: Option<Pin<Box<Sleep>>>,

@@ -187,12 +187,21 @@ impl<E: Fault> Frame<E> {
     }
 
     pub(crate) fn defer(&self, finalizer: Finalizer<E>) {
-        assert!(
-            !self.owner.node().is_closed(),
-            "defer on the scope `{}`, which has ended: nobody is left to run the finalizer",
-            self.owner.node().path()
-        );
-        lock(&self.finalizers).push(finalizer);
+        if self.try_defer(finalizer).is_err() {
+            let path = self.owner.node().path();
+            panic!("defer on the scope `{path}`, which has ended: nobody is left to run the finalizer");
+        }
+    }
+
+    /// As [`defer`](Self::defer); gives the finalizer back where the scope has ended.
+    pub(super) fn try_defer(&self, finalizer: Finalizer<E>) -> Result<(), Finalizer<E>> {
+        // Locked first: a scope that closes after this look finds the finalizer when it comes to the list.
+        let mut finalizers = lock(&self.finalizers);
+        if self.owner.node().is_closed() {
+            return Err(finalizer);
+        }
+        finalizers.push(finalizer);
+        Ok(())
     }
 
     fn verdict<T>(&self, value: Option<T>) -> Result<T, Failure<E>> {

@@ -19,7 +19,12 @@ use crate::job::{Deferred, Error, Fault, Together};
 
 /// A view of a scope through which at most `n` children run at the same time; made by [`Scope::max_concurrent`].
 ///
-/// Clones share the slots. Children that are spawned past the group, through the scope itself, are not counted.
+/// Clones share the slots. Children that are spawned past the group, through the scope itself, are not counted. What
+/// a child leaves behind to be adopted does not hold its slot.
+///
+/// # Examples
+///
+/// See [`Scope::max_concurrent`] and [`try_slot`](Self::try_slot).
 pub struct Group<E: Fault = Error, D = Together> {
     scope: Scope<E, D>,
     slots: Arc<Semaphore>,
@@ -102,6 +107,26 @@ impl<E: Fault, D> Group<E, D> {
     /// # Cancel safety
     ///
     /// Dropping it loses only the place in the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+    /// use ballet::Scope;
+    /// use std::time::Duration;
+    ///
+    /// ballet::scope(async |s: Scope| {
+    ///     let desks = s.max_concurrent(1);
+    ///     let taken = desks.spawn(std::future::pending::<Result<(), _>>()).await;
+    ///     let waiting = ballet::timeout(Duration::from_millis(5), desks.slot());
+    ///     assert!(waiting.await.is_err());
+    ///     taken.job().cancel();
+    ///     desks.slot().await.named("next").spawn(async { Ok(()) });
+    ///     Ok(())
+    /// })
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn slot(&self) -> Slot<'_, E, D> {
         let permit = Arc::clone(&self.slots).acquire_owned().await;
         self.with(permit.unwrap_or_else(|_| unreachable!("the semaphore of a group is never closed")))
@@ -155,6 +180,10 @@ impl<E: Fault, D> fmt::Debug for Group<E, D> {
 }
 
 /// A place in a [`Group`], held for one child. Dropped without a spawn, it is free again.
+///
+/// # Examples
+///
+/// See [`Group::slot`] and [`Group::try_slot`].
 #[must_use = "a slot is held for a child: `spawn` one into it"]
 pub struct Slot<'g, E: Fault = Error, D = Together> {
     pub(super) child: Child<'g, E, D>,

@@ -20,6 +20,10 @@ use crate::job::{Failure, Fault};
 /// home late. What happens in that case is said at [`scope_with`] and [`Scope::acquire`].
 ///
 /// A handle that is leaked with `mem::forget` keeps the value for ever.
+///
+/// # Examples
+///
+/// See [`scope_with`] and [`Scope::acquire`].
 pub struct Lent<V>(Arc<Loan<V>>);
 
 /// The value on its way: its drop, with the last handle, sends it home.
@@ -70,6 +74,20 @@ impl<V: fmt::Debug> fmt::Debug for Lent<V> {
 /// A lent value did not come home with its scope: a [`Lent`] has left it and is still held.
 ///
 /// It is not lost: [`returned`](Self::returned) waits for it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Lent, Scope};
+///
+/// let (smuggled, score) = ballet::scope_with("score".to_owned(), async |_: Scope, score| Ok(score)).await;
+/// let escaped = score.unwrap_err();
+/// let smuggled: Lent<String> = smuggled?;
+/// drop(smuggled);
+/// assert_eq!(escaped.returned().await, "score");
+/// # Ok(()) }
+/// ```
 pub struct Escaped<V> {
     returned: oneshot::Receiver<V>,
     place: &'static Location<'static>,
@@ -133,6 +151,10 @@ impl<V> std::error::Error for Escaped<V> {}
 /// # Cancel safety
 ///
 /// As [`scope`](crate::scope). The value is dropped when the last adopted child that holds it has ended.
+///
+/// # Cost
+///
+/// A scope and two allocations.
 ///
 /// # Examples
 ///

@@ -29,6 +29,10 @@ use crate::job::{Deferred, Error, Failure, Fault};
 ///
 /// As [`scope`](crate::scope): the items at work are cancelled and adopted.
 ///
+/// # Cost
+///
+/// A scope, a semaphore, and a child for each item.
+///
 /// # Examples
 ///
 /// ```
@@ -61,9 +65,8 @@ where
     let place = Location::caller();
     scope(async move |s: Scope<E>| {
         let group = s.max_concurrent(limit);
-        let mut begun = Vec::new();
-        for item in items {
-            let mut slot = group.slot().await;
+        let (mut items, mut begun) = (items.into_iter(), Vec::new());
+        while let (mut slot, Some(item)) = (group.slot().await, items.next()) {
             slot.child.place = Some(place);
             begun.push(slot.spawn(map.clone()(item)));
         }
@@ -144,7 +147,7 @@ where
     })
 }
 
-/// The results of a [`par_map_unordered`], as they come.
+/// The results of a [`par_map_unordered`], as they come. Its example stands there.
 pub struct Results<'a, T, E: Fault = Error> {
     /// Begins the next item, if there is one.
     begin: Box<dyn FnMut() -> Option<Deferred<T, E>> + Send + 'a>,

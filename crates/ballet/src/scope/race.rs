@@ -137,6 +137,8 @@ where
     J: AsyncFnOnce(&mut Racers<T, E>) -> Result<T, Failure<E>>,
 {
     let place = Location::caller();
+    // At once: the futures themselves would be copied through every layer of the scope's future.
+    let futures: Vec<F> = futures.into_iter().collect();
     let race = supervisor_scope(async move |s: SupervisorScope<E>| {
         let mut child = s.nameless();
         child.place = Some(place);

@@ -30,6 +30,10 @@ impl<E: Fault> Scope<E> {
     /// A child belongs to its starter until it is ready: when this future is dropped before, the child is cancelled.
     /// The scope waits for it as for any other.
     ///
+    /// # Cost
+    ///
+    /// A child and two small allocations.
+    ///
     /// # Examples
     ///
     /// ```
@@ -231,6 +235,10 @@ impl<R> Drop for Starting<R> {
 /// With this a child that was [started](Scope::start) says, once, that it is ready.
 ///
 /// Dropping it says nothing: the starter goes on waiting until the child has ended.
+///
+/// # Examples
+///
+/// See [`Scope::start`].
 pub struct Ready<R = ()>(Word<R>);
 
 impl<R> Ready<R> {
@@ -252,6 +260,22 @@ impl<R> fmt::Debug for Ready<R> {
 }
 
 /// A child that was [started](Scope::start) ended without having said that it was ready.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+/// use ballet::{Ready, Scope};
+///
+/// ballet::scope(async |s: Scope| {
+///     let not_ready = s.named("mute").start(async |_: Ready| Ok(())).await.unwrap_err();
+///     assert!(not_ready.failure().is_none()); // it returned, and said nothing
+///     assert_eq!(not_ready.job().name(), "mute");
+///     Ok(())
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
 pub struct NotReady<E = Error> {
     job: Job,
     failure: Option<Failure<E>>,

@@ -7,6 +7,7 @@
 mod cancellation;
 mod cleanup;
 mod failure;
+mod late;
 mod ownership;
 mod shields;
 mod supervisors;

@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn build_measured(name: &str) -> Result<()> {
     let package = match name {
         "herald" => "herald",
+        "io" => "bench-io",
         "scope" => "bench-scope",
         "versus" => {
             versus::build()?;

@@ -64,7 +64,8 @@ fn kotlin(tools: &Path) -> Command {
 
 fn python(tools: &Path, program: &str) -> Command {
     let mut python = Command::new(tools.join("venv/bin/python"));
-    python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(program));
+    // It writes no byte code beside the source.
+    python.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(program));
     python.env("PYTHONPATH", tools.join("versus"));
     python
 }

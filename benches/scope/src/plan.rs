@@ -13,7 +13,7 @@ const FLAVOURS: [Flavour; 2] = [Flavour::TwoWorkers, Flavour::CurrentThread];
 const PARALLEL: [Peer; 4] = [Peer::Spawn, Peer::JoinSet, Peer::Tracker, Peer::Executor];
 /// Those who run children inside one task.
 const IN_TASK: [Peer; 2] = [Peer::Unordered, Peer::Buffered];
-const OURS: [Peer; 3] = [Peer::Scope, Peer::Awaited, Peer::Local];
+const OURS: [Peer; 4] = [Peer::Scope, Peer::Awaited, Peer::OnTokio, Peer::Local];
 
 /// One scenario on one flavour, measured by everybody in turn.
 pub(crate) struct Plan {
@@ -61,17 +61,19 @@ impl Plan {
         Case { scenario: self.scenario, flavour: self.flavour, peer }
     }
 
-    /// Who takes part: awaiting differs from the scope's end only where there are results.
+    /// Who takes part: awaiting differs from the scope's end only where there are results, and what a Tokio task costs
+    /// more as a child shows where it does nothing.
     pub(crate) fn peers(&self) -> Vec<Peer> {
-        let ours = OURS.into_iter().filter(|peer| *peer != Peer::Awaited || self.is_spawn_and_join());
-        ours.chain(PARALLEL).chain(IN_TASK).collect()
+        let takes_part = |peer: &Peer| match (peer, self.scenario) {
+            (Peer::Awaited, scenario) => matches!(scenario, Scenario::SpawnAndJoin { .. }),
+            (Peer::OnTokio, Scenario::SpawnAndJoin { work, .. }) => work == Work::Nothing,
+            (Peer::OnTokio, scenario) => scenario == Scenario::Idle,
+            _ => true,
+        };
+        OURS.into_iter().filter(takes_part).chain(PARALLEL).chain(IN_TASK).collect()
     }
 
-    fn is_spawn_and_join(&self) -> bool {
-        matches!(self.scenario, Scenario::SpawnAndJoin { .. })
-    }
-
-    /// Ours against each peer of its kind: the two forms of a scope against those who run in parallel, the local scope
+    /// Ours against each peer of its kind: the forms of a scope against those who run in parallel, the local scope
     /// against those in one task. Last, where a goal asks for it, the scope against the best of all.
     pub(crate) fn rows(&self, allocator: Allocator, figures: &Figures) -> Vec<Row> {
         let name = self.name(allocator);
@@ -124,6 +126,8 @@ fn bare_child_goal(ours: Peer, peer: Peer) -> Option<Goal> {
     match (ours, peer) {
         (Peer::Scope | Peer::Awaited, Peer::Spawn) => Some(Goal::Ratio(5.0)),
         (Peer::Scope | Peer::Awaited, Peer::JoinSet) => Some(Goal::Ratio(8.0)),
+        // At most 1.15 times the cost.
+        (Peer::OnTokio, Peer::Spawn) => Some(Goal::Ratio(0.87)),
         (Peer::Local, Peer::Buffered) => Some(Goal::Ratio(1.0)),
         _ => None,
     }

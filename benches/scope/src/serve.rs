@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::case::{Case, Flavour, Scenario};
-use crate::peer::{Awaited, Buffered, Guest, Local, Peer, Scope, Set, Spawn, Tracker, Unordered};
+use crate::peer::{Awaited, Buffered, Guest, Local, OnTokio, Peer, Scope, Set, Spawn, Tracker, Unordered};
 use crate::scenario::measure;
 
 /// Answers until standard input ends.
@@ -43,6 +43,7 @@ fn measurement(peer: Peer, scenario: Scenario) -> Pin<Box<dyn Future<Output = f6
     match peer {
         Peer::Scope => Box::pin(measure::<Scope>(scenario)),
         Peer::Awaited => Box::pin(measure::<Awaited>(scenario)),
+        Peer::OnTokio => Box::pin(measure::<OnTokio>(scenario)),
         Peer::Local => Box::pin(measure::<Local>(scenario)),
         Peer::Spawn => Box::pin(measure::<Spawn>(scenario)),
         Peer::JoinSet => Box::pin(measure::<Set>(scenario)),

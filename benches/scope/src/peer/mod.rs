@@ -1,4 +1,4 @@
-//! Who is measured: three ways of ours, then the peers. Each is one file that does two things: a wave of children
+//! Who is measured: four ways of ours, then the peers. Each is one file that does two things: a wave of children
 //! that all end, and a crowd of children that must be cancelled.
 
 mod buffered;
@@ -15,7 +15,7 @@ pub(crate) use buffered::Buffered;
 pub(crate) use executor::Guest;
 pub(crate) use join_set::Set;
 pub(crate) use local::Local;
-pub(crate) use scope::{Awaited, Scope};
+pub(crate) use scope::{Awaited, OnTokio, Scope};
 pub(crate) use spawn::Spawn;
 pub(crate) use tracker::Tracker;
 pub(crate) use unordered::Unordered;
@@ -45,6 +45,8 @@ pub enum Peer {
     Scope,
     /// `ballet::scope`, each `Deferred` awaited.
     Awaited,
+    /// `ballet::scope` on `Dispatcher::tokio()`, otherwise as the first.
+    OnTokio,
     /// `ballet::local_scope`, each `Deferred` awaited.
     Local,
     Spawn,
@@ -60,6 +62,7 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Peer::Scope => "scope",
             Peer::Awaited => "scope, awaited",
+            Peer::OnTokio => "scope, on Tokio",
             Peer::Local => "local_scope",
             Peer::Spawn => "tokio::spawn",
             Peer::JoinSet => "JoinSet",

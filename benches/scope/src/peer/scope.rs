@@ -1,11 +1,17 @@
 //! `ballet::scope`: children in parallel, owned by the scope.
 
+use ballet::{Dispatcher, Error};
+
 use super::{Contender, results};
 use crate::child;
 
 /// Joined by the scope's end.
 #[derive(Default)]
 pub(crate) struct Scope;
+
+/// As [`Scope`], each child an ordinary Tokio task.
+#[derive(Default)]
+pub(crate) struct OnTokio;
 
 /// Joined by awaiting each child's result.
 #[derive(Default)]
@@ -18,11 +24,7 @@ impl Contender for Scope {
     {
         let ended = ballet::scope(async |s: ballet::Scope| {
             for number in 0..size as u64 {
-                let future = results::leave(number, child(number));
-                s.spawn(async move {
-                    future.await;
-                    Ok(())
-                });
+                s.spawn(leaving(number, child(number)));
             }
             Ok(())
         });
@@ -33,7 +35,7 @@ impl Contender for Scope {
     async fn cancel(&self, size: usize, at_rest: impl FnOnce() + Send) {
         let ended = ballet::scope(async |s: ballet::Scope| {
             for _ in 0..size {
-                s.spawn(child::idle::<Result<(), ballet::Error>>());
+                s.spawn(child::idle::<Result<(), Error>>());
             }
             child::all_at_rest(size).await;
             at_rest();
@@ -42,6 +44,43 @@ impl Contender for Scope {
         });
         ended.await.unwrap_or_else(|failure| panic!("a cancelled child is no failure: {failure}"));
     }
+}
+
+impl Contender for OnTokio {
+    async fn wave<F>(&self, size: usize, child: impl Fn(u64) -> F + Send + Sync) -> u64
+    where
+        F: Future<Output = u64> + Send + 'static,
+    {
+        let dispatcher = Dispatcher::tokio();
+        let ended = ballet::scope(async |s: ballet::Scope| {
+            for number in 0..size as u64 {
+                s.named("task").on(&dispatcher).spawn(leaving(number, child(number)));
+            }
+            Ok(())
+        });
+        ended.await.unwrap_or_else(|failure| panic!("no child fails: {failure}"));
+        results::take_sum(size)
+    }
+
+    async fn cancel(&self, size: usize, at_rest: impl FnOnce() + Send) {
+        let dispatcher = Dispatcher::tokio();
+        let ended = ballet::scope(async |s: ballet::Scope| {
+            for _ in 0..size {
+                s.named("task").on(&dispatcher).spawn(child::idle::<Result<(), Error>>());
+            }
+            child::all_at_rest(size).await;
+            at_rest();
+            s.cancel_children();
+            Ok(())
+        });
+        ended.await.unwrap_or_else(|failure| panic!("a cancelled child is no failure: {failure}"));
+    }
+}
+
+/// A child that leaves its result instead of giving it to the one who awaits it.
+async fn leaving(number: u64, child: impl Future<Output = u64>) -> Result<(), Error> {
+    results::leave(number, child).await;
+    Ok(())
 }
 
 impl Contender for Awaited {

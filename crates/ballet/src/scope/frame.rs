@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
+use super::beside::Beside;
 use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::Dispatcher;
@@ -29,6 +30,8 @@ const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Frame<E: Fault> {
     pub(crate) owner: Ref<Owner<E>>,
     finalizers: Mutex<Vec<Finalizer<E>>>,
+    /// What lasts as long as the scope and is not waited for.
+    pub(super) beside: Beside,
     /// The stage has no time left for the body and the children: only finalizers are still run.
     given_up: AtomicBool,
     /// Runs from the moment at which the cancelled scope began to wait for its children.
@@ -50,6 +53,7 @@ impl<E: Fault> Frame<E> {
         Arc::new(Self {
             owner: Owner::open(domain, values, Dispatcher::lanes(), place),
             finalizers: Mutex::default(),
+            beside: Beside::new(),
             given_up: AtomicBool::new(false),
             patience: Mutex::default(),
         })
@@ -91,6 +95,7 @@ impl<E: Fault> Frame<E> {
     ) -> Poll<Option<T>> {
         let node = self.owner.node();
         let _inside = node.enter(cx);
+        self.beside.poll(&self.owner, cx);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let ended = match body.as_mut().as_pin_mut() {
                 Some(running) if !self.is_cut() => running.poll(cx),
@@ -121,6 +126,7 @@ impl<E: Fault> Frame<E> {
     fn poll_settled(&self, cx: &mut Poller<'_>) -> Poll<()> {
         let node = self.owner.node();
         let _inside = node.enter(cx);
+        self.beside.poll(&self.owner, cx);
         loop {
             if self.is_given_up() {
                 node.close();
@@ -206,6 +212,7 @@ impl<E: Fault> Frame<E> {
 
     fn verdict<T>(&self, value: Option<T>) -> Result<T, Failure<E>> {
         let node = self.owner.node();
+        self.beside.end(&self.owner);
         let Ledger { panic, failures } = self.owner.settle_accounts();
         let reason = node.asked();
         let mut failures = failures.into_iter();
@@ -230,6 +237,7 @@ impl<E: Fault> Frame<E> {
 
     /// The end of a scope whose owner is no longer there to see it: whatever failed goes to the sink.
     fn end_unseen(&self) {
+        self.beside.end(&self.owner);
         let Ledger { panic, failures } = self.owner.settle_accounts();
         self.owner.node().end(State::Cancelled);
         let panic = panic.map(Failure::panicked);

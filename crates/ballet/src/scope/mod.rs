@@ -6,10 +6,13 @@
 //! a single job is stands in [`crate::job`].
 //! On these stand the combinators: many children at once (`spawn_all`, `group`, `map`, `race`), a child that says
 //! when it is ready (`start`), and values that a scope lends out and takes back (`lend`, `acquire`).
-//! Where scopes meet other libraries stands in `request` (HTTP).
+//! Where scopes meet other libraries stands in `adopt` (their tasks), `token` and `beside` (their cancellation) and
+//! `request` (HTTP).
 //! No call here detaches a job, and none takes a parent: the scope whose handle you were given is the owner.
 
 mod acquire;
+mod adopt;
+mod beside;
 mod finalizer;
 mod frame;
 mod group;
@@ -25,8 +28,11 @@ mod shield;
 mod spawn_all;
 mod start;
 mod timeout;
+#[cfg(feature = "tokio-util")]
+mod token;
 mod with;
 
+pub use adopt::adopt;
 pub use finalizer::FINALIZER_BUDGET;
 pub use group::{Group, Slot};
 pub use handle::{Child, Scope, SpawnError, SupervisorScope};

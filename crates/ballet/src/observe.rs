@@ -161,6 +161,6 @@ pub(crate) fn straggler(node: &Tree) {
     tracing::warn!(
         target: "ballet",
         path = %node.path, place = %node.place, state = %node.state, idle = ?node.idle, age = ?node.age,
-        "was asked to end and has not: it is shielded, blocks its worker, or waits in a destructor"
+        "was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
     );
 }

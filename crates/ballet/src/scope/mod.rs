@@ -6,6 +6,8 @@
 //! a single job is stands in [`crate::job`].
 //! On these stand the combinators: many children at once (`spawn_all`, `group`, `map`, `race`), a child that says
 //! when it is ready (`start`), and values that a scope lends out and takes back (`lend`, `acquire`).
+//! What cannot be dropped half-way, because it blocks a thread, is a child too (`blocking`), and is asked to end
+//! through flags and hooks (`interrupt`).
 //! Where scopes meet other libraries stands in `adopt` (their tasks), `token` and `beside` (their cancellation) and
 //! `request` (HTTP).
 //! No call here detaches a job, and none takes a parent: the scope whose handle you were given is the owner.
@@ -13,11 +15,13 @@
 mod acquire;
 mod adopt;
 mod beside;
+mod blocking;
 mod finalizer;
 mod frame;
 mod group;
 mod guarded;
 mod handle;
+mod interrupt;
 mod lend;
 mod local;
 mod map;
@@ -33,9 +37,11 @@ mod token;
 mod with;
 
 pub use adopt::adopt;
+pub use blocking::BLOCKING_PLACES;
 pub use finalizer::FINALIZER_BUDGET;
 pub use group::{Group, Slot};
 pub use handle::{Child, Scope, SpawnError, SupervisorScope};
+pub use interrupt::{Cancel, Hook};
 pub use lend::{Escaped, Lent, scope_with};
 pub use local::{LocalScope, local_scope};
 pub use map::{Results, par_map, par_map_unordered};

@@ -64,9 +64,31 @@ pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
     })
 }
 
-/// The time, exact to a slice of a lane where this thread is in one, and exact elsewhere.
+/// The time: exact outside of polls, and inside them as of the last look at the clock, which is not free.
 pub(crate) fn now() -> tokio::time::Instant {
     NOW.get().unwrap_or_else(tokio::time::Instant::now)
+}
+
+/// Looks at the clock for the time of one poll, unless whoever polls has.
+pub(crate) fn look_at_clock() -> Looked {
+    let is_first = NOW.get().is_none();
+    if is_first {
+        NOW.set(Some(tokio::time::Instant::now()));
+    }
+    Looked { is_first }
+}
+
+/// Forgets the time when the poll ends.
+pub(crate) struct Looked {
+    is_first: bool,
+}
+
+impl Drop for Looked {
+    fn drop(&mut self) {
+        if self.is_first {
+            NOW.set(None);
+        }
+    }
 }
 
 impl Lane {

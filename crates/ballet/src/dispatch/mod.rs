@@ -22,7 +22,7 @@ use guest::Turn;
 use view::View;
 
 pub(crate) use crew::when_closed;
-pub(crate) use lane::now;
+pub(crate) use lane::{Looked, look_at_clock, now};
 
 /// Where the children of a scope run: on the lanes of the runtime, on a limited view of them, or as Tokio tasks.
 ///

@@ -24,7 +24,7 @@ use atomic_waker::AtomicWaker;
 
 use super::life::{Life, Manner, Stage};
 use super::node::{Birth, Node, NodeRef};
-use super::{Fault, Outcome, Owner, Reason};
+use super::{Fault, Job, Outcome, Owner, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::{self, Begins, Cell, Header, Ref, Turn, VTable};
 use crate::observe::State;
@@ -148,8 +148,8 @@ where
         match owner.admit(self.for_family) {
             Ok(()) => Ok((self.claim, self.turn)),
             Err(reason) => {
-                self.claim.node.header().end();
-                let stage = self.claim.node.as_ptr().cast::<JobCell<F, T, E, H>>();
+                self.claim.node().header().end();
+                let stage = self.claim.node().as_ptr().cast::<JobCell<F, T, E, H>>();
                 let over = Stage::Over { outcome: None, state: State::Cancelled };
                 // SAFETY: The cell is of this type, and the turn is here, so by 4 of `guest` nobody else touches the
                 // stage. The body was never polled, so it may move.
@@ -176,7 +176,7 @@ pub(super) fn stillborn<T: Send, E: Fault>(birth: Birth, outcome: Option<Outcome
 
 /// The right to the outcome of one job. At most one exists for a job.
 pub(crate) struct Claim<T, E: Fault> {
-    node: NodeRef,
+    job: Job,
     taken: bool,
     outcome: PhantomData<Outcome<T, E>>,
 }
@@ -186,17 +186,21 @@ impl<T, E: Fault> Unpin for Claim<T, E> {}
 
 impl<T, E: Fault> Claim<T, E> {
     fn new(node: NodeRef) -> Self {
-        Self { node, taken: false, outcome: PhantomData }
+        Self { job: Job(node), taken: false, outcome: PhantomData }
+    }
+
+    pub(crate) fn job(&self) -> &Job {
+        &self.job
     }
 
     pub(crate) fn node(&self) -> &NodeRef {
-        &self.node
+        &self.job.0
     }
 
     /// The scope that the job was born in.
     pub(super) fn owner(&self) -> &Ref<Owner<E>> {
         // SAFETY: Claims are made with jobs of their own `E`.
-        unsafe { owner_of(&self.node) }
+        unsafe { owner_of(self.node()) }
     }
 
     /// Gives the outcome, once; `None` where it went to the scope.
@@ -205,10 +209,10 @@ impl<T, E: Fault> Claim<T, E> {
     ///
     /// When it has been given.
     pub(super) fn poll_take(&mut self, cx: &Poller<'_>) -> Poll<Option<Outcome<T, E>>> {
-        assert!(!self.taken, "`{}` was awaited again after it had given its outcome", self.node.path());
-        if !self.node.header().has_ended() {
-            self.node.watcher.register(cx.waker());
-            if !self.node.header().note_awaited() {
+        assert!(!self.taken, "`{}` was awaited again after it had given its outcome", self.node().path());
+        if !self.node().header().has_ended() {
+            self.node().watcher.register(cx.waker());
+            if !self.node().header().note_awaited() {
                 return Poll::Pending;
             }
         }
@@ -218,13 +222,13 @@ impl<T, E: Fault> Claim<T, E> {
     /// Gives the outcome up: returns it where the end has come, and leaves it to the job otherwise.
     pub(super) fn abandon(&mut self) -> Option<Outcome<T, E>> {
         let has_ended =
-            !self.taken && (self.node.header().has_ended() || self.node.header().note_abandoned());
+            !self.taken && (self.node().header().has_ended() || self.node().header().note_abandoned());
         if has_ended { self.take() } else { None }
     }
 
     fn take(&mut self) -> Option<Outcome<T, E>> {
         // SAFETY: The job has ended, as both callers have seen, and has this one claim, made with its own types.
-        let outcome = unsafe { take(&self.node) };
+        let outcome = unsafe { take(self.node()) };
         self.taken = outcome.is_some();
         outcome
     }

@@ -12,6 +12,7 @@ use std::task::Context as Poller;
 use super::node::root;
 use super::{Node, NodeRef};
 use crate::dispatch::guest::Ref;
+use crate::dispatch::{Looked, look_at_clock};
 
 thread_local! {
     /// Borrowed from the innermost [`Inside`] of this thread, for as long as that lives.
@@ -32,10 +33,11 @@ pub(crate) fn current() -> NodeRef {
 impl NodeRef {
     /// Makes this the current node of the thread until the guard is dropped, counts a poll, and remembers the task
     /// that polls: for what is not a job.
-    pub(crate) fn enter(&self, cx: &Poller<'_>) -> Inside<'_> {
+    pub(crate) fn enter(&self, cx: &Poller<'_>) -> (Inside<'_>, Looked) {
+        let looked = look_at_clock();
         self.watcher.register(cx.waker());
         self.note_poll();
-        self.stand_in()
+        (self.stand_in(), looked)
     }
 
     /// Makes this the current node without a poll.

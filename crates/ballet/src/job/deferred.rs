@@ -34,7 +34,7 @@ use crate::observe::State;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Job(NodeRef);
+pub struct Job(pub(super) NodeRef);
 
 impl Job {
     /// The names from the root to the job.
@@ -137,23 +137,22 @@ impl fmt::Debug for Job {
 /// ```
 pub struct Deferred<T, E: Fault = Error, D = Together> {
     claim: Claim<T, E>,
-    job: Job,
     domain: PhantomData<fn() -> D>,
 }
 
 impl<T, E: Fault, D> Deferred<T, E, D> {
     pub(crate) fn new(claim: Claim<T, E>) -> Self {
-        Self { job: Job(claim.node().clone()), claim, domain: PhantomData }
+        Self { claim, domain: PhantomData }
     }
 
     /// The job itself: its name, place and state, and the means to cancel it.
     #[must_use]
     pub fn job(&self) -> &Job {
-        &self.job
+        self.claim.job()
     }
 
     fn failure(&self, outcome: Outcome<T, E>) -> Result<T, Failure<E>> {
-        let (path, place) = (self.job.path(), self.job.place());
+        let (path, place) = (self.job().path(), self.job().place());
         match outcome {
             Outcome::Ok(value) => Ok(value),
             Outcome::Err(error) => Err(Failure::err(error, path, place)),
@@ -193,8 +192,8 @@ impl<T, E: Fault> Future for Deferred<T, E, Together> {
             panic!(
                 "`{}` ended without a value ({}), and the code that awaits it cannot be ended with it, because it is \
                  outside the scope, or inside a shield or a finalizer of it",
-                self.job.path(),
-                self.job.state(),
+                self.job().path(),
+                self.job().state(),
             )
         }))
     }
@@ -212,7 +211,7 @@ impl<T, E: Fault> Deferred<T, E, Together> {
 
     /// The value will never come, so the code that awaits it must not go on: the scope ends, and drops it.
     fn end_with_it(&self) -> Poll<Option<T>> {
-        if let Some(reason) = self.job.reason() {
+        if let Some(reason) = self.job().reason() {
             self.claim.owner().cancel(&reason);
         }
         Poll::Pending
@@ -235,6 +234,6 @@ impl<T, E: Fault, D> Drop for Deferred<T, E, D> {
 
 impl<T, E: Fault, D> fmt::Debug for Deferred<T, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Deferred").field(&self.job).finish()
+        f.debug_tuple("Deferred").field(self.job()).finish()
     }
 }

@@ -22,6 +22,7 @@ use pin_project_lite::pin_project;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 use tracing::Span;
+use tracing::level_filters::LevelFilter;
 
 use super::{Domain, Failure, Fault, NodeRef, Origin, Outcome, Owner, Panic, Reason};
 use crate::dispatch::guest::Ref;
@@ -67,7 +68,9 @@ struct Grace {
 impl Manner {
     /// The manner of a job that is spawned here and now.
     pub(crate) fn here(grace: Option<Duration>) -> Self {
-        let span = Span::current();
+        // Where no subscriber wants anything there is no span to ask for.
+        let is_traced = LevelFilter::current() != LevelFilter::OFF;
+        let span = if is_traced { Span::current() } else { Span::none() };
         if span.is_none() && grace.is_none() {
             return Self(None);
         }

@@ -262,6 +262,9 @@ impl Node {
     }
 
     fn household(&self) -> &Household {
+        if let Some(household) = self.household.get() {
+            return household;
+        }
         let household = self.household.get_or_init(Box::default);
         // Pairs with the fence in `announced`: whoever made the household sees what was done before it was there.
         fence(Ordering::SeqCst);
@@ -271,6 +274,10 @@ impl Node {
     /// The household as it is after a change that whoever makes one later will see by himself.
     fn announced(&self) -> Option<&Household> {
         fence(Ordering::SeqCst);
+        self.known_household()
+    }
+
+    fn known_household(&self) -> Option<&Household> {
         self.household.get().map(Box::as_ref)
     }
 
@@ -297,7 +304,7 @@ impl Node {
     }
 
     fn is_childless(&self) -> bool {
-        self.announced().is_none_or(|household| lock(&household.family).children.is_empty())
+        self.known_household().is_none_or(|household| lock(&household.family).children.is_empty())
     }
 
     /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.

@@ -77,3 +77,68 @@ impl Parking {
         None
     }
 }
+
+/// Run by `cargo xtask loom`.
+#[cfg(all(test, ballet_loom))]
+mod models {
+    use std::task::Wake;
+
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
+    use loom::thread;
+
+    use super::*;
+
+    struct Woken(std::sync::atomic::AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// A lane that finds no work and sleeps; returns whether it stayed awake, and what its waker saw.
+    fn fall_asleep(parking: &Parking, lane: usize, work: &AtomicBool) -> (bool, std::sync::Arc<Woken>) {
+        let woken = std::sync::Arc::new(Woken(std::sync::atomic::AtomicBool::new(false)));
+        let waker = Waker::from(std::sync::Arc::clone(&woken));
+        parking.lie_down(lane, &Poller::from_waker(&waker));
+        let sees_work = work.load(Ordering::Relaxed);
+        if sees_work {
+            parking.rise(lane);
+        }
+        (sees_work, woken)
+    }
+
+    /// Park against push, with all other lanes asleep or on the way: some lane sees the work or is woken.
+    fn no_wake_up_is_lost(lanes: usize) {
+        loom::model(move || {
+            let parking = Arc::new(Parking::new(lanes));
+            let work = Arc::new(AtomicBool::new(false));
+            let sleepers: Vec<_> = (0..lanes)
+                .map(|lane| {
+                    let (parking, work) = (Arc::clone(&parking), Arc::clone(&work));
+                    thread::spawn(move || fall_asleep(&parking, lane, &work))
+                })
+                .collect();
+            work.store(true, Ordering::Relaxed);
+            if let Some(waker) = parking.work_added() {
+                waker.wake();
+            }
+            let is_seen = sleepers.into_iter().any(|sleeper| {
+                let (sees_work, woken) = sleeper.join().unwrap();
+                sees_work || woken.0.load(Ordering::SeqCst)
+            });
+            assert!(is_seen, "work was added and every lane sleeps");
+        });
+    }
+
+    #[test]
+    fn one_lane_sees_the_work_or_is_woken() {
+        no_wake_up_is_lost(1);
+    }
+
+    #[test]
+    fn of_two_lanes_one_sees_the_work_or_is_woken() {
+        no_wake_up_is_lost(2);
+    }
+}

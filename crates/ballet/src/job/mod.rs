@@ -31,7 +31,9 @@ pub(crate) use life::Manner;
 pub(crate) use node::{Node, NodeRef};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Locks, and goes on where another thread panicked while it held the lock: every critical section of this crate
 /// leaves its data whole at each step.

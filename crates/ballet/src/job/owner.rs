@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::cell::{self, Claim, Unborn};
@@ -14,6 +14,7 @@ use crate::context::{Name, Values};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::{Ref, Turn};
 use crate::observe::{self, State};
+use crate::sync::Mutex;
 
 /// The failure domain of [`scope`](crate::scope): the first failure ends the rest, and awaiting a child gives its
 /// value. A type-level marker; it is never made.

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Mutex;
 
 use super::{NodeRef, current};
 use crate::context::Path;
 use crate::observe::Kind;
+use crate::sync::Mutex;
 
 /// A caught panic, with the path and the place of birth of the job in which it happened.
 ///

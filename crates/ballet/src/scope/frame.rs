@@ -7,8 +7,8 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::Ref;
 use crate::job::{Domain, Failure, Fault, Ledger, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
+use crate::sync::Mutex;
 
 /// How long a cancelled scope waits for its children before it names those that are left.
 const STRAGGLER_AFTER: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -20,6 +20,7 @@ use super::frame::Frame;
 use crate::context::Name;
 use crate::dispatch::guest::Carrier;
 use crate::job::{Carried, Deferred, Domain, Error, Failure, Fault, Origin, Reason, Terms, current, lock};
+use crate::sync::Mutex;
 
 /// How many children may end in one poll before the task yields to others.
 const ENDS_PER_POLL: usize = 64;

@@ -4,6 +4,7 @@
 //! that the automation builds while the product does not: `tidy` holds it to that.
 
 mod bench;
+mod loom;
 mod process;
 mod setup;
 mod test;
@@ -31,6 +32,8 @@ enum Command {
     Test(test::Options),
     /// Check what compilers do not: the architecture's arrows, dependencies, links in Markdown.
     Tidy,
+    /// Explore every order of the steps of Ballet's lock-free protocols.
+    Loom,
     /// Run a benchmark and print its table.
     Bench(bench::Options),
 }
@@ -53,6 +56,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Setup => setup::run(),
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),
+        Command::Loom => loom::run(),
         Command::Bench(options) => bench::run(options),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{process, setup, tidy};
+use crate::{loom, process, setup, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -75,6 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     steps.push(Step::cargo("build", &["build", "--workspace", "--all-targets"]));
     steps.push(tests(&options.filter));
     steps.push(Step::cargo("doc tests", &["test", "--doc", "--workspace"]));
+    steps.push(Step::run("loom models", loom::run_keeping));
     steps.push(documentation());
     conclude(&steps)
 }

@@ -46,7 +46,10 @@ fn a_child_queued_behind_a_long_poll_moves_to_an_idle_worker() {
             let ran = Arc::new(AtomicBool::new(false));
             let told = Arc::clone(&ran);
             let start = Instant::now();
-            handle.named("victim").spawn(async move { Ok(told.store(true, Ordering::Release)) });
+            handle.named("victim").spawn(async move {
+                told.store(true, Ordering::Release);
+                Ok(())
+            });
             Ok((hog(|| ran.load(Ordering::Acquire)), start.elapsed()))
         });
         let (ran, delay) = hog.await;
@@ -104,7 +107,11 @@ async fn a_busy_sibling_starves_nobody_on_one_thread() {
     ballet::scope(async |s: Scope| {
         s.named("busy").spawn(never_still());
         for _ in 0..100 {
-            s.spawn(async { Ok(yield_now().await) }).await;
+            let modest = s.spawn(async {
+                yield_now().await;
+                Ok(())
+            });
+            modest.await;
         }
         s.cancel_children();
         Ok(())
@@ -204,7 +211,8 @@ fn several_runtimes_in_one_process_keep_to_themselves() {
         });
         let second = threads.spawn(|| {
             two.block_on(ballet::scope(async |s: Scope| {
-                s.spawn(async move { Ok(drop(sender.send(thread::current().id()))) });
+                let sent = s.spawn(async move { Ok(sender.send(thread::current().id()).is_ok()) });
+                assert!(sent.await, "nobody was there to receive");
                 Ok(())
             }))
         });

@@ -6,13 +6,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::guarded::Guarded;
 use super::{Child, Scope, SupervisorScope};
 use crate::job::{Deferred, Error, Failure, Fault, Isolated, Job, Origin, Reason, Together, current, lock};
+use crate::sync::Mutex;
 
 impl<E: Fault> Scope<E> {
     /// Spawns a child and waits until it has said that it is ready; gives what it said and its [`Deferred`].

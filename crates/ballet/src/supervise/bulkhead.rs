@@ -22,13 +22,14 @@ pub use rejected::Rejected;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::coop::cooperative;
 
 use crate::job::lock;
+use crate::sync::{Mutex, MutexGuard};
 use line::{Answer, Line};
 use place::Place;
 use rejected::Why;

@@ -260,7 +260,7 @@ impl<'p> Walk<'p> {
             self.shared.trace.ticks.push(elapses);
         }
         around.dropped = cut.min(limited);
-        if around.dropped == free.end {
+        if around.dropped == free.end && free.shields.iter().any(|&(_, end)| end == free.end) {
             // Held off by a shield at whose end the scope ends too: the order of polls decides.
             self.shared.trace.ticks.extend([free.end; 2]);
         }

@@ -1,4 +1,4 @@
-//! What follows the tree: keys and what a child gets of them, and the trace.
+//! What follows the tree: keys and what a child gets of them, the trace, and the span.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -299,5 +299,30 @@ async fn a_trace_reaches_every_generation() -> Result<(), Error> {
         Ok(child.await)
     });
     assert_eq!(ballet::with(Trace, trace, tree).await?, Some(trace));
+    Ok(())
+}
+
+/// The name of the `tracing` span that this code runs in.
+fn span() -> Option<&'static str> {
+    tracing::Span::current().metadata().map(tracing::Metadata::name)
+}
+
+#[ballet::test]
+async fn a_child_runs_in_the_span_of_the_code_that_spawned_it() -> Result<(), Error> {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    ballet::scope(async |s: Scope| {
+        let spawn = || {
+            s.spawn(async {
+                let first_poll = span();
+                tokio::task::yield_now().await;
+                Ok((first_poll, span()))
+            })
+        };
+        let child = tracing::info_span!("request").in_scope(spawn);
+        assert_eq!(child.await, (Some("request"), Some("request")));
+        assert_eq!(spawn().await, (None, None));
+        Ok(())
+    })
+    .await?;
     Ok(())
 }

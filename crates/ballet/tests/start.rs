@@ -261,6 +261,8 @@ async fn a_starter_that_is_dropped_at_any_yield_cancels_its_child_and_nothing_el
     for limit in 1.. {
         let dropped = Arc::new(AtomicU32::new(0));
         let (body, word) = (Counted(Arc::clone(&dropped)), Counted(Arc::clone(&dropped)));
+        let said = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&said);
         let started = ballet::scope(async |s: Scope| {
             let bystander = s.spawn(async {
                 sleep(SECOND * 10).await;
@@ -270,6 +272,7 @@ async fn a_starter_that_is_dropped_at_any_yield_cancels_its_child_and_nothing_el
                 let _body = body;
                 tokio::task::yield_now().await;
                 sleep(SECOND).await;
+                says.store(true, Ordering::Relaxed);
                 ready.announce(word);
                 Ok(())
             };
@@ -279,6 +282,7 @@ async fn a_starter_that_is_dropped_at_any_yield_cancels_its_child_and_nothing_el
         })
         .await?;
         assert_eq!(dropped.load(Ordering::Relaxed), 2, "at yield {limit}");
+        assert_eq!(said.load(Ordering::Relaxed), started, "at yield {limit}");
         if started {
             assert!(limit > 1, "it never yielded");
             break;

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) needs: [&'static str; 3],
     pub(crate) deadline: Duration,
+    /// How long a slow upstream takes.
+    pub(crate) slow: Duration,
     /// Settings before the parts.
     pub(crate) settings: String,
     /// Settings of every part.
@@ -39,13 +41,22 @@ impl Plan {
             name: name.to_owned(),
             needs: NEEDS,
             deadline: Duration::from_secs(2),
+            slow: Duration::from_secs(4),
             settings: String::new(),
             of_parts: String::new(),
         }
     }
 
     pub(crate) fn deadline_ms(self, milliseconds: u64) -> Self {
-        Self { deadline: Duration::from_millis(milliseconds), ..self }
+        Self {
+            deadline: Duration::from_millis(milliseconds),
+            slow: Duration::from_millis(2 * milliseconds),
+            ..self
+        }
+    }
+
+    pub(crate) fn slow_ms(self, milliseconds: u64) -> Self {
+        Self { slow: Duration::from_millis(milliseconds), ..self }
     }
 
     pub(crate) fn settings(self, settings: &str) -> Self {
@@ -75,6 +86,8 @@ pub(crate) struct Stand {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) upstreams: [Arc<Upstream>; 3],
+    /// The same gateway without HTTP.
+    pub(crate) gateway: Arc<Gateway>,
     client: reqwest::Client,
 }
 
@@ -106,17 +119,18 @@ async fn raise(scope: &Scope, plan: &Plan) -> Result<Stand> {
     for (name, _, answer) in demo::PARTS {
         let listener = listen().await?;
         addresses.push(listener.local_addr()?);
-        let upstream = Upstream::new(name, answer, plan.deadline * 2);
+        let upstream = Upstream::new(name, answer, plan.slow);
         scope.named(format!("{}/upstream", plan.name)).spawn(Arc::clone(&upstream).serve(listener));
         upstreams.push(upstream);
     }
     let config = Config::parse(&plan.config(&addresses))?;
     let gateway = Gateway::with_reshape(&config, |_| Some(demo::fragile()))?;
+    let gateway = Arc::new(gateway);
     let listener = listen().await?;
     let address = listener.local_addr()?;
-    scope.named(plan.name.clone()).spawn(serve(Arc::new(gateway), listener, None));
+    scope.named(plan.name.clone()).spawn(serve(Arc::clone(&gateway), listener, None));
     let Ok(upstreams) = upstreams.try_into() else { panic!("a stand has three upstreams") };
-    Ok(Stand { name: plan.name.clone(), address, upstreams, client: client()? })
+    Ok(Stand { name: plan.name.clone(), address, upstreams, gateway, client: client()? })
 }
 
 pub(crate) async fn listen() -> Result<TcpListener> {
@@ -131,6 +145,10 @@ fn client() -> Result<reqwest::Client> {
 impl Stand {
     pub(crate) fn set_modes(&self, modes: [Mode; 3]) {
         self.upstreams.iter().zip(modes).for_each(|(upstream, mode)| upstream.set_mode(mode));
+    }
+
+    pub(crate) fn set_all(&self, mode: Mode) {
+        self.set_modes([mode; 3]);
     }
 
     pub(crate) fn asked(&self) -> [u64; 3] {

@@ -9,10 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::{Deferred, Isolated, Outcome, SupervisorScope};
+use ballet::{Bulkhead, Deferred, Isolated, Outcome, SupervisorScope};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
@@ -22,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::page::{Page, Slot};
 use crate::part::{Part, Reshape};
 use crate::retry::Budget;
-use crate::{Fault, Trace};
+use crate::{Fault, Identity};
 
 /// How long an idle connection to an upstream is kept for the next request.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -34,12 +33,12 @@ const IDLE_PER_UPSTREAM_MAX: usize = 64;
 /// # Examples
 ///
 /// ```no_run
-/// use gateway::{Config, Gateway, Trace};
+/// use gateway::{Config, Gateway, Identity};
 ///
 /// #[ballet::main]
 /// async fn main() -> Result<(), ballet::Error> {
 ///     let gateway = Gateway::new(&Config::load("gateway.toml".as_ref())?)?;
-///     let visit = gateway.visit("42", Trace::from_headers(&Default::default()), None).expect("a good id");
+///     let visit = gateway.visit("42", Identity::from_headers(&Default::default()), None).expect("a good id");
 ///     let page = gateway.page(visit).await?;
 ///     println!("complete: {}", page.is_complete());
 ///     Ok(())
@@ -48,8 +47,8 @@ const IDLE_PER_UPSTREAM_MAX: usize = 64;
 pub struct Gateway {
     parts: Vec<Arc<Part>>,
     deadline: Duration,
-    /// One permit a page.
-    pages: Semaphore,
+    /// One place for each page under way.
+    pages: Bulkhead,
     breakers: BTreeMap<String, Arc<Breaker>>,
     max_age_seconds: u32,
     shared: Arc<Shared>,
@@ -68,7 +67,7 @@ pub(crate) struct Shared {
 #[derive(Clone, Debug)]
 pub struct Visit {
     id: String,
-    trace: Trace,
+    identity: Identity,
     deadline: Instant,
     is_hurried: bool,
 }
@@ -140,7 +139,7 @@ impl Gateway {
         Ok(Self {
             parts,
             deadline: config.deadline(),
-            pages: Semaphore::new(config.pages_max.min(Semaphore::MAX_PERMITS)),
+            pages: Bulkhead::new("pages", config.pages_max),
             breakers,
             max_age_seconds: config.max_age_seconds,
             shared,
@@ -150,10 +149,10 @@ impl Gateway {
     /// A request for the page of an id, from now on. The client may want it sooner than the gateway's own deadline,
     /// never later. `None` where the id is not one: 1 to 64 letters, digits, `-` or `_`.
     #[must_use]
-    pub fn visit(&self, id: &str, trace: Trace, limit: Option<Duration>) -> Option<Visit> {
+    pub fn visit(&self, id: &str, identity: Identity, limit: Option<Duration>) -> Option<Visit> {
         let limit = limit.filter(|limit| *limit < self.deadline);
         let deadline = Instant::now() + limit.unwrap_or(self.deadline);
-        is_name(id).then(|| Visit { id: id.to_owned(), trace, deadline, is_hurried: limit.is_some() })
+        is_name(id).then(|| Visit { id: id.to_owned(), identity, deadline, is_hurried: limit.is_some() })
     }
 
     /// Composes one page. It is there at the visit's deadline at the latest, with what there is by then; at once when
@@ -171,8 +170,8 @@ impl Gateway {
     ///
     /// When the future is dropped half-way, the parts are cancelled and their upstream connections closed.
     pub async fn page(&self, visit: Visit) -> Result<Page, Unavailable> {
-        let mut entry = self.shared.metrics.entered();
-        let Ok(_permit) = self.pages.try_acquire() else {
+        let entry = self.shared.metrics.entered();
+        let Ok(place) = self.pages.try_acquire() else {
             entry.ended_as("refused");
             return Err(Unavailable::Overloaded);
         };
@@ -181,17 +180,8 @@ impl Gateway {
             Ok(self.compose(&scope, &visit).await)
         });
         // The scope fails only by being cancelled, since its body never does.
-        let page = composed.await.map_err(|_| Unavailable::ShuttingDown)?;
-        entry.ended_as(if page.is_complete() {
-            "complete"
-        } else if page.is_failed() {
-            "failed"
-        } else {
-            "degraded"
-        });
-        for slot in page.slots() {
-            self.shared.metrics.part(slot);
-        }
+        let page = place.run(composed).await.map_err(|_| Unavailable::ShuttingDown)?;
+        entry.composed(&page);
         Ok(page)
     }
 
@@ -214,6 +204,11 @@ impl Gateway {
             slots[index] = Some(slot);
         }
         Page { slots: slots.into_iter().flatten().collect() }
+    }
+
+    /// How many pages are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.pages.occupancy().in_use
     }
 
     pub(crate) fn max_age_seconds(&self) -> u32 {
@@ -264,8 +259,8 @@ impl Visit {
 
     /// Who asks.
     #[must_use]
-    pub fn trace(&self) -> &Trace {
-        &self.trace
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// When the answer has to be there.

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use futures_util::FutureExt;
 use serde::Serialize;
 
-use crate::{Gateway, Page, Trace, metrics};
+use crate::{Gateway, Identity, Page, metrics};
 
 /// How much time the asking side gives, in milliseconds: read from clients, told to upstreams.
 pub(crate) const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
@@ -46,22 +46,22 @@ pub(crate) fn admin(gateway: Arc<Gateway>) -> Router {
 
 /// Gives the request its identity, and the answer the same.
 async fn identify(mut request: Request, next: Next) -> Response {
-    let trace = Trace::from_headers(request.headers());
-    request.extensions_mut().insert(trace.clone());
+    let identity = Identity::from_headers(request.headers());
+    request.extensions_mut().insert(identity.clone());
     let mut response = next.run(request).await;
-    trace.write(response.headers_mut());
+    identity.write(response.headers_mut());
     response
 }
 
 async fn page(
     State(gateway): State<Arc<Gateway>>,
-    Extension(trace): Extension<Trace>,
+    Extension(identity): Extension<Identity>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let limit = limit(&headers)?;
-    let request_id = trace.request_id().to_owned();
-    let visit = gateway.visit(&id, trace, limit).ok_or(Problem::WrongId)?;
+    let request_id = identity.request_id().to_owned();
+    let visit = gateway.visit(&id, identity, limit).ok_or(Problem::WrongId)?;
     let page = gateway.page(visit).await.map_err(|_| Problem::Unavailable)?;
     answer(&page, &request_id, gateway.max_age_seconds())
 }

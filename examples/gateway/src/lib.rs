@@ -11,8 +11,8 @@
 mod config;
 mod fault;
 mod gateway;
+mod identity;
 mod page;
-mod trace;
 
 mod breaker;
 mod cache;
@@ -31,7 +31,7 @@ pub use config::{
 };
 pub use fault::Fault;
 pub use gateway::{Gateway, StartError, Unavailable, Visit};
+pub use identity::Identity;
 pub use page::{Page, Slot, Status};
 pub use part::Reshape;
 pub use server::serve;
-pub use trace::Trace;

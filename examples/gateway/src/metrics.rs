@@ -10,9 +10,8 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::Gateway;
 use crate::breaker::State;
-use crate::page::Slot;
+use crate::{Fault, Gateway, Page};
 
 /// From a page of fast parts to the longest deadline that makes sense.
 const PAGE_SECONDS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -24,7 +23,6 @@ pub(crate) struct Metrics {
     page_seconds: Histogram,
     parts: IntCounterVec,
     retries: IntCounterVec,
-    under_way: IntGauge,
 }
 
 impl Metrics {
@@ -46,21 +44,13 @@ impl Metrics {
         let retries = counter("gateway_retries_total", "Attempts after the first.", &["part"])?;
         let seconds = HistogramOpts::new("gateway_page_seconds", "Time from a request to its page.");
         let page_seconds = register(&registry, Histogram::with_opts(seconds.buckets(PAGE_SECONDS.into()))?)?;
-        let under_way =
-            register(&registry, IntGauge::new("gateway_pages_under_way", "Pages being composed.")?)?;
-        Ok(Self { registry, pages, page_seconds, parts, retries, under_way })
+        Ok(Self { registry, pages, page_seconds, parts, retries })
     }
 
     /// A request for a page came in.
     pub(crate) fn entered(&self) -> Entry<'_> {
-        self.under_way.inc();
         // Unless somebody says otherwise, its client went away.
         Entry { metrics: self, at: Instant::now(), result: "abandoned" }
-    }
-
-    pub(crate) fn part(&self, slot: &Slot) {
-        let code = slot.fault().map_or("", crate::Fault::code);
-        self.parts.with_label_values(&[slot.name(), slot.status().as_str(), code]).inc();
     }
 
     pub(crate) fn retried(&self, part: &str) {
@@ -77,14 +67,29 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    pub(crate) fn ended_as(&mut self, result: &'static str) {
+    pub(crate) fn ended_as(mut self, result: &'static str) {
         self.result = result;
+    }
+
+    pub(crate) fn composed(self, page: &Page) {
+        for slot in page.slots() {
+            let code = slot.fault().map_or("", Fault::code);
+            let labels = [slot.name(), slot.status().as_str(), code];
+            self.metrics.parts.with_label_values(&labels).inc();
+        }
+        let result = if page.is_complete() {
+            "complete"
+        } else if page.is_failed() {
+            "failed"
+        } else {
+            "degraded"
+        };
+        self.ended_as(result);
     }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.metrics.under_way.dec();
         self.metrics.pages.with_label_values(&[self.result]).inc();
         self.metrics.page_seconds.observe(self.at.elapsed().as_secs_f64());
     }
@@ -101,6 +106,7 @@ pub(crate) fn scrape(gateway: &Gateway) -> Result<String, prometheus::Error> {
         register(&now, IntGauge::new(name, help)?)?.set(value);
         Ok(())
     };
+    gauge("gateway_pages_under_way", "Pages being composed.", gateway.under_way() as i64)?;
     let fill = gateway.shared().cache.fill();
     gauge("gateway_cache_entries", "Last good values that are kept.", fill.entries as i64)?;
     gauge("gateway_cache_bytes", "Bytes of the last good values.", fill.bytes as i64)?;

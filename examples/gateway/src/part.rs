@@ -155,7 +155,7 @@ impl Part {
 
     fn request(&self, url: &str, visit: &Visit) -> RequestBuilder {
         let mut headers = HeaderMap::with_capacity(4);
-        visit.trace().write(&mut headers);
+        visit.identity().write(&mut headers);
         headers.insert(TIMEOUT_MS, u64::try_from(visit.left().as_millis()).unwrap_or(u64::MAX).into());
         let request = match self.method {
             Method::Get => self.shared.client.get(url),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet::Scope;
 use futures_util::future::join_all;
 use gateway::demo::Mode;
-use gateway::{Config, Gateway, Trace};
+use gateway::{Config, Gateway, Identity};
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ const PAGE: &[u8] = b"GET /page/42 HTTP/1.1\r\nhost: gateway\r\n\r\n";
 #[tokio::test]
 async fn empty_a_page_without_parts_is_complete() -> Result {
     let gateway = Gateway::new(&Config::default())?;
-    let visit = gateway.visit("42", Trace::from_headers(&HeaderMap::new()), None).unwrap();
+    let visit = gateway.visit("42", Identity::from_headers(&HeaderMap::new()), None).unwrap();
     let page = gateway.page(visit).await?;
     assert!(page.is_complete() && !page.is_failed() && page.slots().is_empty());
     Ok(())
@@ -186,7 +186,7 @@ async fn cancel_a_client_that_hangs_up_takes_its_children_with_it_at_every_stage
         hang_up(stand, PAGE, "all upstreams are busy", all_busy).await?;
 
         stand.set_all(Mode::Huge);
-        hang_up(stand, PAGE, "an answer is being read", || !stand.fetches().is_empty()).await?;
+        hang_up(stand, PAGE, "all answers are being read", all_busy).await?;
 
         stand.set_modes([Mode::ServerError, Mode::Ok, Mode::Ok]);
         let before = stand.asked()[0];
@@ -206,7 +206,7 @@ async fn cancel_a_page_dropped_at_any_of_its_yields_leaves_nothing() -> Result {
     with_stand(Plan::new("yields"), async |stand| {
         let gateway = &stand.gateway;
         for yields in 0.. {
-            let visit = gateway.visit("42", Trace::from_headers(&HeaderMap::new()), None).unwrap();
+            let visit = gateway.visit("42", Identity::from_headers(&HeaderMap::new()), None).unwrap();
             let page = {
                 let (mut polls, mut page) = (0, pin!(gateway.page(visit)));
                 poll_fn(|cx| {
@@ -288,7 +288,7 @@ async fn slow_a_byte_at_a_time_ends_at_the_deadline() -> Result {
             "deadline_ms = 200\n[[part]]\nname = \"drip\"\nneed = \"optional\"\nurl = \"http://{address}/\""
         );
         let gateway = Gateway::new(&Config::parse(&config)?)?;
-        let visit = gateway.visit("42", Trace::from_headers(&HeaderMap::new()), None).unwrap();
+        let visit = gateway.visit("42", Identity::from_headers(&HeaderMap::new()), None).unwrap();
         let page = gateway.page(visit).await?;
         assert_eq!(page.slots()[0].fault(), Some(gateway::Fault::Timeout));
         Ok(())

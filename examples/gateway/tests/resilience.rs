@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway::demo::Mode;
-use gateway::{Config, Fault, Gateway, Trace};
+use gateway::{Config, Fault, Gateway, Identity};
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -189,7 +189,7 @@ async fn fault(url: &str) -> Result<Option<Fault>> {
     let config =
         format!("deadline_ms = 5000\n[[part]]\nname = \"part\"\nneed = \"optional\"\nurl = \"{url}\"");
     let gateway = Gateway::new(&Config::parse(&config)?)?;
-    let Some(visit) = gateway.visit("42", Trace::from_headers(&HeaderMap::new()), None) else {
+    let Some(visit) = gateway.visit("42", Identity::from_headers(&HeaderMap::new()), None) else {
         panic!("42 is an id");
     };
     Ok(gateway.page(visit).await?.slots()[0].fault())

@@ -232,9 +232,7 @@ async fn answer(State(upstream): State<Arc<Upstream>>, headers: HeaderMap) -> Re
         Mode::ServerError => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Mode::Hang => std::future::pending().await,
         Mode::Garbage => json("\u{fffd}{\"name\": garbage ]"),
-        Mode::Huge => {
-            json(Body::from_stream(stream::iter((0..HUGE_CHUNKS).map(|_| Ok::<_, fmt::Error>(CHUNK)))))
-        }
+        Mode::Huge => huge(busy),
         Mode::Panic => json(POISON),
         Mode::Crash => panic!("the upstream {} was told to crash", busy.0.name),
         Mode::Truncated => truncated(answer),
@@ -246,6 +244,15 @@ async fn answer(State(upstream): State<Arc<Upstream>>, headers: HeaderMap) -> Re
 
 fn json(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
+}
+
+/// Busy until the last byte is sent or the client has enough.
+fn huge(busy: Busy) -> Response {
+    let chunks = (0..HUGE_CHUNKS).map(move |_| {
+        let _ = &busy;
+        Ok::<_, fmt::Error>(CHUNK)
+    });
+    json(Body::from_stream(stream::iter(chunks)))
 }
 
 /// All but the last byte, and then the connection breaks.

@@ -1,0 +1,116 @@
+//! Who asks: the request id and the W3C trace context, taken from the request, handed to the upstreams and back.
+//!
+//! What a client sends is used only where it is well-formed; otherwise a new one is made, so that no client can put
+//! anything but a token into the upstreams' headers and our log.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use ballet::TraceParent;
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// What the recommendation wants every vendor to carry on.
+const TRACESTATE_BYTES_MAX: usize = 512;
+
+/// The identity of one request.
+///
+/// # Examples
+///
+/// ```
+/// let mut headers = axum::http::HeaderMap::new();
+/// headers.insert("x-request-id", axum::http::HeaderValue::from_static("abc-1"));
+/// assert_eq!(gateway::Identity::from_headers(&headers).request_id(), "abc-1");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Identity {
+    request_id: String,
+    /// The gateway's own span: the parent of what the upstreams do.
+    trace: TraceParent,
+    /// What vendors noted about the client's span.
+    trace_state: Option<HeaderValue>,
+}
+
+impl Identity {
+    /// Goes on with what the headers say, or begins anew.
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        let given = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let request_id = given(REQUEST_ID).filter(|id| is_token(id)).map(str::to_owned);
+        let parent = given(TRACEPARENT).and_then(|text| text.parse::<TraceParent>().ok());
+        let state = headers.get(TRACESTATE).filter(|state| state.len() <= TRACESTATE_BYTES_MAX);
+        Self {
+            request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+            trace: parent.as_ref().map_or_else(TraceParent::start, TraceParent::child),
+            trace_state: parent.and(state).cloned(),
+        }
+    }
+
+    /// The id under which the request is found in every log.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Writes the headers that an upstream is asked with, and that the client is answered with.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let mut insert = |name, value: &str| {
+            // Both are visible ASCII by construction.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        insert(REQUEST_ID, &self.request_id);
+        insert(TRACEPARENT, &self.trace.to_string());
+        if let Some(state) = &self.trace_state {
+            headers.insert(TRACESTATE, state.clone());
+        }
+    }
+}
+
+fn is_token(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn identity(headers: &[(&'static str, &str)]) -> Identity {
+        let pairs = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_str(value).unwrap();
+            (HeaderName::from_static(name), value)
+        });
+        Identity::from_headers(&pairs.collect())
+    }
+
+    #[test]
+    fn a_trace_goes_on_under_a_span_of_our_own_and_with_its_state() {
+        let mut headers = HeaderMap::new();
+        identity(&[("traceparent", VALID), ("tracestate", "vendor=1")]).write(&mut headers);
+        let written = headers["traceparent"].to_str().unwrap();
+        assert!(written.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{written}");
+        assert!(!written.contains("00f067aa0ba902b7"), "{written}");
+        assert_eq!(headers["tracestate"], "vendor=1");
+    }
+
+    #[test]
+    fn a_state_without_a_valid_parent_is_nobodys() {
+        let identity = identity(&[("traceparent", "garbage"), ("tracestate", "vendor=1")]);
+        assert!(identity.trace_state.is_none());
+    }
+
+    #[test]
+    fn a_request_id_is_kept_where_it_is_a_token_and_replaced_otherwise() {
+        assert_eq!(identity(&[("x-request-id", "cart:7")]).request_id(), "cart:7");
+        for wrong in ["", "two words", "<script>", &"x".repeat(129)] {
+            assert_ne!(identity(&[("x-request-id", wrong)]).request_id(), wrong);
+        }
+        assert_ne!(identity(&[]).request_id(), identity(&[]).request_id());
+    }
+}

@@ -342,6 +342,24 @@ mod tests {
     }
 
     #[test]
+    fn the_example_names_every_setting_and_shows_the_defaults() {
+        let text = include_str!("../gateway.toml");
+        let (example, default) = (Config::parse(text).unwrap(), Config::default());
+        let part = &example.parts[0];
+        assert_eq!(
+            format!("{:?}", (example.listen, example.deadline_ms, example.pages_max)),
+            format!("{:?}", (default.listen, default.deadline_ms, default.pages_max))
+        );
+        assert_eq!(format!("{:?}", example.retry), format!("{:?}", default.retry));
+        assert_eq!(format!("{:?}", example.breaker), format!("{:?}", default.breaker));
+        assert_eq!(format!("{:?}", example.cache), format!("{:?}", default.cache));
+        assert_eq!(
+            (part.bytes_max, part.stale_max_ms),
+            (PartSettings::bytes_max(), PartSettings::stale_max_ms())
+        );
+    }
+
+    #[test]
     fn every_refusal_names_the_setting_and_the_remedy() {
         let part = |more: &str| format!("{PART}{more}");
         for (text, said) in [

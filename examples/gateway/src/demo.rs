@@ -77,7 +77,7 @@ pub fn fragile() -> Arc<Reshape> {
 fn greet(pages: SocketAddr, admin: SocketAddr, upstreams: [SocketAddr; 3], config: &str) -> io::Result<()> {
     let [profile, inventory, recommendations] = upstreams;
     let modes: Vec<_> = Mode::ALL.map(Mode::as_str).into();
-    let config = config.replace('\n', "\n  ");
+    let config = config.replace('\n', "\n  ").replace("\n  \n", "\n\n");
     write!(
         io::stdout(),
         "Three upstreams and a gateway are up. This is the gateway's configuration:

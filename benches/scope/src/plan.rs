@@ -132,3 +132,39 @@ fn bare_child_goal(ours: Peer, peer: Peer) -> Option<Goal> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of all plans, where everybody took the same.
+    fn rows() -> Vec<Row> {
+        let mut rows = Vec::new();
+        for plan in all() {
+            for allocator in plan.allocators() {
+                let figures = plan.peers().into_iter().map(|peer| ((*allocator, peer), 100.0)).collect();
+                rows.extend(plan.rows(*allocator, &figures));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn no_two_rows_compare_the_same() {
+        let mut names: Vec<_> = rows().into_iter().map(|row| (row.name, row.peer_name)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn who_is_as_good_as_the_best_misses_only_what_asks_for_more() {
+        let missed: Vec<_> = rows().into_iter().filter(|row| !row.ok).filter_map(|row| row.goal).collect();
+        assert!(missed.iter().any(|goal| goal == "ratio >= 3"), "{missed:?}");
+        assert!(
+            missed.iter().all(|goal| ["ratio >= 3", "ratio >= 5", "ratio >= 8"].contains(&goal.as_str())),
+            "{missed:?}"
+        );
+    }
+}

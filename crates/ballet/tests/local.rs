@@ -1,9 +1,15 @@
 //! Scopes whose children borrow: R5.
 
 use std::future::pending;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use ballet::{Error, LocalScope, Scope};
+use futures_util::poll;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 #[ballet::test]
@@ -53,7 +59,7 @@ async fn a_child_spawns_a_sibling_after_the_body_has_returned() -> Result<(), Er
         s.spawn(async move {
             sleep(Duration::from_secs(1)).await;
             handle.spawn(async move {
-                seen.store(true, std::sync::atomic::Ordering::Relaxed);
+                seen.store(true, Ordering::Relaxed);
                 Ok(())
             });
             Ok(())
@@ -67,7 +73,7 @@ async fn a_child_spawns_a_sibling_after_the_body_has_returned() -> Result<(), Er
 
 #[ballet::test]
 async fn dropping_it_half_way_drops_the_children_and_keeps_the_finalizer() -> Result<(), Error> {
-    let (done, finalized) = tokio::sync::oneshot::channel();
+    let (done, finalized) = oneshot::channel();
     let scope = ballet::local_scope(async |s: LocalScope<'_>| {
         s.defer(async move {
             sleep(Duration::from_secs(1)).await;
@@ -106,7 +112,7 @@ async fn a_thousand_children_that_yield_forever_starve_nobody() -> Result<(), Er
 
 #[ballet::test]
 async fn a_shield_in_a_child_holds_off_the_cut_of_the_job_around_the_scope() -> Result<(), Error> {
-    let (done, finished) = tokio::sync::oneshot::channel();
+    let (done, finished) = oneshot::channel();
     ballet::scope(async |s: Scope| {
         let job = s.spawn(async move {
             ballet::local_scope(async |s: LocalScope<'_>| {
@@ -127,4 +133,47 @@ async fn a_shield_in_a_child_holds_off_the_cut_of_the_job_around_the_scope() -> 
     .await?;
     finished.await?;
     Ok(())
+}
+
+/// Sets a flag of the caller's stack when it is dropped.
+struct Borrower<'a>(&'a AtomicU32);
+
+impl Drop for Borrower<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_borrow_ends_before_the_scope_is_gone_whatever_other_threads_wake() {
+    const ROUNDS: usize = 2_000;
+    const CHILDREN: u32 = 3;
+    let (wakers, to_wake) = mpsc::channel::<oneshot::Sender<()>>();
+    // A send fails where the child is gone already, which is the other half of the race.
+    let waking = thread::spawn(move || to_wake.into_iter().map(|sender| sender.send(()).is_ok()).count());
+    for _ in 0..ROUNDS {
+        let dropped = AtomicU32::new(0);
+        {
+            let scope = ballet::local_scope(async |s: LocalScope<'_>| {
+                for _ in 0..CHILDREN {
+                    let borrower = Borrower(&dropped);
+                    let (sender, receiver) = oneshot::channel();
+                    let wakers = wakers.clone();
+                    s.spawn(async move {
+                        wakers.send(sender)?;
+                        let _borrower = borrower;
+                        receiver.await?;
+                        pending::<Result<(), Error>>().await
+                    });
+                }
+                pending::<Result<(), Error>>().await
+            });
+            let mut scope = pin!(scope);
+            // Once, so that the children wait, and are being woken as the scope is dropped.
+            assert!(poll!(&mut scope).is_pending());
+        }
+        assert_eq!(dropped.load(Ordering::SeqCst), CHILDREN);
+    }
+    drop(wakers);
+    waking.join().unwrap();
 }

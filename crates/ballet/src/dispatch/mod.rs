@@ -8,18 +8,22 @@
 mod crew;
 pub(crate) mod guest;
 mod lane;
+mod local;
 mod parking;
 mod view;
 mod watch;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::runtime::Handle;
 
 use crew::{Crew, Work};
 use guest::Turn;
+use local::LocalQueue;
 use view::View;
+
+use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) use crew::when_closed;
 pub(crate) use lane::{Looked, look_at_clock, now};
@@ -55,6 +59,8 @@ enum Kind {
     Lanes(Arc<Crew>),
     Limited(Arc<View>),
     Tokio(Handle),
+    /// The task of a local scope.
+    Local(Arc<LocalQueue>),
 }
 
 impl Dispatcher {
@@ -97,6 +103,20 @@ impl Dispatcher {
         Self(Kind::Tokio(runtime()))
     }
 
+    /// The task that polls us, for the children of one local scope.
+    #[track_caller]
+    pub(crate) fn local() -> Self {
+        Self(Kind::Local(Arc::new(LocalQueue::new(runtime()))))
+    }
+
+    /// The queue of a local scope.
+    pub(crate) fn local_queue(&self) -> Option<&LocalQueue> {
+        match &self.0 {
+            Kind::Local(queue) => Some(queue),
+            Kind::Lanes(_) | Kind::Limited(_) | Kind::Tokio(_) => None,
+        }
+    }
+
     pub(crate) fn is_tokio(&self) -> bool {
         matches!(self.0, Kind::Tokio(_))
     }
@@ -106,6 +126,7 @@ impl Dispatcher {
         match &self.0 {
             Kind::Lanes(crew) => crew.add(Work::Turn(turn)),
             Kind::Limited(view) => view.add(turn),
+            Kind::Local(queue) => queue.add(turn),
             Kind::Tokio(_) => unreachable!("a job that is a Tokio task is scheduled by Tokio"),
         }
     }
@@ -117,6 +138,7 @@ impl Dispatcher {
             Kind::Lanes(crew) => crew.handle(),
             Kind::Limited(view) => view.crew().handle(),
             Kind::Tokio(handle) => handle,
+            Kind::Local(queue) => &queue.runtime,
         };
         drop(handle.spawn(future));
     }
@@ -128,8 +150,13 @@ impl fmt::Debug for Dispatcher {
             Kind::Lanes(crew) => crew.fmt(f),
             Kind::Limited(view) => view.fmt(f),
             Kind::Tokio(_) => f.write_str("Tokio"),
+            Kind::Local(_) => f.write_str("Local"),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]

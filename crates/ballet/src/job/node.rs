@@ -426,6 +426,11 @@ impl NodeRef {
         lock(&household.family).children.iter().map(|(_, child)| child.clone()).collect()
     }
 
+    /// The children that the task of this scope polls.
+    pub(crate) fn local_children(&self) -> Vec<NodeRef> {
+        self.children().into_iter().filter(|child| child.is_job() && child.is_inline).collect()
+    }
+
     /// Asks the scopes to end that foreign tasks have opened here, and their children.
     pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
         let open: Vec<_> =

@@ -119,7 +119,7 @@ impl Stage {
             let handle = Scope::new(Arc::clone(&frame));
             let body = async move { body(handle).await };
             let show = async {
-                let verdict = Arc::clone(&frame).run(body, |_| {}).await;
+                let verdict = Arc::clone(&frame).run(body).await;
                 let root = owner.node().root();
                 root.wait_childless().await;
                 // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.

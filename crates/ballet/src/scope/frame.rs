@@ -18,9 +18,9 @@ use tokio::time::Sleep;
 use super::beside::Beside;
 use super::finalizer::Finalizer;
 use crate::context::Values;
-use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::Ref;
-use crate::job::{Domain, Failure, Fault, Ledger, Origin, Owner, Panic, Reason, lock};
+use crate::dispatch::{Dispatcher, look_at_clock};
+use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
 use crate::sync::Mutex;
 
@@ -51,8 +51,18 @@ enum Patience {
 impl<E: Fault> Frame<E> {
     #[track_caller]
     pub(crate) fn open(domain: Domain, values: Values, place: &'static Location<'static>) -> Arc<Self> {
+        Self::open_on(Dispatcher::lanes(), domain, values, place)
+    }
+
+    /// As [`open`](Self::open), with children that run on `dispatcher`.
+    pub(super) fn open_on(
+        dispatcher: Dispatcher,
+        domain: Domain,
+        values: Values,
+        place: &'static Location<'static>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            owner: Owner::open(domain, values, Dispatcher::lanes(), place),
+            owner: Owner::open(domain, values, dispatcher, place),
             finalizers: Mutex::default(),
             beside: Beside::new(),
             given_up: AtomicBool::new(false),
@@ -60,22 +70,21 @@ impl<E: Fault> Frame<E> {
         })
     }
 
-    /// Polls `body` and, after it, `lane` (what runs children inside this very task) until all has ended.
+    /// Polls `body`, and the children of a local scope, until all has ended.
     pub(crate) async fn run<T>(
         self: Arc<Self>,
         body: impl Future<Output = Result<T, E>>,
-        mut lane: impl FnMut(&mut Poller<'_>),
     ) -> Result<T, Failure<E>> {
         let mut custody = Custody { frame: Some(Arc::clone(&self)) };
         let mut body = pin!(Some(body));
         let value = poll_fn(|cx| {
             let value = self.poll_body(body.as_mut(), cx);
-            self.inside(cx, &mut lane);
+            self.run_local(cx);
             value
         })
         .await;
         poll_fn(|cx| {
-            self.inside(cx, &mut lane);
+            self.run_local(cx);
             self.poll_settled(cx)
         })
         .await;
@@ -83,9 +92,28 @@ impl<E: Fault> Frame<E> {
         self.verdict(value)
     }
 
-    fn inside(&self, cx: &mut Poller<'_>, lane: &mut impl FnMut(&mut Poller<'_>)) {
-        let _inside = self.owner.node().stand_in();
-        lane(cx);
+    /// Polls the children of a local scope.
+    fn run_local(&self, cx: &Poller<'_>) {
+        if let Some(queue) = self.owner.dispatcher.local_queue() {
+            let _looked = look_at_clock();
+            queue.run(cx);
+        }
+    }
+
+    /// Ends the children of a local scope, whose borrows end with the future that is being dropped.
+    fn end_local(&self) {
+        let Some(queue) = self.owner.dispatcher.local_queue() else { return };
+        queue.close();
+        // A child that rests is woken, and its turn dropped because the queue is closed. One that another thread is
+        // waking right now is dropped by that thread, which has only a few steps to go.
+        loop {
+            let children = self.owner.node().local_children();
+            if children.is_empty() {
+                return;
+            }
+            children.iter().for_each(NodeRef::wake);
+            std::thread::yield_now();
+        }
     }
 
     /// Ready with the body's value, or with `None` where it was cut, failed or panicked. The body is gone then.
@@ -257,6 +285,7 @@ impl<E: Fault> Drop for Custody<E> {
         let node = frame.owner.node();
         let dropped = || Reason::Dropped(Origin::new(node.path(), node.place));
         frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
+        frame.end_local();
         if node.close_if_childless() && lock(&frame.finalizers).is_empty() {
             return frame.end_unseen();
         }

@@ -10,20 +10,13 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll};
-
-use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::FINALIZER_BUDGET;
 use super::finalizer::Finalizer;
 use super::frame::Frame;
 use crate::context::Name;
-use crate::dispatch::guest::Carrier;
-use crate::job::{Carried, Deferred, Domain, Error, Failure, Fault, Origin, Reason, Terms, current, lock};
-use crate::sync::Mutex;
-
-/// How many children may end in one poll before the task yields to others.
-const ENDS_PER_POLL: usize = 64;
+use crate::dispatch::Dispatcher;
+use crate::job::{Deferred, Domain, Error, Failure, Fault, Origin, Reason, Terms, WithOwner, current};
 
 /// Opens a scope whose children may borrow from the caller. It behaves as [`scope`](crate::scope) does, with one
 /// difference: the children run concurrently inside the caller's task, not in parallel.
@@ -33,7 +26,8 @@ const ENDS_PER_POLL: usize = 64;
 ///
 /// # Cost
 ///
-/// Two allocations for the scope, one for each child; no Tokio task.
+/// One allocation for each child and no Tokio task. The children that were woken take turns, first come, first
+/// served, and the task yields to others when it has polled many of them or used up Tokio's cooperative budget.
 ///
 /// # Errors
 ///
@@ -80,52 +74,17 @@ where
 {
     let place = Location::caller();
     Box::pin(async move {
-        let frame = Frame::open(Domain::Together, current().values(), place);
-        let arrivals = Arc::new(Arrivals::default());
-        // A child that holds a handle and was never polled would otherwise keep itself alive.
-        let _cleared = Clear(Arc::clone(&arrivals));
-        let handle = LocalScope { frame: Arc::clone(&frame), arrivals: Arc::clone(&arrivals) };
-        let mut children = FuturesUnordered::new();
-        frame.run(async move { body(handle).await }, |cx| arrivals.poll(&mut children, cx)).await
+        let frame = Frame::open_on(Dispatcher::local(), Domain::Together, current().values(), place);
+        let handle = LocalScope { frame: Arc::clone(&frame), borrows: PhantomData };
+        frame.run(async move { body(handle).await }).await
     })
-}
-
-/// Children that have been spawned and not yet polled.
-#[derive(Default)]
-struct Arrivals<'env> {
-    turns: Mutex<Vec<Carrier>>,
-    /// Invariant: a handle must not be taken for one whose children borrow for a shorter time.
-    borrows: PhantomData<fn(&'env ()) -> &'env ()>,
-}
-
-impl<'env> Arrivals<'env> {
-    /// Polls what is ready among `children`, newcomers included.
-    fn poll(&self, children: &mut FuturesUnordered<Carrier>, cx: &mut Poller<'_>) {
-        for _ in 0..ENDS_PER_POLL {
-            children.extend(std::mem::take(&mut *lock(&self.turns)));
-            let progress = children.poll_next_unpin(cx);
-            let newcomers = !lock(&self.turns).is_empty();
-            if !newcomers && !matches!(progress, Poll::Ready(Some(()))) {
-                return;
-            }
-        }
-        cx.waker().wake_by_ref();
-    }
-}
-
-struct Clear<'env>(Arc<Arrivals<'env>>);
-
-impl Drop for Clear<'_> {
-    fn drop(&mut self) {
-        let unpolled = std::mem::take(&mut *lock(&self.0.turns));
-        drop(unpolled);
-    }
 }
 
 /// A handle to an open [`local_scope`]: as [`Scope`](crate::Scope), for children that borrow for `'env`.
 pub struct LocalScope<'env, E: Fault = Error> {
     frame: Arc<Frame<E>>,
-    arrivals: Arc<Arrivals<'env>>,
+    /// Invariant: a handle must not be taken for one whose children borrow for a shorter time.
+    borrows: PhantomData<fn(&'env ()) -> &'env ()>,
 }
 
 impl<'env, E: Fault> LocalScope<'env, E> {
@@ -161,15 +120,13 @@ impl<'env, E: Fault> LocalScope<'env, E> {
     {
         let terms = Terms { name, grace: None, place, is_inline: true };
         let owner = &self.frame.owner;
-        // SAFETY: The claim is in a `Deferred<T, E>`, which cannot outlive what `T` borrows. The turn is in `arrivals`
-        // or among the children of the scope's future; that future borrows for `'env`, which the handle names
-        // invariantly, and drops both when it is dropped.
-        let hired = unsafe { owner.hire_borrower(terms.clone(), Carried::default(), future) };
+        // SAFETY: The claim is in a `Deferred<T, E>`, which cannot outlive what `T` borrows. The body is polled and
+        // dropped by the scope's future alone, or dropped before that future's destructor returns (`end_local`); and
+        // that future borrows for `'env`, which this handle names invariantly. Where it is leaked, so is the body.
+        let hired = unsafe { owner.hire_borrower(terms.clone(), WithOwner, future) };
         match hired {
             Ok((claim, turn)) => {
-                lock(&self.arrivals.turns).push(Carrier(turn));
-                // The handle may have travelled to another task.
-                owner.node().wake();
+                turn.schedule(claim.node());
                 Deferred::new(claim)
             }
             Err((_, reason)) => Deferred::new(owner.refuse(terms, reason)),
@@ -197,7 +154,7 @@ impl<'env, E: Fault> LocalScope<'env, E> {
 
 impl<E: Fault> Clone for LocalScope<'_, E> {
     fn clone(&self) -> Self {
-        Self { frame: Arc::clone(&self.frame), arrivals: Arc::clone(&self.arrivals) }
+        Self { frame: Arc::clone(&self.frame), borrows: PhantomData }
     }
 }
 

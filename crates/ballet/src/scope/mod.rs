@@ -114,7 +114,7 @@ where
     async move {
         let frame = Frame::open(Domain::Together, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run(async move { body(handle).await }, |_| {}).await
+        frame.run(async move { body(handle).await }).await
     }
 }
 
@@ -164,6 +164,6 @@ where
     async move {
         let frame = Frame::open(Domain::Isolated, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run(async move { body(handle).await }, |_| {}).await
+        frame.run(async move { body(handle).await }).await
     }
 }

@@ -32,7 +32,7 @@ async fn a_full_bulkhead_rejects_at_once_and_says_how_many_are_in_use() {
     let rejected = rooms.try_acquire().unwrap_err();
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert!(rejected.is_full() && !rejected.is_timed_out() && !rejected.is_closed());
-    assert_eq!((rejected.occupancy().in_use, rejected.occupancy().places), (2, 2));
+    assert_eq!((rejected.in_use(), rejected.places()), (2, 2));
     assert_eq!(rejected.bulkhead(), "rooms");
 }
 

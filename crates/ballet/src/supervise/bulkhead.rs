@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::task::coop::cooperative;
 
 use crate::job::lock;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use line::{Answer, Line};
 use place::Place;
 use rejected::Why;
@@ -107,6 +107,9 @@ pub struct Bulkhead(Arc<Pool>);
 struct Pool {
     name: Arc<str>,
     line: Mutex<Line>,
+    /// How many places are busy. Only who holds a place raises it, and lowers it under the lock with which the place is
+    /// given back; so whoever holds the lock reads no more than are in use.
+    busy: AtomicUsize,
 }
 
 impl Pool {
@@ -115,8 +118,12 @@ impl Pool {
         lock(&self.line)
     }
 
-    fn rejected(&self, why: Why, occupancy: Occupancy) -> Rejected {
-        Rejected::new(Arc::clone(&self.name), why, occupancy)
+    fn occupancy(&self, line: &Line) -> Occupancy {
+        line.occupancy(self.busy.load(Ordering::Relaxed))
+    }
+
+    fn rejected(&self, why: Why, line: &Line) -> Rejected {
+        Rejected::new(Arc::clone(&self.name), why, self.occupancy(line))
     }
 }
 
@@ -126,7 +133,7 @@ impl Bulkhead {
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, places: usize) -> Self {
         let name = Arc::from(&*name.into());
-        Self(Arc::new(Pool { name, line: Mutex::new(Line::new(places)) }))
+        Self(Arc::new(Pool { name, line: Mutex::new(Line::new(places)), busy: AtomicUsize::new(0) }))
     }
 
     /// The name it was given.
@@ -161,7 +168,7 @@ impl Bulkhead {
             Answer::Granted => Ok(Place::acquired(&self.0)),
             answer => {
                 let why = if matches!(answer, Answer::Closed) { Why::Closed } else { Why::Full };
-                Err(self.0.rejected(why, line.occupancy()))
+                Err(self.0.rejected(why, &line))
             }
         }
     }
@@ -186,7 +193,7 @@ impl Bulkhead {
         }
         let mut line = self.0.line();
         line.note_timed_out();
-        Err(self.0.rejected(Why::TimedOut(patience), line.occupancy()))
+        Err(self.0.rejected(Why::TimedOut(patience), &line))
     }
 
     /// Sets how many places there are, from now on.
@@ -227,7 +234,7 @@ impl Bulkhead {
     /// How full it is now, and what it has done so far: all figures of the same moment.
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
-        self.0.line().occupancy()
+        self.0.occupancy(&self.0.line())
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) struct Line {
     /// A map, so that anybody can leave from the middle and leaves no gap behind.
     waiting: BTreeMap<Ticket, Waker>,
     next_ticket: Ticket,
+    /// All but `waiting` and `busy`, which are counted elsewhere.
     occupancy: Occupancy,
 }
 
@@ -73,8 +74,8 @@ impl Line {
         Self { closed: false, waiting: BTreeMap::new(), next_ticket: 0, occupancy }
     }
 
-    pub(super) fn occupancy(&self) -> Occupancy {
-        Occupancy { waiting: self.waiting.len(), ..self.occupancy }
+    pub(super) fn occupancy(&self, busy: usize) -> Occupancy {
+        Occupancy { busy, waiting: self.waiting.len(), ..self.occupancy }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -124,17 +125,12 @@ impl Line {
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Waker>, Option<Waker>) {
         match self.waiting.remove(&ticket) {
             Some(own) => (Some(own), None),
-            None => (None, self.give_back(false)),
+            None => (None, self.give_back()),
         }
     }
 
-    pub(super) fn begin(&mut self) {
-        self.occupancy.busy += 1;
-    }
-
     /// Gives a place back; who gets it in turn is to be woken.
-    pub(super) fn give_back(&mut self, was_busy: bool) -> Option<Waker> {
-        self.occupancy.busy -= usize::from(was_busy);
+    pub(super) fn give_back(&mut self) -> Option<Waker> {
         self.occupancy.in_use -= 1;
         self.serve()
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Pool;
+use crate::sync::Ordering;
 
 /// The one holder of one place; its drop gives the place back, whichever state it is in.
 pub(super) struct Place {
@@ -20,7 +21,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let next = self.pool.line().give_back(self.busy);
+        let mut line = self.pool.line();
+        if self.busy {
+            self.pool.busy.fetch_sub(1, Ordering::Relaxed);
+        }
+        let next = line.give_back();
+        drop(line);
         if let Some(next) = next {
             next.wake();
         }
@@ -48,7 +54,7 @@ pub struct Acquired(Place);
 impl Acquired {
     /// Begins to work.
     pub fn begin(mut self) -> Busy {
-        self.0.pool.line().begin();
+        self.0.pool.busy.fetch_add(1, Ordering::Relaxed);
         self.0.busy = true;
         Busy(self.0)
     }

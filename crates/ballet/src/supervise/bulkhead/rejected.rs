@@ -15,7 +15,7 @@ use super::Occupancy;
 /// let first = rooms.try_acquire()?;
 /// let rejected = rooms.try_acquire().unwrap_err();
 /// assert!(rejected.is_full() && !rejected.is_closed());
-/// assert_eq!((rejected.occupancy().in_use, rejected.occupancy().places), (1, 1));
+/// assert_eq!((rejected.in_use(), rejected.places()), (1, 1));
 ///
 /// rooms.close();
 /// assert!(rooms.try_acquire().unwrap_err().is_closed());
@@ -25,7 +25,9 @@ use super::Occupancy;
 pub struct Rejected {
     bulkhead: Arc<str>,
     why: Why,
-    occupancy: Occupancy,
+    places: usize,
+    in_use: usize,
+    waiting: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +39,8 @@ pub(super) enum Why {
 
 impl Rejected {
     pub(super) fn new(bulkhead: Arc<str>, why: Why, occupancy: Occupancy) -> Self {
-        Self { bulkhead, why, occupancy }
+        let Occupancy { places, in_use, waiting, .. } = occupancy;
+        Self { bulkhead, why, places, in_use, waiting }
     }
 
     /// The bulkhead's name.
@@ -64,17 +67,22 @@ impl Rejected {
         matches!(self.why, Why::Closed)
     }
 
-    /// How full it was when it said no, this rejection counted.
+    /// How many places were in use at that moment.
     #[must_use]
-    pub fn occupancy(&self) -> Occupancy {
-        self.occupancy
+    pub fn in_use(&self) -> usize {
+        self.in_use
+    }
+
+    /// How many places there were at that moment.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.places
     }
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Occupancy { places, in_use, waiting, .. } = self.occupancy;
-        let bulkhead = &self.bulkhead;
+        let Self { bulkhead, places, in_use, waiting, .. } = self;
         match self.why {
             Why::Full => write!(f, "the bulkhead `{bulkhead}` is full")?,
             Why::TimedOut(patience) => {

@@ -34,16 +34,17 @@ impl Future for Turn<'_> {
         if matches!(answer, Answer::Full) && self.ticket.is_none() {
             self.ticket = Some(line.queue(cx.waker().clone()));
         }
-        let occupancy = line.occupancy();
+        let polled = match answer {
+            Answer::Full => Poll::Pending,
+            Answer::Granted => Poll::Ready(Ok(Place::acquired(self.pool))),
+            Answer::Closed => Poll::Ready(Err(self.pool.rejected(Why::Closed, &line))),
+        };
         drop(line);
         drop(replaced);
-        let verdict = match answer {
-            Answer::Full => return Poll::Pending,
-            Answer::Granted => Ok(Place::acquired(self.pool)),
-            Answer::Closed => Err(self.pool.rejected(Why::Closed, occupancy)),
-        };
-        self.ticket = None;
-        Poll::Ready(verdict)
+        if polled.is_ready() {
+            self.ticket = None;
+        }
+        polled
     }
 }
 

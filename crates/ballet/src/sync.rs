@@ -6,12 +6,12 @@
 #[cfg(not(ballet_loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(not(ballet_loom))]
-pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 
 #[cfg(ballet_loom)]
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(ballet_loom)]
-pub(crate) use loom::sync::{Mutex, MutexGuard};
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(ballet_loom)]
 pub(crate) use once_lock::OnceLock;
 

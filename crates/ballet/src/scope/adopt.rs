@@ -6,13 +6,14 @@
 use std::future::poll_fn;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context as Poller, Poll, ready};
 
 use tokio::task::{JoinError, JoinHandle};
 
 use super::{Scope, scope};
 use crate::job::{Failure, lock};
+use crate::sync::Mutex;
 
 /// Waits for a task that other code has spawned, as for code of one's own: when what awaits it is cancelled or
 /// dropped, the task is aborted, and the job or scope around waits until it has ended.

@@ -6,13 +6,13 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as Poller;
 
 use super::Scope;
 use crate::dispatch::guest::Ref;
 use crate::job::{Fault, Origin, Owner, Panic, Reason, lock};
+use crate::sync::Mutex;
 
 type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
 

@@ -12,7 +12,7 @@ use std::future::pending;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 
 use futures_util::future::{Either, select};
@@ -23,6 +23,7 @@ use tracing::Span;
 use super::interrupt::Cancel;
 use super::{Child, Scope, cancelled, shield};
 use crate::job::{Deferred, Fault, Origin, Reason, current, lock};
+use crate::sync::Mutex;
 
 /// How many closures of [`Scope::blocking`] run at once in a process; more of them wait.
 ///

@@ -15,10 +15,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crate::job::{Reason, lock};
+use crate::sync::{Condvar, Mutex, OnceLock};
 
 /// Tells [`blocking`](crate::Scope::blocking) work that it was asked to end.
 ///

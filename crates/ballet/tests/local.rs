@@ -149,8 +149,14 @@ async fn a_borrow_ends_before_the_scope_is_gone_whatever_other_threads_wake() {
     const ROUNDS: usize = 2_000;
     const CHILDREN: u32 = 3;
     let (wakers, to_wake) = mpsc::channel::<oneshot::Sender<()>>();
-    // A send fails where the child is gone already, which is the other half of the race.
-    let waking = thread::spawn(move || to_wake.into_iter().map(|sender| sender.send(()).is_ok()).count());
+    let waking = thread::spawn(move || {
+        let mut woken = 0;
+        for sender in to_wake {
+            // A send fails where the child is gone already, which is the other half of the race.
+            woken += u32::from(sender.send(()).is_ok());
+        }
+        woken
+    });
     for _ in 0..ROUNDS {
         let dropped = AtomicU32::new(0);
         {

@@ -14,6 +14,7 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use tokio::runtime::{Handle, Id};
 
 use super::guest::Turn;
+use super::hold;
 use super::lane::{self, Lane};
 use super::parking::{LANES_MAX, Parking};
 use super::view::Ticket;
@@ -110,11 +111,21 @@ impl Crew {
         }
     }
 
-    fn add_from_outside(&self, work: Work) {
+    fn add_from_outside(self: &Arc<Self>, work: Work) {
         self.injector.push(work);
         if self.is_closed() {
             self.clear();
-        } else if let Some(waker) = self.parking.work_added() {
+        } else if hold::holds(self) {
+            // The watch sees to it that the body's poll does not keep the work waiting for long.
+            watch::wake();
+        } else {
+            self.wake_for_work();
+        }
+    }
+
+    /// Wakes a lane if all sleep.
+    pub(super) fn wake_for_work(&self) {
+        if let Some(waker) = self.parking.work_added() {
             waker.wake();
             watch::wake();
         }

@@ -7,6 +7,7 @@
 
 mod crew;
 pub(crate) mod guest;
+mod hold;
 mod lane;
 mod local;
 mod parking;
@@ -26,6 +27,7 @@ use view::View;
 use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) use crew::when_closed;
+pub(crate) use hold::hold_wakes;
 pub(crate) use lane::{Looked, look_at_clock, now};
 
 /// Where the children of a scope run: on the lanes of the runtime, on a limited view of them, or as Tokio tasks.

@@ -19,7 +19,7 @@ use super::beside::Beside;
 use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::guest::Ref;
-use crate::dispatch::{Dispatcher, look_at_clock};
+use crate::dispatch::{Dispatcher, hold_wakes, look_at_clock};
 use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
 use crate::sync::Mutex;
@@ -125,6 +125,7 @@ impl<E: Fault> Frame<E> {
         let node = self.owner.node();
         let _inside = node.enter(cx);
         self.beside.poll(&self.owner, cx);
+        let _hold = hold_wakes();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let ended = match body.as_mut().as_pin_mut() {
                 Some(running) if !self.is_cut() => running.poll(cx),

@@ -13,7 +13,7 @@ mod sync;
 pub mod testing;
 
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
-pub use dispatch::Dispatcher;
+pub use dispatch::{Dispatcher, yield_now};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };

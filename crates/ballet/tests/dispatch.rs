@@ -134,7 +134,7 @@ async fn c53_a_view_whose_jobs_never_wait_leaves_room_for_another() {
 }
 
 #[ballet::test]
-async fn c53_a_job_that_fails_or_panics_loses_no_place_of_its_view() {
+async fn a_job_that_fails_or_panics_loses_no_place_of_its_view() {
     let view = Dispatcher::limited(1, "view");
     ballet::supervisor_scope(async |s: SupervisorScope| {
         s.on_failure(|_| {});

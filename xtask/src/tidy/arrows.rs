@@ -1,7 +1,7 @@
 //! Which of Ballet's modules may use which.
 //!
 //! The table mirrors the design: lifecycle → supervise → scope → job → context → dispatch, and flow → scope and
-//! channel. A module may use whatever lies below it. `observe` is the bottom, `testing` the top. `edges.rs` reads
+//! channel. A module may use whatever lies below it. `sync` and `observe` are the bottom, `testing` the top. `edges.rs` reads
 //! what the modules do use.
 
 use std::collections::BTreeSet;
@@ -21,8 +21,9 @@ struct Module {
 }
 
 /// From the bottom to the top. A row names only rows above it in this table, so there can be no cycle.
-const MODULES: [Module; 11] = [
-    Module { name: "observe", below: &[] },
+const MODULES: [Module; 12] = [
+    Module { name: "sync", below: &[] },
+    Module { name: "observe", below: &["sync"] },
     Module { name: "dispatch", below: &["observe"] },
     Module { name: "context", below: &["dispatch"] },
     Module { name: "job", below: &["context"] },

@@ -13,6 +13,7 @@ mod local;
 mod parking;
 mod view;
 mod watch;
+mod yield_now;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -25,6 +26,8 @@ use local::LocalQueue;
 use view::View;
 
 use crate::sync::{Mutex, MutexGuard};
+
+pub use yield_now::yield_now;
 
 pub(crate) use crew::when_closed;
 pub(crate) use hold::hold_wakes;

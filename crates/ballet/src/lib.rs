@@ -1,8 +1,11 @@
+//! [guide]: crate::guide
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 mod context;
 mod dispatch;
+#[cfg(doc)]
+pub mod guide;
 mod job;
 mod lifecycle;
 pub mod observe;

@@ -1,0 +1,59 @@
+#![doc = include_str!("guide/links.md")]
+#![doc = include_str!("../../../docs/guide/README.md")]
+
+// The texts stand in docs/guide, where they can be read without rustdoc. This module is compiled by rustdoc alone:
+// it shows them as pages, runs their snippets as tests, and holds no code. Their links are references, and in
+// Markdown the first definition of a label counts. So `guide/links.md`, before each text, leads to the pages here,
+// and the definitions at the end of each text lead to the files.
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/ten-minutes.md")]
+///
+/// *Its words*: [`scope`](fn@crate::scope), [`Scope`](crate::Scope), [`Deferred`](crate::Deferred),
+/// [`Failure`](crate::Failure), [`local_scope`](crate::local_scope), [`scope_with`](crate::scope_with),
+/// [`par_map`](crate::par_map), [`main`](macro@crate::main).
+pub mod ten_minutes {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/failure-domains.md")]
+///
+/// *Its words*: [`scope`](fn@crate::scope), [`supervisor_scope`](crate::supervisor_scope),
+/// [`Outcome`](crate::Outcome), [`Failure`](crate::Failure), [`Error`](crate::Error), [`Panic`](crate::Panic),
+/// [`on_failure`](crate::SupervisorScope::on_failure), [`race_ok`](crate::race_ok).
+pub mod failure_domains {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/cancellation.md")]
+///
+/// *Its words*: [`Scope::cancel`](crate::Scope::cancel), [`Reason`](crate::Reason), [`timeout`](crate::timeout),
+/// [`shield`](crate::shield), [`Scope::defer`](crate::Scope::defer), [`Scope::acquire`](crate::Scope::acquire),
+/// [`Child::graceful`](crate::Child::graceful), [`cancelled`](crate::cancelled), [`Stage`](crate::Stage),
+/// [`Phases`](crate::Phases), [`draining`](crate::draining).
+pub mod cancellation {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/blocking.md")]
+///
+/// *Its words*: [`Scope::blocking`](crate::Scope::blocking), [`Scope::compute`](crate::Scope::compute),
+/// [`Cancel`](crate::Cancel), [`Bulkhead`](crate::Bulkhead), [`Dispatcher`](crate::Dispatcher),
+/// [`BLOCKING_PLACES`](crate::BLOCKING_PLACES).
+pub mod blocking {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/migrating.md")]
+///
+/// *Its words*: [`Scope`](crate::Scope), [`Scope::spawn_all`](crate::Scope::spawn_all),
+/// [`par_map_unordered`](crate::par_map_unordered), [`race`](crate::race), [`race_ok`](crate::race_ok),
+/// [`adopt`](crate::adopt), [`Scope::cancel_when`](crate::Scope::cancel_when).
+pub mod migrating {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/coming-from.md")]
+pub mod coming_from {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/context.md")]
+///
+/// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
+/// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
+pub mod context {}

@@ -37,8 +37,8 @@ pub(crate) struct Node {
     header: Header,
     /// Where this node was born: the scope of a job; what a scope or a region was opened in. `None` for a root.
     birth: Option<NodeRef>,
-    /// What the node's context adds to that of its birth; `None` where it adds nothing.
-    values: Option<Values>,
+    /// The values of the node's context, unless it inherits those of its birth.
+    values: Values,
     name: Option<Name>,
     pub(crate) place: &'static Location<'static>,
     pub(crate) born: Instant,
@@ -64,6 +64,7 @@ pub(crate) struct Node {
     role: Role,
     /// The task that polls `birth` polls this node too.
     is_inline: bool,
+    inherits_values: bool,
     /// Set by the adoption of a scope.
     adopted: AtomicBool,
     /// How it ended, as [`code`] writes it.
@@ -150,7 +151,8 @@ impl Node {
         Self {
             header,
             birth: birth.birth,
-            values: birth.values,
+            inherits_values: birth.values.is_none(),
+            values: birth.values.unwrap_or_default(),
             name: birth.name,
             place: birth.place,
             born: now(),
@@ -211,17 +213,16 @@ impl Node {
 
     /// The values of the node's context.
     pub(crate) fn values(&self) -> Values {
-        match (&self.values, &self.birth) {
-            (Some(values), _) => values.clone(),
+        match &self.birth {
             // A job that adds nothing; scopes and regions have values of their own, so this goes one step up.
-            (None, Some(birth)) => birth.values(),
-            (None, None) => Values::default(),
+            Some(birth) if self.inherits_values => birth.values(),
+            _ => self.values.clone(),
         }
     }
 
     /// What a job that is born here has of its own; `None` where that is what this node has.
     pub(super) fn values_for_child(&self) -> Option<Values> {
-        self.values.as_ref().and_then(Values::for_child)
+        self.values.for_child()
     }
 
     /// A segment of the path: the node's name, or the number of a job that has none.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -64,7 +65,10 @@ pub enum Reason {
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Origin {
+pub struct Origin(Arc<Details>);
+
+/// Shared by all whom one cancellation reaches.
+struct Details {
     path: Path,
     place: &'static Location<'static>,
     at: Instant,
@@ -72,31 +76,31 @@ pub struct Origin {
 
 impl Origin {
     pub(crate) fn new(path: Path, place: &'static Location<'static>) -> Self {
-        Self { path, place, at: Instant::now() }
+        Self(Arc::new(Details { path, place, at: Instant::now() }))
     }
 
     /// The path of the job that cancelled.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// The line that cancelled, or where the failing job was spawned.
     #[must_use]
     pub fn place(&self) -> &'static Location<'static> {
-        self.place
+        self.0.place
     }
 
     /// When it was cancelled, in Tokio's time.
     #[must_use]
     pub fn at(&self) -> Instant {
-        self.at
+        self.0.at
     }
 }
 
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.path, self.place)
+        write!(f, "{} at {}", self.path(), self.place())
     }
 }
 

@@ -24,6 +24,7 @@ use atomic_waker::AtomicWaker;
 
 use super::life::{Life, Manner, Stage};
 use super::node::{Birth, Node, NodeRef};
+use super::panic::contain;
 use super::{Fault, Job, Outcome, Owner, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::{self, Begins, Cell, Header, Ref, Turn, VTable};
@@ -367,17 +368,19 @@ where
     ///
     /// As for [`life`](Self::life); the stage is over.
     unsafe fn finish(node: &NodeRef, state: State) {
-        // Last: the scope may return as soon as its last child has left.
-        let _leaves = Leaves(node);
-        node.conclude(state);
-        let audience = node.header().end();
-        if audience.abandoned {
-            // SAFETY: The job has ended, and whoever had the claim has given it up.
-            unsafe { owner_of::<E>(node).unseen(node, take::<T, E>(node)) };
-        }
-        if audience.awaited {
-            node.watcher.wake();
-        }
+        contain(|| {
+            // Last: the scope may return as soon as its last child has left.
+            let _leaves = Leaves(node);
+            node.conclude(state);
+            let audience = node.header().end();
+            if audience.abandoned {
+                // SAFETY: The job has ended, and whoever had the claim has given it up.
+                unsafe { owner_of::<E>(node).unseen(node, take::<T, E>(node)) };
+            }
+            if audience.awaited {
+                node.watcher.wake();
+            }
+        });
     }
 
     unsafe fn schedule(cell: NonNull<Header>, turn: Turn) {

@@ -13,6 +13,7 @@
 //!             over      the outcome reaches the Deferred; the node leaves the tree; the owner is woken
 //! ```
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context as Poller, Poll, ready};
@@ -24,6 +25,7 @@ use tokio::time::Sleep;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
+use super::panic::contain;
 use super::{Domain, Failure, Fault, NodeRef, Origin, Outcome, Owner, Panic, Reason};
 use crate::dispatch::guest::Ref;
 use crate::observe::{self, State};
@@ -102,6 +104,11 @@ where
 {
     /// Polls the job; ready when it is over and nothing is left of what its body began.
     pub(super) fn poll(mut self, cx: &mut Poller<'_>) -> Poll<State> {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.step(cx)));
+        polled.unwrap_or_else(|payload| Poll::Ready(self.collapse(payload)))
+    }
+
+    fn step(&mut self, cx: &mut Poller<'_>) -> Poll<State> {
         self.node.note_poll();
         let _inside = self.node.stand_in();
         let span = self.manner.span();
@@ -119,6 +126,11 @@ where
 
     /// Ends the job before its time: a runtime that shuts down drops its jobs, and a local scope its children.
     pub(super) fn abandon(mut self) -> State {
+        let state = catch_unwind(AssertUnwindSafe(|| self.give_up()));
+        state.unwrap_or_else(|payload| self.collapse(payload))
+    }
+
+    fn give_up(&mut self) -> State {
         let _inside = self.node.stand_in();
         if let Some(state) = self.state() {
             return state;
@@ -127,6 +139,17 @@ where
         let reason = self.node.asked().unwrap_or_else(dropped);
         self.node.ask(reason.clone());
         self.pronounce(Outcome::Cancelled(reason))
+    }
+
+    /// Ends a job that panicked where its body did not: in a destructor of its outcome, a waker, a subscriber of
+    /// `tracing`, a timer on a runtime that has none. Its lane must not fall with it.
+    fn collapse(&mut self, payload: Box<dyn Any + Send>) -> State {
+        let _inside = self.node.stand_in();
+        let panic = Panic::caught(payload, self.node);
+        contain(|| {
+            self.pronounce(Outcome::Panicked(panic));
+        });
+        self.state().unwrap_or(State::Panicked)
     }
 
     /// The state in which it ended, once the body has.
@@ -186,6 +209,8 @@ where
             (_, outcome) => Some(outcome),
         };
         self.stage.set(Stage::Over { outcome: left, state });
+        // A handle may outlive the job for long, and the span of its spawner should not.
+        *self.manner = Manner::default();
         state
     }
 

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::Location;
+use std::mem;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use super::{NodeRef, current};
 use crate::context::Path;
@@ -88,6 +89,12 @@ impl Panic {
             None => std::panic::resume_unwind(self.into_payload()),
         }
     }
+}
+
+/// Runs code of the user's where a panic has nowhere to go. The hook has printed it; it is not dropped, because its
+/// payload may panic again.
+pub(super) fn contain(run: impl FnOnce()) {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(mem::forget);
 }
 
 impl fmt::Display for Panic {

@@ -41,6 +41,8 @@ pub(crate) struct Crew {
     /// Lanes that have not been dropped.
     alive: AtomicUsize,
     closed: AtomicBool,
+    /// How many want the work to be dropped; the first of them does it for all.
+    clearing: AtomicUsize,
     handle: Handle,
 }
 
@@ -65,9 +67,11 @@ impl Crew {
     /// The crew of the runtime that `handle` belongs to.
     pub(super) fn of(handle: &Handle) -> Arc<Self> {
         let id = handle.id();
-        LAST.with_borrow_mut(|last| match last {
-            Some(crew) if crew.id == id => Arc::clone(crew),
-            _ => Arc::clone(last.insert(Self::find(id, handle))),
+        let last = LAST.with_borrow(|last| last.as_ref().filter(|crew| crew.id == id).cloned());
+        last.unwrap_or_else(|| {
+            let crew = Self::find(id, handle);
+            drop(LAST.replace(Some(Arc::clone(&crew))));
+            crew
         })
     }
 
@@ -76,13 +80,16 @@ impl Crew {
         if let Some(crew) = crews.get(&id) {
             return Arc::clone(crew);
         }
-        let crew = Self::start(id, handle);
+        let (crew, queues) = Self::assemble(id, handle);
         crews.insert(id, Arc::clone(&crew));
+        // A runtime that is gone drops its lanes as they are spawned, and the last of them takes the crew out again.
+        drop(crews);
+        crew.start(queues);
         crew
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the lanes are the tasks that everything else runs in")]
-    fn start(id: Id, handle: &Handle) -> Arc<Self> {
+    /// A crew whose lanes do not run yet, and the queues for them.
+    fn assemble(id: Id, handle: &Handle) -> (Arc<Self>, Vec<Worker<Work>>) {
         let lanes = handle.metrics().num_workers().clamp(1, LANES_MAX);
         let queues: Vec<_> = (0..lanes).map(|_| Worker::new_fifo()).collect();
         let crew = Arc::new(Self {
@@ -93,15 +100,20 @@ impl Crew {
             rounds: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             alive: AtomicUsize::new(lanes),
             closed: AtomicBool::new(false),
+            clearing: AtomicUsize::new(0),
             handle: handle.clone(),
         });
+        (crew, queues)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the lanes are the tasks that everything else runs in")]
+    fn start(self: &Arc<Self>, queues: Vec<Worker<Work>>) {
+        if queues.len() > 1 {
+            watch::over(self);
+        }
         for (index, queue) in queues.into_iter().enumerate() {
-            drop(handle.spawn(Lane::new(Arc::clone(&crew), index, queue)));
+            drop(self.handle.spawn(Lane::new(Arc::clone(self), index, queue)));
         }
-        if lanes > 1 {
-            watch::over(&crew);
-        }
-        crew
     }
 
     /// Adds work, from a lane of this crew or from anywhere else.
@@ -191,9 +203,22 @@ impl Crew {
     }
 
     /// Drops the work that nobody will do any more: its jobs end.
+    ///
+    /// What their destructors wake comes back here, and is left to the caller that is already at it: each dropped
+    /// inside the other, a long chain of jobs would use up the stack.
     fn clear(&self) {
-        while let Some(work) = settle(|| self.injector.steal()) {
-            drop(work);
+        let mut callers = self.clearing.fetch_add(1, Ordering::AcqRel) + 1;
+        if callers > 1 {
+            return;
+        }
+        loop {
+            while let Some(work) = settle(|| self.injector.steal()) {
+                drop(work);
+            }
+            match self.clearing.compare_exchange(callers, 0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(more) => callers = more,
+            }
         }
     }
 }

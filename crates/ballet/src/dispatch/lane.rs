@@ -18,6 +18,7 @@ use tokio::task::yield_now;
 
 use super::crew::{Crew, Work};
 use super::guest::Ran;
+use super::watch;
 
 /// How long a lane runs before Tokio's drivers and other tasks have their turn.
 const SLICE: Duration = Duration::from_micros(200);
@@ -55,13 +56,16 @@ thread_local! {
 
 /// Adds work to the lane that is being polled on this thread, if it is one of `crew`; gives it back otherwise.
 pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
-    ACTIVE.with_borrow(|active| match active {
-        Some(active) if Arc::ptr_eq(&active.crew, crew) => {
-            active.queue.push(work);
-            None
+    let mut left = Some(work);
+    // A thread that ends may have no slot any more; it can wake guests all the same.
+    let _ = ACTIVE.try_with(|active| {
+        if let Some(active) = &*active.borrow()
+            && Arc::ptr_eq(&active.crew, crew)
+        {
+            left.take().into_iter().for_each(|work| active.queue.push(work));
         }
-        _ => Some(work),
-    })
+    });
+    left
 }
 
 /// The time: exact outside of polls, and inside them as of the last look at the clock, which is not free.
@@ -113,6 +117,18 @@ impl Lane {
                 return true;
             }
         }
+        false
+    }
+
+    /// Lies down, unless work has come meanwhile.
+    fn falls_asleep(&self, cx: &Poller<'_>) -> bool {
+        self.crew.parking.lie_down(self.index, cx);
+        if !self.crew.has_work() {
+            return true;
+        }
+        self.crew.parking.rise(self.index);
+        // It may have looked in the moment in which this lane lay.
+        watch::wake();
         false
     }
 
@@ -189,14 +205,10 @@ impl Future for Lane {
         let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
         let mut home = None;
         let restore = Restore { home: &mut home, outer };
-        let has_more = lane.work() || {
-            lane.crew.parking.lie_down(lane.index, cx);
-            lane.crew.has_work()
-        };
+        let has_more = lane.work() || !lane.falls_asleep(cx);
         drop(restore);
         lane.queue = home;
         if has_more {
-            lane.crew.parking.rise(lane.index);
             // Tokio polls its drivers before it comes back to a task that yields like this.
             let _ = pin!(yield_now()).poll(cx);
         }

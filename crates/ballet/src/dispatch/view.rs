@@ -64,9 +64,10 @@ impl View {
         }
     }
 
+    /// Hands the guests that nobody will poll any more to the closed crew, which drops them.
     fn clear(&self) {
         while let Some(turn) = self.pop() {
-            drop(turn);
+            self.crew.add(Work::Turn(turn));
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Lanes wake each other only where that pays, so a guest may be queued behind one that computes while another
 //! worker sleeps. The watch looks at each crew with more than one lane every [`PERIOD`]; a guest therefore waits
-//! no longer than about two of them while a worker is idle. When nothing has run for a while the watch sleeps, and
-//! the first work that finds all lanes asleep wakes it.
+//! no longer than about two of them while a worker is idle. When nothing has run for a while the watch sleeps; a new
+//! crew wakes it, and so does the first lane that is awake in a crew that slept.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
@@ -25,9 +25,10 @@ static ASLEEP: AtomicBool = AtomicBool::new(false);
 pub(super) fn over(crew: &Arc<Crew>) {
     CREWS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(crew));
     THREAD.get_or_init(start);
+    wake();
 }
 
-/// A crew whose lanes all slept has work.
+/// A lane is awake in a crew in which all seemed to sleep.
 pub(super) fn wake() {
     if ASLEEP.load(Ordering::SeqCst)
         && ASLEEP.swap(false, Ordering::SeqCst)

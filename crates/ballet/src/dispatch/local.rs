@@ -54,7 +54,8 @@ impl LocalQueue {
     }
 
     /// Polls what is ready, and what becomes ready meanwhile, until nothing is or it is time for other tasks.
-    pub(crate) fn run(&self, cx: &Poller<'_>) {
+    /// Returns whether it came to the second.
+    pub(crate) fn run(&self, cx: &Poller<'_>) -> bool {
         self.waker.register(cx.waker());
         super::lock(&self.ready).is_attended = true;
         let mut polls = 0;
@@ -66,10 +67,12 @@ impl LocalQueue {
                 }
                 if polls >= POLLS_PER_RUN || !has_budget_remaining() {
                     self.put_back(batch);
-                    return cx.waker().wake_by_ref();
+                    cx.waker().wake_by_ref();
+                    return true;
                 }
             }
         }
+        false
     }
 
     /// All that is ready; `None` where nothing is, and from then on whoever adds a turn wakes the task.

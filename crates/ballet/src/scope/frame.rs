@@ -77,9 +77,16 @@ impl<E: Fault> Frame<E> {
     ) -> Result<T, Failure<E>> {
         let mut custody = Custody { frame: Some(Arc::clone(&self)) };
         let mut body = pin!(Some(body));
+        let (mut children_first, mut has_more) = (false, false);
         let value = poll_fn(|cx| {
+            // They share the budget of one task, so that whoever uses it up goes second the next time.
+            children_first = has_more && !children_first;
+            if children_first {
+                has_more = self.run_local(cx);
+                return self.poll_body(body.as_mut(), cx);
+            }
             let value = self.poll_body(body.as_mut(), cx);
-            self.run_local(cx);
+            has_more = self.run_local(cx);
             value
         })
         .await;
@@ -92,12 +99,12 @@ impl<E: Fault> Frame<E> {
         self.verdict(value)
     }
 
-    /// Polls the children of a local scope.
-    fn run_local(&self, cx: &Poller<'_>) {
-        if let Some(queue) = self.owner.dispatcher.local_queue() {
+    /// Polls the children of a local scope; returns whether it is other tasks' turn before all had theirs.
+    fn run_local(&self, cx: &Poller<'_>) -> bool {
+        self.owner.dispatcher.local_queue().is_some_and(|queue| {
             let _looked = look_at_clock();
-            queue.run(cx);
-        }
+            queue.run(cx)
+        })
     }
 
     /// Ends the children of a local scope, whose borrows end with the future that is being dropped.

@@ -27,7 +27,7 @@ use crate::sync::{AtomicUsize, Ordering, fence};
 /// In a queue, or to be put into one when the poll that is under way has ended. Set by a waker; cleared when a
 /// poll begins.
 const SCHEDULED: usize = 1;
-/// Being polled. Set when a poll begins and cleared when it ends; never together with `ENDED`.
+/// Being polled. Set when a poll begins and cleared when it ends, unless that poll was the last.
 const RUNNING: usize = 1 << 1;
 /// The outcome is in the cell and the body is not. Set once, by the holder of the turn.
 const ENDED: usize = 1 << 2;
@@ -46,9 +46,9 @@ pub(crate) struct Header {
 
 /// What is known of a cell's real type. Every function wants a pointer to a cell of the type it was made for.
 pub(crate) struct VTable {
-    /// Polls the body. Only for the holder of the turn.
+    /// Polls the body, and does not unwind. Only for the holder of the turn.
     pub(crate) poll: unsafe fn(NonNull<Header>, &mut Poller<'_>) -> Poll<()>,
-    /// Drops the body before its end. Only for the holder of the turn.
+    /// Drops the body before its end, and does not unwind. Only for the holder of the turn.
     pub(crate) abandon: unsafe fn(NonNull<Header>),
     /// Hands a turn to whatever runs the cell, which lives through the call without the turn.
     pub(crate) schedule: unsafe fn(NonNull<Header>, Turn),
@@ -196,6 +196,15 @@ impl<C: Cell> Ref<C> {
     pub(crate) unsafe fn from_ptr(cell: NonNull<C>) -> Self {
         let borrowed = ManuallyDrop::new(Self { cell, owns: PhantomData });
         Self::clone(&borrowed)
+    }
+
+    /// The cell itself, where this is the last reference.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut C> {
+        if self.header().state.load(Ordering::Acquire) >= 2 * REFERENCE {
+            return None;
+        }
+        // SAFETY: By 2 nobody else has a reference or can come by one; the load sees what the others did last.
+        Some(unsafe { self.cell.as_mut() })
     }
 
     pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
@@ -361,7 +370,7 @@ impl Turn {
                 Ok(_) if next >= REFERENCE => return Ran::Done,
                 // Nobody can wake it any more and nobody knows it: the body is dropped as it would be by a queue.
                 Ok(_) => {
-                    header.state.store(SCHEDULED | REFERENCE, Ordering::Relaxed);
+                    header.state.store(next | SCHEDULED | REFERENCE, Ordering::Relaxed);
                     drop(ManuallyDrop::into_inner(this));
                     return Ran::Done;
                 }

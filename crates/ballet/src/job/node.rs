@@ -401,6 +401,16 @@ impl Node {
     }
 }
 
+/// Gives the births up one after the other: freed inside each other, the nodes of a deep tree would use up the stack.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut next = self.birth.take();
+        while let Some(mut birth) = next {
+            next = birth.get_mut().and_then(|node| node.birth.take());
+        }
+    }
+}
+
 /// What needs to know the node as others refer to it.
 impl NodeRef {
     /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.

@@ -219,7 +219,9 @@ impl<E: Fault> Owner<E> {
     }
 
     pub(crate) fn set_sink(&self, sink: Sink<E>) {
-        *lock(&self.sink) = Some(sink);
+        let before = lock(&self.sink).replace(sink);
+        // Not under the lock, which its destructor may come to.
+        drop(before);
     }
 
     /// Drops an outcome that nobody will ask for; a failure goes to the sink.

@@ -85,7 +85,9 @@ use crate::job::{Domain, Failure, Fault, current};
 ///
 /// # Cost
 ///
-/// The scope is one node in the tree and allocates three times; each child is a Tokio task and a node.
+/// The scope is a node in the tree and a few allocations. A child is one allocation, which holds its node, its
+/// future and later its outcome, and no Tokio task: it is polled by a lane of the runtime, one long-running task for
+/// each worker. See [`Dispatcher`](crate::Dispatcher) for other places to run.
 ///
 /// # Examples
 ///

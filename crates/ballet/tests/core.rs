@@ -242,6 +242,19 @@ fn the_watch_looks_after_a_runtime_that_begins_while_it_sleeps() {
     assert!(delay.unwrap() < Duration::from_secs(1));
 }
 
+#[test]
+fn a_body_that_blocks_is_not_alone_on_a_runtime_with_one_worker() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let told = runtime.block_on(ballet::scope(async |s: Scope| {
+        // The lane sleeps by now.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let (tells, told) = mpsc::channel();
+        s.spawn(async move { Ok(tells.send(7)?) });
+        Ok(tokio::task::block_in_place(|| told.recv_timeout(PATIENCE)))
+    }));
+    assert_eq!(told.unwrap(), Ok(7), "the child waited for the body's poll to end");
+}
+
 #[ballet::test]
 async fn a_body_that_is_always_ready_starves_no_child_of_its_local_scope() -> Result<(), Error> {
     let (sender, mut endless) = tokio::sync::mpsc::unbounded_channel();

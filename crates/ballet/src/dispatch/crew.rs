@@ -108,7 +108,7 @@ impl Crew {
 
     #[expect(clippy::disallowed_methods, reason = "the lanes are the tasks that everything else runs in")]
     fn start(self: &Arc<Self>, queues: Vec<Worker<Work>>) {
-        if queues.len() > 1 {
+        if self.is_watched() {
             watch::over(self);
         }
         for (index, queue) in queues.into_iter().enumerate() {
@@ -127,12 +127,17 @@ impl Crew {
         self.injector.push(work);
         if self.is_closed() {
             self.clear();
-        } else if hold::holds(self) {
+        } else if self.is_watched() && hold::holds(self) {
             // The watch sees to it that the body's poll does not keep the work waiting for long.
             watch::wake();
         } else {
             self.wake_for_work();
         }
+    }
+
+    /// Whether the watch looks after the crew: where there is one lane, there is none that it could wake to help.
+    fn is_watched(&self) -> bool {
+        self.stealers.len() > 1
     }
 
     /// Wakes a lane if all sleep.

@@ -3,7 +3,8 @@
 //! A scope in a plain Tokio task spawns from outside the lanes. A lane that was woken for the first child, on another
 //! worker, would be asleep again before the second is there, and each wake costs more than a child. So while a
 //! body is polled, the wake is held until the poll ends, or until there is enough work for a worker of its own. What
-//! waits meanwhile lies in the open, and the watch helps it when the poll is a long one.
+//! waits meanwhile lies in the open, and the watch helps it when the poll is a long one; so nothing is held from a
+//! crew that the watch does not look after.
 
 use std::cell::RefCell;
 use std::sync::Arc;

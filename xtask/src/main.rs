@@ -6,6 +6,7 @@
 mod bench;
 mod loom;
 mod process;
+mod sanitize;
 mod setup;
 mod test;
 mod tidy;
@@ -34,6 +35,8 @@ enum Command {
     Tidy,
     /// Explore every order of the steps of Ballet's lock-free protocols.
     Loom,
+    /// Run Ballet's tests under the address and thread sanitizers and Miri, as far as this machine has them.
+    Sanitize,
     /// Run a benchmark and print its table.
     Bench(bench::Options),
 }
@@ -57,6 +60,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),
         Command::Loom => loom::run(),
+        Command::Sanitize => sanitize::run(),
         Command::Bench(options) => bench::run(options),
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use tokio::runtime::{Handle, Id};
 
+use super::clearing::Clearing;
 use super::guest::Turn;
 use super::hold;
 use super::lane::{self, Lane};
@@ -41,8 +42,8 @@ pub(crate) struct Crew {
     /// Lanes that have not been dropped.
     alive: AtomicUsize,
     closed: AtomicBool,
-    /// How many want the work to be dropped; the first of them does it for all.
-    clearing: AtomicUsize,
+    /// The dropping of work that is added to a closed crew.
+    clearing: Clearing,
     handle: Handle,
 }
 
@@ -100,7 +101,7 @@ impl Crew {
             rounds: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             alive: AtomicUsize::new(lanes),
             closed: AtomicBool::new(false),
-            clearing: AtomicUsize::new(0),
+            clearing: Clearing::default(),
             handle: handle.clone(),
         });
         (crew, queues)
@@ -212,19 +213,11 @@ impl Crew {
     /// What their destructors wake comes back here, and is left to the caller that is already at it: each dropped
     /// inside the other, a long chain of jobs would use up the stack.
     fn clear(&self) {
-        let mut callers = self.clearing.fetch_add(1, Ordering::AcqRel) + 1;
-        if callers > 1 {
-            return;
-        }
-        loop {
+        self.clearing.run(|| {
             while let Some(work) = settle(|| self.injector.steal()) {
                 drop(work);
             }
-            match self.clearing.compare_exchange(callers, 0, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return,
-                Err(more) => callers = more,
-            }
-        }
+        });
     }
 }
 

@@ -5,6 +5,7 @@
 //! lanes of a runtime), `parking` (who sleeps), `watch` (who helps behind a long poll) and `view` (limited views).
 //! This module refuses to know what a job is.
 
+mod clearing;
 mod crew;
 pub(crate) mod guest;
 mod hold;

@@ -123,6 +123,19 @@ pub(crate) trait Named: Send + Sync {
     fn name(&self) -> Option<Name>;
 }
 
+/// Names that no node keeps any more.
+struct Written(Vec<Name>);
+
+impl Named for Written {
+    fn names(&self) -> Vec<Name> {
+        self.0.clone()
+    }
+
+    fn name(&self) -> Option<Name> {
+        self.0.last().cloned()
+    }
+}
+
 /// Where a job stands in the tree: the names from the root to it, joined by `/`.
 ///
 /// A job without a name shows the number its owner gave it, as in `page/#2`. Making a path costs nothing; it is
@@ -154,6 +167,11 @@ impl Path {
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.as_ref().is_none_or(|place| place.name().is_none())
+    }
+
+    /// The same names, without the nodes that bear them: for what a node itself keeps, which would keep the node.
+    pub(crate) fn written(self) -> Self {
+        self.0.map_or_else(Self::default, |place| Self::of(Written(place.names())))
     }
 
     /// The last name on the way.

@@ -75,8 +75,10 @@ struct Details {
 }
 
 impl Origin {
+    /// Of the path only the names are kept: a node keeps its reason, so one that names the node's own code, or that
+    /// of a child, would be a circle of references.
     pub(crate) fn new(path: Path, place: &'static Location<'static>) -> Self {
-        Self(Arc::new(Details { path, place, at: Instant::now() }))
+        Self(Arc::new(Details { path: path.written(), place, at: Instant::now() }))
     }
 
     /// The path of the job that cancelled.

@@ -194,6 +194,10 @@ where
 
     /// Drops the body and tells the scope at once what it must know before the job has left.
     fn pronounce(&mut self, outcome: Outcome<T, E>) -> State {
+        // A timer keeps the waker that it was last polled with, and that keeps the job.
+        if let Some(grace) = self.manner.grace() {
+            grace.timer = None;
+        }
         let outcome = self.end_body(outcome);
         let state = outcome.state();
         let left = match (self.owner.domain, outcome) {

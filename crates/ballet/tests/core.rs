@@ -325,3 +325,59 @@ async fn the_span_of_the_spawner_closes_with_the_job_and_not_with_the_last_handl
     .await?;
     Ok(())
 }
+
+struct Kept;
+
+impl ballet::Key for Kept {
+    type Value = Arc<()>;
+}
+
+#[ballet::test]
+async fn no_scope_is_kept_in_memory_by_the_reason_of_its_own_end() {
+    let kept = Arc::new(());
+    let with_kept = |name, scope: futures_util::future::BoxFuture<'static, Result<(), Error>>| {
+        let (counted, scope) = (Arc::clone(&kept), ballet::with(Kept, Arc::clone(&kept), scope));
+        async move {
+            drop(tokio::time::timeout(Duration::from_secs(1), scope).await);
+            // One that is adopted ends a little later.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(Arc::strong_count(&counted), 2, "a scope that {name} is still there");
+        }
+    };
+    let cancels_itself = async {
+        ballet::scope(async |s: Scope| {
+            s.cancel();
+            pending::<Result<(), Error>>().await
+        })
+        .await?;
+        Ok(())
+    };
+    with_kept("cancelled itself", Box::pin(cancels_itself)).await;
+    let has_a_child_that_fails = async {
+        ballet::scope(async |s: Scope| {
+            s.spawn::<(), _>(async { Err(Error::msg("no")) });
+            pending::<Result<(), Error>>().await
+        })
+        .await?;
+        Ok(())
+    };
+    with_kept("had a child that failed", Box::pin(has_a_child_that_fails)).await;
+    let is_dropped = async {
+        ballet::scope(async |s: Scope| {
+            s.spawn(pending::<Result<(), Error>>());
+            pending::<Result<(), Error>>().await
+        })
+        .await?;
+        Ok(())
+    };
+    with_kept("was dropped", Box::pin(is_dropped)).await;
+    let is_local_and_dropped = async {
+        ballet::local_scope(async |s: LocalScope<'_>| {
+            s.spawn(pending::<Result<(), Error>>());
+            pending::<Result<(), Error>>().await
+        })
+        .await?;
+        Ok(())
+    };
+    with_kept("was local and dropped", Box::pin(is_local_and_dropped)).await;
+}

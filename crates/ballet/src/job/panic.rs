@@ -91,10 +91,11 @@ impl Panic {
     }
 }
 
-/// Runs code of the user's where a panic has nowhere to go. The hook has printed it; it is not dropped, because its
-/// payload may panic again.
+/// Runs code of the user's where a panic has nowhere to go; the hook has printed it.
 pub(super) fn contain(run: impl FnOnce()) {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(mem::forget);
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else { return };
+    // The destructor of a payload may panic, too; that of a second one is not tried.
+    catch_unwind(AssertUnwindSafe(|| drop(payload))).unwrap_or_else(mem::forget);
 }
 
 impl fmt::Display for Panic {

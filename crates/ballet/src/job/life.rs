@@ -194,10 +194,9 @@ where
 
     /// Drops the body and tells the scope at once what it must know before the job has left.
     fn pronounce(&mut self, outcome: Outcome<T, E>) -> State {
-        // A timer keeps the waker that it was last polled with, and that keeps the job.
-        if let Some(grace) = self.manner.grace() {
-            grace.timer = None;
-        }
+        // A timer keeps the waker that it was last polled with, and that keeps the job. And a handle may outlive the
+        // job for long, which the span of its spawner should not.
+        *self.manner = Manner::default();
         let outcome = self.end_body(outcome);
         let state = outcome.state();
         let left = match (self.owner.domain, outcome) {
@@ -213,8 +212,6 @@ where
             (_, outcome) => Some(outcome),
         };
         self.stage.set(Stage::Over { outcome: left, state });
-        // A handle may outlive the job for long, and the span of its spawner should not.
-        *self.manner = Manner::default();
         state
     }
 

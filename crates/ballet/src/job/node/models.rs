@@ -1,0 +1,138 @@
+//! The orders in which a family changes, explored by `cargo xtask loom`.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context as Poller, Poll, Wake, Waker};
+
+use loom::thread;
+
+use super::{Birth, NodeRef, Role};
+use crate::context::Path;
+use crate::job::{Origin, Reason, cell};
+use crate::observe::State;
+use crate::sync::Ordering;
+
+fn node(role: Role, birth: Option<&NodeRef>) -> NodeRef {
+    let birth = birth.cloned();
+    let place = Location::caller();
+    cell::passive(Birth { role, birth, is_inline: role == Role::Scope, values: None, name: None, place })
+}
+
+/// A scope below a root of its own, for one execution of a model.
+fn scope(root: &NodeRef) -> NodeRef {
+    let scope = node(Role::Scope, Some(root));
+    scope.enter_inline();
+    scope
+}
+
+fn reason() -> Reason {
+    Reason::Requested(Origin::new(Path::default(), Location::caller()))
+}
+
+/// Whether a task was woken.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Close against spawn: a child that is taken in is asked to end with the rest, or it is refused.
+#[test]
+fn a_child_is_refused_or_asked_when_its_scope_is_cancelled() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = node(Role::Job, Some(&scope));
+        let spawner = {
+            let (scope, child) = (scope.clone(), child.clone());
+            thread::spawn(move || scope.admit(child).is_ok())
+        };
+        scope.ask(reason());
+        scope.ask_children(&reason());
+        let is_in = spawner.join().unwrap();
+        assert_eq!(is_in, child.asked().is_some());
+        if is_in {
+            child.end(State::Cancelled);
+        }
+        scope.end(State::Cancelled);
+    });
+}
+
+/// Close against spawn: a scope that closes because it is childless takes no child afterwards.
+#[test]
+fn a_scope_does_not_close_over_a_child() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = node(Role::Job, Some(&scope));
+        let spawner = {
+            let (scope, child) = (scope.clone(), child.clone());
+            thread::spawn(move || scope.admit(child).is_ok())
+        };
+        let closed = scope.close_if_childless();
+        let is_in = spawner.join().unwrap();
+        assert_ne!(closed, is_in);
+        if is_in {
+            child.end(State::Completed);
+        }
+        scope.end(State::Completed);
+    });
+}
+
+/// Join against completion: the task of a scope that waits for its last child is woken, or sees that it has left.
+#[test]
+fn the_last_child_to_leave_wakes_its_scope() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = node(Role::Job, Some(&scope));
+        scope.admit(child.clone()).unwrap();
+        let leaver = thread::spawn(move || child.end(State::Completed));
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&woken));
+        scope.watcher.register(Poller::from_waker(&waker).waker());
+        let ready = scope.poll_childless();
+        leaver.join().unwrap();
+        assert!(ready == Poll::Ready(()) || woken.0.load(Ordering::Acquire));
+        assert!(scope.poll_childless().is_ready());
+        scope.end(State::Completed);
+    });
+}
+
+/// Adoption against completion: a child of a scope that is given up leaves whichever family it stands in.
+#[test]
+fn a_child_that_ends_while_it_is_handed_on_is_left_in_no_family() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = node(Role::Job, Some(&scope));
+        scope.admit(child.clone()).unwrap();
+        let leaver = thread::spawn(move || child.end(State::Completed));
+        scope.end(State::Cancelled);
+        leaver.join().unwrap();
+        assert!(root.is_childless());
+    });
+}
+
+/// Adoption against completion, of a scope whose owner ends at the same time.
+#[test]
+fn a_scope_that_is_adopted_while_its_owner_ends_is_waited_for_above() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let outer = scope(&root);
+        let inner = node(Role::Scope, Some(&outer));
+        inner.enter_inline();
+        let adopter = {
+            let inner = inner.clone();
+            thread::spawn(move || inner.adopt())
+        };
+        outer.end(State::Completed);
+        adopter.join().unwrap();
+        assert!(!root.is_childless(), "nobody waits for the adopted scope");
+        inner.end(State::Cancelled);
+        assert!(root.is_childless());
+    });
+}

@@ -82,7 +82,12 @@ impl NodeRef {
     /// The node that waits for this one; `None` for a root. See invariant 5.
     fn owner(&self) -> Option<NodeRef> {
         let moved = self.household.get().and_then(|household| lock(&household.moved).clone());
-        moved.or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner))
+        self.owner_where(moved.as_ref())
+    }
+
+    /// The owner, where `moved` is what the node's lock of that name holds.
+    fn owner_where(&self, moved: Option<&NodeRef>) -> Option<NodeRef> {
+        moved.cloned().or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner))
     }
 
     /// Whether `ancestor` owns this node, at whatever distance.
@@ -126,8 +131,7 @@ impl NodeRef {
     pub(crate) fn adopt(&self) {
         self.adopted.store(true, Ordering::Relaxed);
         let mut moved = lock(&self.household().moved);
-        let owner = moved.clone().or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner));
-        if let Some(owner) = owner {
+        if let Some(owner) = self.owner_where(moved.as_ref()) {
             lock(&owner.household().family).let_go(self, false);
             *moved = Some(owner.take_over(self, true));
         }
@@ -170,10 +174,7 @@ impl NodeRef {
             let mut moved = lock(&node.household().moved);
             // One that has ended in the meantime leaves no family any more, so it must enter none; one that was
             // adopted in the meantime stands in another already.
-            let is_ours = moved.as_ref().map_or_else(
-                || node.birth.as_ref().is_some_and(|birth| birth.nearest_owner().ptr_eq(self)),
-                |owner| owner.ptr_eq(self),
-            );
+            let is_ours = node.owner_where(moved.as_ref()).is_some_and(|owner| owner.ptr_eq(self));
             if is_ours && !node.has_ended() {
                 *moved = Some(self.take_over(&node, waited_for));
             }

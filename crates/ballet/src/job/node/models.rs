@@ -26,6 +26,12 @@ fn scope(root: &NodeRef) -> NodeRef {
     scope
 }
 
+/// Another thread that spawns `child`; it gives whether the scope took it.
+fn spawning(scope: &NodeRef, child: &NodeRef) -> thread::JoinHandle<bool> {
+    let (scope, child) = (scope.clone(), child.clone());
+    thread::spawn(move || scope.admit(child).is_ok())
+}
+
 fn reason() -> Reason {
     Reason::Requested(Origin::new(Path::default(), Location::caller()))
 }
@@ -46,10 +52,7 @@ fn a_child_is_refused_or_asked_when_its_scope_is_cancelled() {
         let root = node(Role::Root, None);
         let scope = scope(&root);
         let child = node(Role::Job, Some(&scope));
-        let spawner = {
-            let (scope, child) = (scope.clone(), child.clone());
-            thread::spawn(move || scope.admit(child).is_ok())
-        };
+        let spawner = spawning(&scope, &child);
         scope.ask(reason());
         scope.ask_children(&reason());
         let is_in = spawner.join().unwrap();
@@ -68,10 +71,7 @@ fn a_scope_does_not_close_over_a_child() {
         let root = node(Role::Root, None);
         let scope = scope(&root);
         let child = node(Role::Job, Some(&scope));
-        let spawner = {
-            let (scope, child) = (scope.clone(), child.clone());
-            thread::spawn(move || scope.admit(child).is_ok())
-        };
+        let spawner = spawning(&scope, &child);
         let closed = scope.close_if_childless();
         let is_in = spawner.join().unwrap();
         assert_ne!(closed, is_in);

@@ -47,12 +47,12 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
         }
         // Beyond what the clock can say there is no deadline.
         let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(future.await) };
-        let node = Node::region(current().values().with_deadline(deadline), place);
+        let region = Node::region(current().values().with_deadline(deadline), place);
         let mut future = pin!(Some(future));
         // Outside the cooperative budget: a future that uses it up must not silence its own clock.
         let mut timer = pin!(unconstrained(sleep_until(deadline)));
         poll_fn(|cx| {
-            let _inside = node.enter(cx);
+            let _inside = region.enter(cx);
             if let Some(running) = future.as_mut().as_pin_mut()
                 && let Poll::Ready(value) = running.poll(cx)
             {
@@ -61,6 +61,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
+            let node = region.node();
             node.ask(Reason::Timeout(Origin::new(node.path(), place)));
             if node.cut().is_none() {
                 return Poll::Pending;

@@ -37,8 +37,8 @@ pub fn run<R>(name: &'static str, body: impl Future<Output = R>) -> R {
             })
             .await
         };
-        let _ = tokio::time::timeout(ADOPTED_BUDGET, root.wait_childless()).await;
-        let tree = root.tree();
+        let _ = tokio::time::timeout(ADOPTED_BUDGET, root.node().wait_childless()).await;
+        let tree = root.node().tree();
         assert!(tree.children.is_empty(), "the test `{name}` leaked what stands below it here:\n{tree}");
         result
     })

@@ -47,6 +47,8 @@ pub(super) struct Books<T> {
     watchers: Line<()>,
     /// The cause, once it was closed or its last sender has gone.
     closed: Option<Option<Cause>>,
+    /// Whether a sender was turned away because the last receiver has gone.
+    has_missed_receivers: bool,
     /// All but `len` and the two `waiting_`, which are counted elsewhere.
     stats: Stats,
 }
@@ -72,6 +74,7 @@ impl<T> Books<T> {
             receivers: Line::new(),
             watchers: Line::new(),
             closed: None,
+            has_missed_receivers: false,
             stats,
         }
     }
@@ -121,7 +124,10 @@ impl<T> Books<T> {
         match self.admission() {
             Admission::Free => self.put(item, after),
             Admission::Full => return self.overflow(item, after),
-            Admission::Refused(why) => return Err(Unsent::new(item, why)),
+            Admission::Refused(why) => {
+                self.has_missed_receivers |= self.is_deserted();
+                return Err(Unsent::new(item, why));
+            }
         }
         Ok(None)
     }
@@ -166,6 +172,7 @@ impl<T> Books<T> {
                 let Left { waker, brought, .. } = self.senders.leave(known);
                 *ticket = None;
                 after.drop_waker(waker);
+                self.has_missed_receivers = true;
                 let item = brought.unwrap_or_else(|| take(item));
                 return Poll::Ready(Err(Unsent::new(item, self.refusal().unwrap_or(Why::Deserted))));
             }
@@ -313,6 +320,11 @@ impl<T> Books<T> {
         after.wake_all(self.senders.wakers().chain(self.watchers.wakers()));
         self.stats.dropped += self.items.len() as u64;
         std::mem::take(&mut self.items)
+    }
+
+    /// Whether a sender was told that the last receiver has gone.
+    pub(super) fn has_missed_receivers(&self) -> bool {
+        self.has_missed_receivers
     }
 
     fn is_rendezvous(&self) -> bool {

@@ -11,6 +11,7 @@ mod books;
 mod error;
 mod line;
 mod pace;
+mod produce;
 mod receiver;
 mod receiving;
 mod select;

@@ -75,6 +75,10 @@ impl<T> Shared<T> {
         lock(&self.books).stats()
     }
 
+    pub(super) fn has_missed_receivers(&self) -> bool {
+        lock(&self.books).has_missed_receivers()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.books).refusal().is_some()
     }

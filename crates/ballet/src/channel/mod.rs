@@ -9,6 +9,7 @@
 mod aftermath;
 mod books;
 mod error;
+mod in_context;
 mod line;
 mod pace;
 mod produce;
@@ -22,6 +23,7 @@ mod stats;
 mod watch;
 
 pub use error::{Cause, Unreceived, Unsent};
+pub use in_context::InContext;
 pub use receiver::Receiver;
 pub use receiving::Receiving;
 pub use select::{After, Arm, Arms, OneOf2, OneOf3, OneOf4, OneOfMany, after, select, select_fair};

@@ -24,7 +24,9 @@ fn received<T>(polled: Poll<Result<Option<T>, channel::Cause>>) -> Option<T> {
     }
 }
 
-fn each_kind() -> [(&'static str, (Sender<Arc<()>>, Receiver<Arc<()>>)); 6] {
+type Pair<T> = (Sender<T>, Receiver<T>);
+
+fn each_kind<T>() -> [(&'static str, Pair<T>); 6] {
     [
         ("rendezvous", channel::rendezvous()),
         ("bounded", channel::bounded(2)),

@@ -120,14 +120,17 @@ const fn layout<C>(has_particulars: bool) -> (Layout, usize) {
     (if has_particulars { both } else { cell }, tail)
 }
 
-/// Puts a cell into memory, and behind it what few cells have.
+/// Makes a cell in memory, where it stays, and behind it what few cells have.
 #[inline]
-fn in_memory<C: Begins<Node>>(cell: C, particulars: Option<impl FnOnce() -> Particulars>) -> NonNull<C> {
+fn in_memory<C: Begins<Node>>(
+    make: impl FnOnce() -> C,
+    particulars: Option<impl FnOnce() -> Particulars>,
+) -> NonNull<C> {
     let (layout, tail) = layout::<C>(particulars.is_some());
     let memory = memory::allocate(layout).cast::<C>();
     // SAFETY: The memory is new, and as large as the layout of both says.
     unsafe {
-        memory.write(cell);
+        memory.write(make());
         if let Some(make) = particulars {
             memory.byte_add(tail).cast().write(make());
         }
@@ -344,7 +347,7 @@ unsafe fn owner_of<E: Fault>(job: &NodeRef) -> &Ref<Owner<E>> {
 pub(crate) fn passive(birth: Birth, particulars: Option<Particulars>) -> Ref<Watched> {
     const TABLE: &VTable = &passive_table::<Watched>();
     let node = Node::new(Header::passive(TABLE), birth, particulars.is_some());
-    let cell = in_memory(Watched { node, watcher: AtomicWaker::new() }, particulars.map(|own| || own));
+    let cell = in_memory(|| Watched { node, watcher: AtomicWaker::new() }, particulars.map(|own| || own));
     // SAFETY: One reference is counted and one is made; a node is `Send`; the table frees the cell.
     unsafe { Ref::new(cell) }
 }
@@ -374,7 +377,7 @@ impl<E: Fault> Owner<E> {
     ) -> Ref<Self> {
         let node = Node::new(Header::passive(Self::TABLE), birth, particulars.is_some());
         let cell =
-            in_memory(make(Watched { node, watcher: AtomicWaker::new() }), particulars.map(|own| || own));
+            in_memory(|| make(Watched { node, watcher: AtomicWaker::new() }), particulars.map(|own| || own));
         // SAFETY: One reference is counted and one is made; an owner is `Send`; the table frees the cell.
         unsafe { Ref::new(cell) }
     }
@@ -413,9 +416,13 @@ where
         stage: Stage<F, T, E>,
     ) -> NodeRef {
         const { assert!(offset_of!(Self, head) == 0 && offset_of!(JobHead, node) == 0) };
-        let node = Node::new(header, birth, particulars.is_some());
-        let head = JobHead { node, waiter: UnsafeCell::new(None) };
-        let cell = in_memory(Self { head, home, stage: UnsafeCell::new(stage) }, particulars);
+        let has_particulars = particulars.is_some();
+        let make = || {
+            let node = Node::new(header, birth, has_particulars);
+            let head = JobHead { node, waiter: UnsafeCell::new(None) };
+            Self { head, home, stage: UnsafeCell::new(stage) }
+        };
+        let cell = in_memory(make, particulars);
         // SAFETY: One reference is counted and one is made. The table frees the cell. The body and the value are `Send`
         // by the bounds above, errors by `Fault`.
         unsafe { Ref::new(cell).upcast() }

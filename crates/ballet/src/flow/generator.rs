@@ -66,12 +66,7 @@ where
     B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, T>) -> R,
     R: Verdict,
 {
-    Generator {
-        code: Some(body),
-        has_ended: false,
-        begin: |body: B, slot| async move { body(&mut Emitter::new(&slot)).await },
-        body: Body::new(),
-    }
+    Generator::new(body, |body: B, slot| async move { body(&mut Emitter::new(&slot)).await })
 }
 
 pin_project! {
@@ -83,6 +78,12 @@ pin_project! {
         begin: fn(B, Arc<Slot<T>>) -> F,
         #[pin]
         body: Body<T, F>,
+    }
+}
+
+impl<B, T, F> Generator<B, T, F> {
+    pub(super) fn new(code: B, begin: fn(B, Arc<Slot<T>>) -> F) -> Self {
+        Self { code: Some(code), has_ended: false, begin, body: Body::new() }
     }
 }
 

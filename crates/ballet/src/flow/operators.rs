@@ -5,11 +5,12 @@
 
 use std::hash::Hash;
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use super::boxed::BoxFlow;
+use super::buffer::Buffer;
 use super::catch::{Catch, OnEmpty, catch};
 use super::completion::{Completion, OnCompletion};
 use super::distinct::{Distinct, DistinctBy, Scan};
@@ -25,12 +26,15 @@ use super::generator::{Generator, flow};
 use super::group::{Chunked, Group, GroupBy, GroupedWithin, Windowed};
 use super::latest::{FlatMapLatest, MapLatest};
 use super::map::{Filter, FilterMap, Map, Tap};
+use super::map_par::{MapPar, Order};
 use super::pair::{Combine, Interleave, Merge, Race, Zip};
 use super::retry::{Retry, RetryWhen};
 use super::source::IntoStream;
 use super::take::{Drop, DropWhile, Take, TakeWhile};
 use super::then::{Then, Transform, transform};
 use super::timing::{Debounce, Sample, Throttle, Timeout};
+use crate::channel::{self, Receiver};
+use crate::dispatch::Dispatcher;
 use crate::job::{Deferred, Fault};
 use crate::scope::{Elapsed, Scope};
 
@@ -338,6 +342,63 @@ pub trait Flow {
         Race::new(self, other)
     }
 
+    // In parallel.
+
+    #[doc = include_str!("docs/buffer.md")]
+    #[track_caller]
+    fn buffer(self, places: usize) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::new(self, places)
+    }
+
+    #[doc = include_str!("docs/conflate.md")]
+    #[track_caller]
+    fn conflate(self) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::conflate(self)
+    }
+
+    #[doc = include_str!("docs/flow_on.md")]
+    #[track_caller]
+    fn flow_on(self, dispatcher: &Dispatcher) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::flow_on(self, dispatcher)
+    }
+
+    #[doc = include_str!("docs/map_par.md")]
+    #[track_caller]
+    fn map_par<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W::Output>
+    where
+        Self: Sized,
+        F: FnOnce(Self::Item) -> W + Clone,
+        W: Future<Output: Send + 'static> + Send + 'static,
+    {
+        MapPar::new(self, limit, Order::Kept, map)
+    }
+
+    #[doc = include_str!("docs/map_par_unordered.md")]
+    #[track_caller]
+    fn map_par_unordered<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W::Output>
+    where
+        Self: Sized,
+        F: FnOnce(Self::Item) -> W + Clone,
+        W: Future<Output: Send + 'static> + Send + 'static,
+    {
+        MapPar::new(self, limit, Order::AsTheyCome, map)
+    }
+
     // Time.
 
     #[doc = include_str!("docs/debounce.md")]
@@ -592,6 +653,28 @@ pub trait Flow {
         E: Fault,
     {
         scope.spawn(self.map_err(Raise::raise as fn(Self::Error) -> E).drain())
+    }
+
+    #[doc = include_str!("docs/produce_in.md")]
+    #[track_caller]
+    fn produce_in<E, D>(self, scope: &Scope<E, D>, places: usize) -> Receiver<Self::Item>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Raise<E>,
+        E: Fault,
+    {
+        let (sender, receiver) = channel::bounded(places);
+        scope.spawn(async move {
+            let mut flow = pin!(self.map_err(Raise::raise as fn(Self::Error) -> E));
+            while let Some(item) = flow.next().await? {
+                if sender.send(item).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        receiver
     }
 
     // Other shapes.

@@ -21,6 +21,9 @@ pub const FLOW_ON_PLACES: usize = 64;
 /// The flow of [`Flow::buffer`], [`Flow::conflate`] and [`Flow::flow_on`].
 pub struct Buffer<S, T, E> {
     terms: Terms,
+    /// [`Terms::begin`]. As a pointer, so that what it asks of the flow above is asked where the stage is made, and the
+    /// stage is a flow without a condition: rustc (1.95) cannot tell whether code is `Send` while it still infers its types.
+    begin: fn(&Terms, S, &mut Poller<'_>) -> Running<T, E>,
     state: State<S, T, E>,
 }
 
@@ -50,7 +53,12 @@ struct Running<T, E> {
     end: Option<Result<(), E>>,
 }
 
-impl<S, T, E> Buffer<S, T, E> {
+impl<S, T, E> Buffer<S, T, E>
+where
+    S: Flow<Item = T, Error = E> + Send + 'static,
+    T: Send + 'static,
+    E: FlowError + Send + 'static,
+{
     #[track_caller]
     pub(super) fn new(source: S, places: usize) -> Self {
         assert!(places > 0, "a buffer of zero places would hold no item");
@@ -70,19 +78,14 @@ impl<S, T, E> Buffer<S, T, E> {
     #[track_caller]
     fn with(source: S, keep: Keep, name: &'static str, dispatcher: Option<Dispatcher>) -> Self {
         let terms = Terms { keep, name, dispatcher, place: Location::caller() };
-        Self { terms, state: State::Fresh(Some(source)) }
+        Self { terms, begin: Terms::begin, state: State::Fresh(Some(source)) }
     }
 }
 
 // The flow above is pinned in its child, not here.
 impl<S, T, E> Unpin for Buffer<S, T, E> {}
 
-impl<S, T, E> Flow for Buffer<S, T, E>
-where
-    S: Flow<Item = T, Error = E> + Send + 'static,
-    T: Send + 'static,
-    E: FlowError + Send + 'static,
-{
+impl<S, T, E: FlowError> Flow for Buffer<S, T, E> {
     type Item = T;
     type Error = E;
 
@@ -90,10 +93,10 @@ where
     where
         K: FnMut(T) -> ControlFlow<()>,
     {
-        let Self { terms, state } = &mut *self;
+        let Self { terms, begin, state } = &mut *self;
         if let State::Fresh(source) = state {
             let Some(source) = source.take() else { panic!("this flow is a clone of one that had begun") };
-            *state = State::Running(terms.begin(source, cx));
+            *state = State::Running(begin(terms, source, cx));
         }
         let State::Running(running) = state else { return Poll::Ready(Ok(ControlFlow::Continue(()))) };
         if ready!(running.poll_items(cx, sink)).is_break() {
@@ -155,7 +158,7 @@ impl<S: Clone, T, E> Clone for Buffer<S, T, E> {
             State::Fresh(source) => source.clone(),
             State::Running(_) | State::Over => None,
         };
-        Self { terms: self.terms.clone(), state: State::Fresh(source) }
+        Self { terms: self.terms.clone(), begin: self.begin, state: State::Fresh(source) }
     }
 }
 

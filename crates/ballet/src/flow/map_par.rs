@@ -19,11 +19,13 @@ use crate::sync::Mutex;
 
 pin_project! {
     /// The flow of [`Flow::map_par`] and [`Flow::map_par_unordered`].
-    pub struct MapPar<S, F, U> {
+    pub struct MapPar<S, F, W, U> {
         #[pin]
         source: Upstream<S>,
         map: F,
         terms: Terms,
+        // `Crew::begin`; a pointer for the same reason as in `Buffer`.
+        begin: fn(&mut Crew<U>, Order, W),
         // From the first poll on.
         crew: Option<Crew<U>>,
     }
@@ -45,27 +47,30 @@ pub(super) enum Order {
     AsTheyCome,
 }
 
-impl<S, F, U> MapPar<S, F, U> {
+impl<S, F, W, U> MapPar<S, F, W, U>
+where
+    W: Future<Output = U> + Send + 'static,
+    U: Send + 'static,
+{
     #[track_caller]
     pub(super) fn new(source: S, limit: usize, order: Order, map: F) -> Self {
         assert!(limit > 0, "a map of zero items at a time could never give one");
         let terms = Terms { limit, order, place: Location::caller() };
-        Self { source: Upstream::new(source), map, terms, crew: None }
+        Self { source: Upstream::new(source), map, terms, begin: Crew::begin, crew: None }
     }
 }
 
-impl<S, F, W> Flow for MapPar<S, F, W::Output>
+impl<S, F, W, U> Flow for MapPar<S, F, W, U>
 where
     S: Flow,
     F: FnOnce(S::Item) -> W + Clone,
-    W: Future<Output: Send + 'static> + Send + 'static,
 {
-    type Item = W::Output;
+    type Item = U;
     type Error = S::Error;
 
     fn poll_each<K>(self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<S::Error>
     where
-        K: FnMut(W::Output) -> ControlFlow<()>,
+        K: FnMut(U) -> ControlFlow<()>,
     {
         let mut me = self.project();
         let crew = me.crew.get_or_insert_with(|| Crew::open(me.terms.place, cx));
@@ -78,7 +83,7 @@ where
             while crew.at_work < me.terms.limit
                 && let Poll::Ready(Some(item)) = me.source.as_mut().poll_next(cx)?
             {
-                crew.begin(me.terms.order, me.map.clone()(item));
+                (me.begin)(crew, me.terms.order, me.map.clone()(item));
             }
             if crew.at_work == 0 && me.source.is_ended() {
                 let _ = ready!(crew.held.poll_end(cx));
@@ -93,13 +98,14 @@ where
     }
 }
 
-impl<S: Clone, F: Clone, U> Clone for MapPar<S, F, U> {
+impl<S: Clone, F: Clone, W, U> Clone for MapPar<S, F, W, U> {
     fn clone(&self) -> Self {
-        Self { source: self.source.clone(), map: self.map.clone(), terms: self.terms, crew: None }
+        let (source, map) = (self.source.clone(), self.map.clone());
+        Self { source, map, terms: self.terms, begin: self.begin, crew: None }
     }
 }
 
-describe!(MapPar<S, F, U>);
+describe!(MapPar<S, F, W, U>);
 
 /// The children at work.
 struct Crew<U> {
@@ -114,7 +120,7 @@ struct Crew<U> {
 /// A child went without a result.
 struct Lost;
 
-impl<U: Send + 'static> Crew<U> {
+impl<U> Crew<U> {
     fn open(place: &'static Location<'static>, cx: &mut Poller<'_>) -> Self {
         let results = Results { done: VecDeque::new(), first: 0, is_lost: false, reader: None };
         Self { held: Held::open(place, cx), results: Arc::new(Mutex::new(results)), at_work: 0, begun: 0 }
@@ -123,6 +129,7 @@ impl<U: Send + 'static> Crew<U> {
     fn begin<W>(&mut self, order: Order, work: W)
     where
         W: Future<Output = U> + Send + 'static,
+        U: Send + 'static,
     {
         let delivery =
             Delivery { results: Arc::clone(&self.results), order, number: self.begun, is_made: false };

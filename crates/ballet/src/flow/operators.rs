@@ -112,7 +112,7 @@ pub trait Flow {
     where
         Self: Sized,
         Self::Error: Unify<R::Error>,
-        B: for<'a> AsyncFnOnce(Self::Item, &'a mut Emitter<'a, U>) -> R + Clone,
+        B: AsyncFnOnce(Self::Item, &mut Emitter<'_, U>) -> R + Clone,
         R: Verdict,
     {
         transform(self, code)
@@ -379,7 +379,7 @@ pub trait Flow {
 
     #[doc = include_str!("docs/map_par.md")]
     #[track_caller]
-    fn map_par<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W::Output>
+    fn map_par<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W, W::Output>
     where
         Self: Sized,
         F: FnOnce(Self::Item) -> W + Clone,
@@ -390,7 +390,7 @@ pub trait Flow {
 
     #[doc = include_str!("docs/map_par_unordered.md")]
     #[track_caller]
-    fn map_par_unordered<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W::Output>
+    fn map_par_unordered<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W, W::Output>
     where
         Self: Sized,
         F: FnOnce(Self::Item) -> W + Clone,
@@ -462,7 +462,7 @@ pub trait Flow {
     fn catch<R, B>(self, code: B) -> Catch<Self, B, Self::Error, Self::Item, impl Future<Output = R>>
     where
         Self: Sized,
-        B: for<'a> AsyncFnOnce(Self::Error, &'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(Self::Error, &mut Emitter<'_, Self::Item>) -> R,
         R: Verdict,
     {
         catch(self, code)
@@ -491,7 +491,7 @@ pub trait Flow {
     where
         Self: Sized,
         R: Verdict<Error: Unify<Self::Error>>,
-        B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(&mut Emitter<'_, Self::Item>) -> R,
     {
         Chain::new(flow(code), self)
     }
@@ -502,7 +502,7 @@ pub trait Flow {
         Self: Sized,
         Self::Error: Unify<R::Error>,
         R: Verdict,
-        B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(&mut Emitter<'_, Self::Item>) -> R,
     {
         OnEmpty::new(self, flow(code))
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::super::basis::{Flow, Polled};
 use super::super::error::Never;
-use super::super::operators::{Flow, Polled};
 use super::super::timing::Timer;
 
 /// A flow that emits once in each period, for ever: first when one period has passed since it began. It cannot fail.
@@ -26,7 +26,7 @@ use super::super::timing::Timer;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 /// use std::time::Duration;
 ///
 /// let ticks = flow::tick(Duration::from_millis(1)).take(2).collect::<Vec<_>>().await;

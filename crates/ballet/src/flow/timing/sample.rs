@@ -8,12 +8,12 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
 use super::Timer;
 
 pin_project! {
-    /// The flow of [`Flow::sample`].
+    /// The flow of [`FlowExt::sample`](crate::FlowExt::sample).
     pub struct Sample<S, T> {
         #[pin]
         source: S,

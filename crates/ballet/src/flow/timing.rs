@@ -15,4 +15,4 @@ pub use sample::Sample;
 pub use throttle::Throttle;
 pub use timeout::Timeout;
 
-pub(super) use timer::Timer;
+pub(super) use timer::{Timer, until_next};

@@ -52,6 +52,15 @@ pub mod migrating {}
 pub mod coming_from {}
 
 #[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/channels.md")]
+///
+/// *Its words*: [`channel`](crate::channel), [`Sender`](crate::channel::Sender),
+/// [`Receiver`](crate::channel::Receiver), [`Scope::produce`](crate::Scope::produce),
+/// [`Scope::pipe`](crate::Scope::pipe), [`select`](fn@crate::channel::select),
+/// [`InContext`](crate::channel::InContext).
+pub mod channels {}
+
+#[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/context.md")]
 ///
 /// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),

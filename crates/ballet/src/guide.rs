@@ -61,6 +61,14 @@ pub mod coming_from {}
 pub mod channels {}
 
 #[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/flows.md")]
+///
+/// *Its words*: [`Flow`](crate::Flow), [`FlowExt`](crate::FlowExt), [`flow`](fn@crate::flow),
+/// [`Emitter`](crate::flow::Emitter), [`Never`](crate::flow::Never), [`channel_flow`](crate::flow::channel_flow),
+/// [`BoxFlow`](crate::flow::BoxFlow).
+pub mod flows {}
+
+#[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/context.md")]
 ///
 /// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),

@@ -4,6 +4,7 @@
 
 mod context;
 mod dispatch;
+mod flow;
 #[cfg(doc)]
 pub mod guide;
 mod job;
@@ -17,6 +18,7 @@ pub mod testing;
 
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::{Dispatcher, yield_now};
+pub use flow::{Emitter, NotEmitted, Overflow, SharedError, SharedFlow, Sharing, Subscriber};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };

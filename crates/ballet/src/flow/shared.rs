@@ -98,7 +98,7 @@ impl Sharing {
 /// flow [completes](Emitter::complete), or [fails](Emitter::fail), or its last emitter is dropped, which completes it.
 ///
 /// To hand each item to *one* of several receivers, take a channel; to tell only the newest value, a
-/// state flow.
+/// [`StateFlow`](crate::StateFlow).
 ///
 /// # Cost
 ///

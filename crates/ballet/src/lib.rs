@@ -19,8 +19,8 @@ pub mod testing;
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::{Dispatcher, yield_now};
 pub use flow::{
-    Emitter, Ended, NotEmitted, Overflow, SharedError, SharedFlow, Sharing, StateCell, StateFlow, Subscriber,
-    Watcher,
+    Ended, NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, StateCell, StateFlow,
+    Subscriber, Watcher,
 };
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,

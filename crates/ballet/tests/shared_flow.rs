@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ballet::observe::State;
-use ballet::{Emitter, Error, Scope, SharedFlow, Sharing, Subscriber, SupervisorScope};
+use ballet::{Error, Scope, SharedEmitter, SharedFlow, Sharing, Subscriber, SupervisorScope};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -22,7 +22,7 @@ fn drain<T: Clone>(subscriber: &mut Subscriber<T>) -> Vec<T> {
     std::iter::from_fn(|| subscriber.try_recv()).collect()
 }
 
-fn emit_all<T, E>(emitter: &Emitter<T, E>, items: impl IntoIterator<Item = T>) {
+fn emit_all<T, E>(emitter: &SharedEmitter<T, E>, items: impl IntoIterator<Item = T>) {
     items.into_iter().for_each(|item| emitter.try_emit(item).expect("there is room"));
 }
 

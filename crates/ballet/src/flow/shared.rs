@@ -17,7 +17,7 @@ mod emitter;
 mod error;
 mod subscriber;
 
-pub use emitter::Emitter;
+pub use emitter::SharedEmitter;
 pub use error::{NotEmitted, SharedError};
 pub use subscriber::Subscriber;
 
@@ -91,11 +91,11 @@ impl Sharing {
     }
 }
 
-/// A hot flow: whatever is [emitted](Emitter::emit), every [subscriber](Subscriber) receives, in the same order.
+/// A hot flow: whatever is [emitted](SharedEmitter::emit), every [subscriber](Subscriber) receives, in the same order.
 ///
 /// This is the reading side. Cloning it is one reference count; all clones are one flow. The writing side is the
-/// [`Emitter`] that came with it. A subscriber gets the replay, then what is emitted from then on, then the end: the
-/// flow [completes](Emitter::complete), or [fails](Emitter::fail), or its last emitter is dropped, which completes it.
+/// [`SharedEmitter`] that came with it. A subscriber gets the replay, then what is emitted from then on, then the end: the
+/// flow [completes](SharedEmitter::complete), or [fails](SharedEmitter::fail), or its last emitter is dropped, which completes it.
 ///
 /// To hand each item to *one* of several receivers, take a channel; to tell only the newest value, a
 /// [`StateFlow`](crate::StateFlow).
@@ -163,7 +163,7 @@ impl<T> SharedFlow<T> {
     /// When `sharing` has neither a buffer nor a replay: no item could ever be received.
     #[must_use]
     #[track_caller]
-    pub fn new(sharing: Sharing) -> (Emitter<T>, Self) {
+    pub fn new(sharing: Sharing) -> (SharedEmitter<T>, Self) {
         Self::with_error(sharing)
     }
 
@@ -174,13 +174,13 @@ impl<T> SharedFlow<T> {
     /// As `new`.
     #[must_use]
     #[track_caller]
-    pub fn with_error<E>(sharing: Sharing) -> (Emitter<T, E>, SharedFlow<T, E>) {
+    pub fn with_error<E>(sharing: Sharing) -> (SharedEmitter<T, E>, SharedFlow<T, E>) {
         assert!(
             sharing.capacity() > 0,
             "a shared flow that buffers and replays nothing could never tell anything"
         );
         let flow = SharedFlow(Arc::new(Shared(Mutex::new(Books::new(sharing)))));
-        (Emitter::new(&flow.0), flow)
+        (SharedEmitter::new(&flow.0), flow)
     }
 }
 

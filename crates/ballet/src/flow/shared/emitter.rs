@@ -32,7 +32,7 @@ use crate::job::Error;
 /// assert_eq!(news.replayed(), [99, 100]);
 /// # Ok(()) }
 /// ```
-pub struct Emitter<T, E = Error>(Arc<LastOne<T, E>>);
+pub struct SharedEmitter<T, E = Error>(Arc<LastOne<T, E>>);
 
 /// What all emitters of a flow hold: its drop is the drop of the last one.
 struct LastOne<T, E>(Arc<Shared<T, E>>);
@@ -43,7 +43,7 @@ impl<T, E> Drop for LastOne<T, E> {
     }
 }
 
-impl<T, E> Emitter<T, E> {
+impl<T, E> SharedEmitter<T, E> {
     pub(super) fn new(shared: &Arc<Shared<T, E>>) -> Self {
         Self(Arc::new(LastOne(Arc::clone(shared))))
     }
@@ -134,7 +134,7 @@ impl<T, E> Shared<T, E> {
     }
 }
 
-/// The future of [`Emitter::emit`].
+/// The future of [`SharedEmitter::emit`].
 struct Emission<'a, T, E> {
     shared: &'a Shared<T, E>,
     /// Until it was emitted or refused.
@@ -179,14 +179,14 @@ impl<T, E> Drop for Emission<'_, T, E> {
     }
 }
 
-impl<T, E> Clone for Emitter<T, E> {
+impl<T, E> Clone for SharedEmitter<T, E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T, E> fmt::Debug for Emitter<T, E> {
+impl<T, E> fmt::Debug for SharedEmitter<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared().books().describe(f.debug_struct("Emitter"))
+        self.shared().books().describe(f.debug_struct("SharedEmitter"))
     }
 }

@@ -50,7 +50,7 @@ impl<T, E> Subscriber<T, E> {
     ///
     /// # Errors
     ///
-    /// The error with which the flow [failed](crate::Emitter::fail), after everything was received.
+    /// The error with which the flow [failed](crate::SharedEmitter::fail), after everything was received.
     ///
     /// # Cancel safety
     ///

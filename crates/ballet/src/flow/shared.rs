@@ -8,13 +8,14 @@
 //!            slowest     another               caught up
 //! ```
 //!
-//! `books` holds everything that changes, under one lock, and is plain sequential code; `emitter` is the writing handle,
-//! `subscriber` the reading one, `error` what they are told. This file is what they share. It refuses to copy an item
+//! `ring` is the buffer, `books` is that and who waits: all that changes, under one lock, in plain sequential code.
+//! `emitter` is the writing handle, `subscriber` the reading one, `error` what they are told. This file is what they share. It refuses to copy an item
 //! before somebody receives it, and to grow: there are never more items than the buffer holds, whoever is slow.
 
 mod books;
 mod emitter;
 mod error;
+mod ring;
 mod subscriber;
 
 pub use emitter::SharedEmitter;
@@ -151,7 +152,7 @@ impl<T, E> Shared<T, E> {
 
 impl<T, E> Venue for Shared<T, E> {
     fn with_audience<R>(&self, with: impl FnOnce(&mut Audience) -> R) -> R {
-        with(self.books().audience())
+        with(&mut self.books().audience)
     }
 }
 
@@ -197,7 +198,7 @@ impl<T, E> SharedFlow<T, E> {
     /// How many subscribers there are now.
     #[must_use]
     pub fn subscribers(&self) -> usize {
-        self.0.books().subscribers()
+        self.0.books().audience.present()
     }
 
     /// Whether it has completed or failed. Subscribers may still have items to receive.
@@ -212,7 +213,7 @@ impl<T, E> SharedFlow<T, E> {
     where
         T: Clone,
     {
-        self.0.books().replayed()
+        self.0.books().ring.replayed().cloned().collect()
     }
 }
 

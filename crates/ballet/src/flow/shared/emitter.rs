@@ -7,7 +7,7 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use tokio::task::coop::cooperative;
 
-use super::books::Ticket;
+use super::books::{Calls, Ticket};
 use super::{NotEmitted, Shared, SharedError, SharedFlow};
 use crate::flow::audience::Listening;
 use crate::job::Error;
@@ -72,8 +72,12 @@ impl<T, E> SharedEmitter<T, E> {
     /// [`NotEmitted`], with the item: the flow has ended, or it is full and suspends. It is full, too, while other
     /// emitters wait.
     pub fn try_emit(&self, item: T) -> Result<(), NotEmitted<T>> {
-        let emitted = self.shared().books().emit(item, None)?;
-        emitted.tell();
+        let mut books = self.shared().books();
+        let pushed_out = books.emit(item, None)?;
+        let calls = books.call();
+        drop(books);
+        calls.into_iter().for_each(Calls::wake);
+        drop(pushed_out);
         Ok(())
     }
 
@@ -91,7 +95,7 @@ impl<T, E> SharedEmitter<T, E> {
 
     /// Forgets the replay: a new subscriber is told nothing that was emitted before.
     pub fn forget_replay(&self) {
-        let unneeded = self.shared().books().forget_replay();
+        let unneeded = self.shared().books().ring.forget_replay();
         drop(unneeded);
     }
 
@@ -126,11 +130,8 @@ impl<T, E> SharedEmitter<T, E> {
 
 impl<T, E> Shared<T, E> {
     fn end(&self, end: Result<(), SharedError<E>>) {
-        let ended = self.books().end(end);
-        if let Some((receivers, emitters)) = ended {
-            receivers.wake();
-            emitters.into_iter().for_each(Waker::wake);
-        }
+        let calls = self.books().end(end);
+        calls.into_iter().for_each(Calls::wake);
     }
 }
 
@@ -153,10 +154,12 @@ impl<T, E> Future for Emission<'_, T, E> {
         let Some(item) = self.item.take() else { panic!("an emission was polled after it had returned") };
         let mut books = self.shared.books();
         let refused = match books.emit(item, self.ticket) {
-            Ok(emitted) => {
+            Ok(pushed_out) => {
+                let calls = books.call();
                 drop(books);
                 self.ticket = None;
-                emitted.tell();
+                calls.into_iter().for_each(Calls::wake);
+                drop(pushed_out);
                 return Poll::Ready(Ok(()));
             }
             Err(refused) if refused.is_ended() => return Poll::Ready(Err(refused)),

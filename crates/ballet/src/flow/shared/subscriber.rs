@@ -7,9 +7,12 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use tokio::task::coop::cooperative;
 
-use super::books::{Cursor, Taken};
+use super::books::Books;
+use super::ring::Cursor;
 use super::{Shared, SharedError};
+use crate::flow::wait_list::Seat;
 use crate::job::Error;
+use crate::sync::MutexGuard;
 
 /// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end.
 ///
@@ -36,13 +39,15 @@ use crate::job::Error;
 pub struct Subscriber<T, E = Error> {
     shared: Arc<Shared<T, E>>,
     cursor: Cursor,
+    /// While it waits.
+    seat: Option<Seat>,
 }
 
 impl<T, E> Subscriber<T, E> {
     pub(super) fn new(shared: &Arc<Shared<T, E>>) -> Self {
         let (cursor, audience) = shared.books().subscribe();
         audience.wake();
-        Self { shared: Arc::clone(shared), cursor }
+        Self { shared: Arc::clone(shared), cursor, seat: None }
     }
 
     /// Receives the next item; `None` when the flow has completed and everything was received. Asked again after the
@@ -113,12 +118,12 @@ impl<T, E> Subscriber<T, E> {
     where
         T: Clone,
     {
-        let (taken, emitter) = self.shared.books().take(&mut self.cursor);
+        let mut books = self.shared.books();
+        let item = books.ring.take(&mut self.cursor);
+        let emitter = books.call_next();
+        drop(books);
         emitter.into_iter().for_each(Waker::wake);
-        match taken {
-            Taken::Item(item) => Some(item),
-            Taken::Nothing | Taken::End(_) => None,
-        }
+        item
     }
 
     /// How many items it has missed since it subscribed, up to the one that it received last: those that were pushed out
@@ -133,8 +138,8 @@ impl<T, E> Subscriber<T, E> {
 
     /// How many items are in the buffer that it has not received yet.
     #[must_use]
-    pub fn behind(&self) -> u64 {
-        self.shared.books().behind(&self.cursor)
+    pub fn behind(&self) -> usize {
+        self.shared.books().ring.behind(&self.cursor)
     }
 
     fn poll_many(
@@ -146,31 +151,21 @@ impl<T, E> Subscriber<T, E> {
     where
         T: Clone,
     {
-        let before = into.len();
         // Dropped after the lock, also where a clone panics.
         let mut emitter = Call(None);
         let mut books = self.shared.books();
-        let last = loop {
-            let (taken, next) = books.take(&mut self.cursor);
-            emitter.0 = emitter.0.take().or(next);
-            match taken {
-                Taken::Item(item) => into.push(item),
-                last => break last,
-            }
-            if into.len() - before == limit {
-                break Taken::Nothing;
-            }
-        };
-        match (into.len() - before, last) {
-            (0, Taken::Nothing) => {
-                let replaced = books.wait(&mut self.cursor, cx.waker());
-                drop(books);
-                drop(replaced);
-                Poll::Pending
-            }
-            (0, Taken::End(end)) => Poll::Ready(end.map(|()| 0)),
-            (count, _) => Poll::Ready(Ok(count)),
+        let mut count = 0;
+        while count < limit
+            && let Some(item) = books.ring.take(&mut self.cursor)
+        {
+            into.push(item);
+            count += 1;
+            emitter.0 = emitter.0.take().or_else(|| books.call_next());
         }
+        if count > 0 {
+            return Poll::Ready(Ok(count));
+        }
+        poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| 0)
     }
 
     fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, SharedError<E>>>
@@ -178,17 +173,32 @@ impl<T, E> Subscriber<T, E> {
         T: Clone,
     {
         let mut books = self.shared.books();
-        let (taken, emitter) = books.take(&mut self.cursor);
-        let replaced = matches!(taken, Taken::Nothing).then(|| books.wait(&mut self.cursor, cx.waker()));
-        drop(books);
-        drop(replaced);
-        emitter.into_iter().for_each(Waker::wake);
-        match taken {
-            Taken::Item(item) => Poll::Ready(Ok(Some(item))),
-            Taken::End(end) => Poll::Ready(end.map(|()| None)),
-            Taken::Nothing => Poll::Pending,
+        match books.ring.take(&mut self.cursor) {
+            Some(item) => {
+                let emitter = books.call_next();
+                drop(books);
+                emitter.into_iter().for_each(Waker::wake);
+                Poll::Ready(Ok(Some(item)))
+            }
+            None => poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| None),
         }
     }
+}
+
+/// The end, for a subscriber that has taken all there is; or it waits.
+fn poll_end<T, E>(
+    mut books: MutexGuard<'_, Books<T, E>>,
+    cursor: &mut Cursor,
+    seat: &mut Option<Seat>,
+    cx: &mut Poller<'_>,
+) -> Poll<Result<(), SharedError<E>>> {
+    if let Some(end) = books.ended(cursor) {
+        return Poll::Ready(end);
+    }
+    let replaced = books.wait(seat, cx.waker());
+    drop(books);
+    drop(replaced);
+    Poll::Pending
 }
 
 /// An emitter that has been called, and is woken when this is dropped.
@@ -202,8 +212,9 @@ impl Drop for Call {
 
 impl<T, E> Drop for Subscriber<T, E> {
     fn drop(&mut self) {
-        let left = self.shared.books().unsubscribe(&self.cursor);
-        left.tell();
+        let (unneeded, own, calls) = self.shared.books().unsubscribe(&self.cursor, self.seat);
+        calls.wake();
+        drop((unneeded, own));
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ballet::flow::Watcher;
 use ballet::observe::State;
-use ballet::{Error, Scope, StateFlow, Watcher};
+use ballet::{Error, Scope, StateFlow};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -23,10 +23,15 @@ pub use error::{NotEmitted, SharedError};
 pub use subscriber::Subscriber;
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context as Poller;
 
 use super::audience::{Audience, Venue};
-use crate::job::{Error, lock};
+use super::error::{FlowError, Never};
+use super::operators::{Flow, Polled};
+use crate::job::lock;
 use crate::sync::{Mutex, MutexGuard};
 use books::Books;
 
@@ -120,7 +125,7 @@ impl Sharing {
 ///         let mut subscriber = strokes.subscribe();
 ///         s.spawn(async move {
 ///             let mut heard = Vec::new();
-///             while let Some(stroke) = subscriber.recv().await? {
+///             while let Some(stroke) = subscriber.recv().await {
 ///                 heard.push(stroke);
 ///             }
 ///             Ok(heard)
@@ -137,7 +142,11 @@ impl Sharing {
 /// assert_eq!(heard, (vec!["line", "circle"], vec!["line", "circle"]));
 /// # Ok(()) }
 /// ```
-pub struct SharedFlow<T, E = Error>(Arc<Shared<T, E>>);
+pub struct SharedFlow<T, E = Never> {
+    shared: Arc<Shared<T, E>>,
+    /// Once it is polled as a flow.
+    listening: Option<Subscriber<T, E>>,
+}
 
 /// What all handles of one flow share.
 struct Shared<T, E>(Mutex<Books<T, E>>);
@@ -165,46 +174,51 @@ impl<T> SharedFlow<T> {
     #[must_use]
     #[track_caller]
     pub fn new(sharing: Sharing) -> (SharedEmitter<T>, Self) {
-        Self::with_error(sharing)
+        Self::fallible(sharing)
     }
 
-    /// As [`new`](Self::new), for a flow that fails with an error type of its own.
+    /// As [`new`](Self::new), for a flow that can [fail](SharedEmitter::fail). Every subscriber is told the error, so it
+    /// is cloned; [`SharedError`] makes any error `Clone`.
     ///
     /// # Panics
     ///
     /// As `new`.
     #[must_use]
     #[track_caller]
-    pub fn with_error<E>(sharing: Sharing) -> (SharedEmitter<T, E>, SharedFlow<T, E>) {
+    pub fn fallible<E>(sharing: Sharing) -> (SharedEmitter<T, E>, SharedFlow<T, E>) {
         assert!(
             sharing.capacity() > 0,
             "a shared flow that buffers and replays nothing could never tell anything"
         );
-        let flow = SharedFlow(Arc::new(Shared(Mutex::new(Books::new(sharing)))));
-        (SharedEmitter::new(&flow.0), flow)
+        let shared = Arc::new(Shared(Mutex::new(Books::new(sharing))));
+        (SharedEmitter::new(&shared), SharedFlow::of(&shared))
     }
 }
 
 impl<T, E> SharedFlow<T, E> {
+    fn of(shared: &Arc<Shared<T, E>>) -> Self {
+        Self { shared: Arc::clone(shared), listening: None }
+    }
+
     /// Begins to listen: the subscriber receives the replay, then everything that is emitted from now on.
     ///
     /// It counts as slow from now on, too: under [`Overflow::Suspend`] a subscriber that does not receive makes the
     /// emitters wait, until it is dropped.
     #[must_use = "dropping it ends the subscription"]
     pub fn subscribe(&self) -> Subscriber<T, E> {
-        Subscriber::new(&self.0)
+        Subscriber::new(&self.shared)
     }
 
     /// How many subscribers there are now.
     #[must_use]
     pub fn subscribers(&self) -> usize {
-        self.0.books().audience.present()
+        self.shared.books().audience.present()
     }
 
     /// Whether it has completed or failed. Subscribers may still have items to receive.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.0.books().is_ended()
+        self.shared.books().is_ended()
     }
 
     /// What a new subscriber would be told first, oldest first.
@@ -213,18 +227,34 @@ impl<T, E> SharedFlow<T, E> {
     where
         T: Clone,
     {
-        self.0.books().ring.replayed().cloned().collect()
+        self.shared.books().ring.replayed().cloned().collect()
     }
 }
 
+/// Listens from its first poll on: what was emitted before is received only as far as it is replayed. Where the moment
+/// matters, [`subscribe`](SharedFlow::subscribe) first.
+impl<T: Clone, E: FlowError + Clone> Flow for SharedFlow<T, E> {
+    type Item = T;
+    type Error = E;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<E>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        let Self { shared, listening } = &mut *self;
+        Pin::new(listening.get_or_insert_with(|| Subscriber::new(shared))).poll_each(cx, sink)
+    }
+}
+
+/// Another handle, which does not listen.
 impl<T, E> Clone for SharedFlow<T, E> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self::of(&self.shared)
     }
 }
 
 impl<T, E> fmt::Debug for SharedFlow<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.books().describe(f.debug_struct("SharedFlow"))
+        self.shared.books().describe(f.debug_struct("SharedFlow"))
     }
 }

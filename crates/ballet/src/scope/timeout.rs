@@ -41,7 +41,7 @@ use crate::job::{Node, Origin, Reason, current};
 pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
     let place = Location::caller();
     async move {
-        let elapsed = Elapsed { limit, place };
+        let elapsed = Elapsed::new(limit, place);
         if limit.is_zero() {
             return Err(elapsed);
         }
@@ -89,6 +89,10 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
+    pub(crate) fn new(limit: Duration, place: &'static Location<'static>) -> Self {
+        Self { limit, place }
+    }
+
     /// The time that was given.
     #[must_use]
     pub fn limit(&self) -> Duration {

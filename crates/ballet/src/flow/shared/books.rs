@@ -12,7 +12,7 @@ use std::fmt::{self, DebugStruct};
 use std::task::Waker;
 
 use super::ring::{Cursor, Ring};
-use super::{NotEmitted, Overflow, SharedError, Sharing};
+use super::{NotEmitted, Overflow, Sharing};
 use crate::flow::audience::Audience;
 use crate::flow::wait_list::{Called, Seat, WaitList};
 
@@ -31,7 +31,7 @@ pub(super) struct Books<T, E> {
 }
 
 /// How a flow ended.
-type End<E> = Result<(), SharedError<E>>;
+type End<E> = Result<(), E>;
 
 pub(super) type Ticket = u64;
 
@@ -160,7 +160,10 @@ impl<T, E> Books<T, E> {
     }
 
     /// How the flow ended, for a subscriber that has taken all there is.
-    pub(super) fn ended(&self, cursor: &mut Cursor) -> Option<End<E>> {
+    pub(super) fn ended(&self, cursor: &mut Cursor) -> Option<End<E>>
+    where
+        E: Clone,
+    {
         let end = self.end.as_ref()?;
         self.ring.end(cursor);
         Some(end.clone())

@@ -8,9 +8,9 @@ use std::task::{Context as Poller, Poll, Waker};
 use tokio::task::coop::cooperative;
 
 use super::books::{Calls, Ticket};
-use super::{NotEmitted, Shared, SharedError, SharedFlow};
+use super::{NotEmitted, Shared, SharedFlow};
 use crate::flow::audience::Listening;
-use crate::job::Error;
+use crate::flow::error::Never;
 
 /// The writing side of a [`SharedFlow`]: it emits items, and ends the flow.
 ///
@@ -32,7 +32,7 @@ use crate::job::Error;
 /// assert_eq!(news.replayed(), [99, 100]);
 /// # Ok(()) }
 /// ```
-pub struct SharedEmitter<T, E = Error>(Arc<LastOne<T, E>>);
+pub struct SharedEmitter<T, E = Never>(Arc<LastOne<T, E>>);
 
 /// What all emitters of a flow hold: its drop is the drop of the last one.
 struct LastOne<T, E>(Arc<Shared<T, E>>);
@@ -89,8 +89,8 @@ impl<T, E> SharedEmitter<T, E> {
 
     /// Fails the flow: subscribers receive what is in the buffer, then this error. Emitters that wait are refused. On a
     /// flow that has ended it does nothing.
-    pub fn fail(&self, error: E) {
-        self.shared().end(Err(SharedError::new(error)));
+    pub fn fail(&self, error: impl Into<E>) {
+        self.shared().end(Err(error.into()));
     }
 
     /// Forgets the replay: a new subscriber is told nothing that was emitted before.
@@ -120,7 +120,7 @@ impl<T, E> SharedEmitter<T, E> {
     /// The reading side.
     #[must_use]
     pub fn flow(&self) -> SharedFlow<T, E> {
-        SharedFlow(Arc::clone(self.shared()))
+        SharedFlow::of(self.shared())
     }
 
     fn shared(&self) -> &Arc<Shared<T, E>> {
@@ -129,7 +129,7 @@ impl<T, E> SharedEmitter<T, E> {
 }
 
 impl<T, E> Shared<T, E> {
-    fn end(&self, end: Result<(), SharedError<E>>) {
+    fn end(&self, end: Result<(), E>) {
         let calls = self.books().end(end);
         calls.into_iter().for_each(Calls::wake);
     }

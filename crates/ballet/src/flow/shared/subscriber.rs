@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, Waker};
+use std::task::{Context as Poller, Poll, Waker, ready};
 
-use tokio::task::coop::cooperative;
-
+use super::Shared;
 use super::books::Books;
 use super::ring::Cursor;
-use super::{Shared, SharedError};
+use crate::flow::budget::Turns;
+use crate::flow::error::{FlowError, Never, Output};
+use crate::flow::operators::{Flow, Polled};
 use crate::flow::wait_list::Seat;
-use crate::job::Error;
 use crate::sync::MutexGuard;
 
-/// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end.
+/// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end. It is
+/// a [`Flow`] of what it has still to receive.
 ///
 /// It holds nothing but its place in the flow's buffer. While it lives, what it has not received yet stays there, and
 /// may make emitters wait; dropping it lets them go on.
@@ -32,22 +35,23 @@ use crate::sync::MutexGuard;
 /// for tick in 1..=5 {
 ///     emitter.emit(tick).await?;
 /// }
-/// assert_eq!(subscriber.recv().await?, Some(4));
+/// assert_eq!(subscriber.recv().await, Some(4));
 /// assert_eq!(subscriber.missed(), 3);
 /// # Ok(()) }
 /// ```
-pub struct Subscriber<T, E = Error> {
+pub struct Subscriber<T, E = Never> {
     shared: Arc<Shared<T, E>>,
     cursor: Cursor,
     /// While it waits.
     seat: Option<Seat>,
+    turns: Turns,
 }
 
 impl<T, E> Subscriber<T, E> {
     pub(super) fn new(shared: &Arc<Shared<T, E>>) -> Self {
         let (cursor, audience) = shared.books().subscribe();
         audience.wake();
-        Self { shared: Arc::clone(shared), cursor, seat: None }
+        Self { shared: Arc::clone(shared), cursor, seat: None, turns: Turns::new() }
     }
 
     /// Receives the next item; `None` when the flow has completed and everything was received. Asked again after the
@@ -60,11 +64,12 @@ impl<T, E> Subscriber<T, E> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: an item is taken only by the poll that returns it.
-    pub async fn recv(&mut self) -> Result<Option<T>, SharedError<E>>
+    pub async fn recv(&mut self) -> Output<E, Option<T>>
     where
         T: Clone,
+        E: FlowError + Clone,
     {
-        cooperative(poll_fn(|cx| self.poll_recv(cx))).await
+        E::output(poll_fn(|cx| self.poll_recv(cx)).await)
     }
 
     /// Receives up to `limit` items at once, as many as are there, and adds them to `into`. Waits while there is none.
@@ -98,18 +103,19 @@ impl<T, E> Subscriber<T, E> {
     /// emitter.complete();
     ///
     /// let mut frame = Vec::new();
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 3);
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 2);
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 0);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 3);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 2);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 0);
     /// assert_eq!(frame, [1, 2, 3, 4, 5]);
     /// # Ok(()) }
     /// ```
-    pub async fn recv_many(&mut self, into: &mut Vec<T>, limit: usize) -> Result<usize, SharedError<E>>
+    pub async fn recv_many(&mut self, into: &mut Vec<T>, limit: usize) -> Output<E, usize>
     where
         T: Clone,
+        E: FlowError + Clone,
     {
         assert!(limit > 0, "to receive zero items at a time could not be told from the end");
-        cooperative(poll_fn(|cx| self.poll_many(into, limit, cx))).await
+        E::output(poll_fn(|cx| self.poll_many(into, limit, cx)).await)
     }
 
     /// The next item, if one is there: `None` where it would have to wait, and at the end, which
@@ -142,15 +148,12 @@ impl<T, E> Subscriber<T, E> {
         self.shared.books().ring.behind(&self.cursor)
     }
 
-    fn poll_many(
-        &mut self,
-        into: &mut Vec<T>,
-        limit: usize,
-        cx: &mut Poller<'_>,
-    ) -> Poll<Result<usize, SharedError<E>>>
+    fn poll_many(&mut self, into: &mut Vec<T>, limit: usize, cx: &mut Poller<'_>) -> Poll<Result<usize, E>>
     where
         T: Clone,
+        E: Clone,
     {
+        ready!(self.turns.poll(cx));
         // Dropped after the lock, also where a clone panics.
         let mut emitter = Call(None);
         let mut books = self.shared.books();
@@ -168,10 +171,12 @@ impl<T, E> Subscriber<T, E> {
         poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| 0)
     }
 
-    fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, SharedError<E>>>
+    fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, E>>
     where
         T: Clone,
+        E: Clone,
     {
+        ready!(self.turns.poll(cx));
         let mut books = self.shared.books();
         match books.ring.take(&mut self.cursor) {
             Some(item) => {
@@ -185,13 +190,31 @@ impl<T, E> Subscriber<T, E> {
     }
 }
 
+/// What it has still to receive.
+impl<T: Clone, E: FlowError + Clone> Flow for Subscriber<T, E> {
+    type Item = T;
+    type Error = E;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<E>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        while let Some(item) = ready!(self.poll_recv(cx))? {
+            if sink(item).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
+            }
+        }
+        Poll::Ready(Ok(ControlFlow::Continue(())))
+    }
+}
+
 /// The end, for a subscriber that has taken all there is; or it waits.
-fn poll_end<T, E>(
+fn poll_end<T, E: Clone>(
     mut books: MutexGuard<'_, Books<T, E>>,
     cursor: &mut Cursor,
     seat: &mut Option<Seat>,
     cx: &mut Poller<'_>,
-) -> Poll<Result<(), SharedError<E>>> {
+) -> Poll<Result<(), E>> {
     if let Some(end) = books.ended(cursor) {
         return Poll::Ready(end);
     }

@@ -1,0 +1,62 @@
+//! Flows of what an iterator gives.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll, ready};
+
+use super::super::budget::{ITEMS_PER_UNIT, poll_unit};
+use super::super::describe;
+use super::super::error::Never;
+use super::super::operators::{Flow, Polled};
+
+/// A flow of the items of an iterator. It cannot fail.
+///
+/// The iterator is asked inside the collector's task and must not block. A flow of an endless one gives its worker back
+/// after about 4 000 items, so that others run and the collector can be cancelled.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use ballet::{Flow, flow};
+///
+/// assert_eq!(flow::iter(["a", "b"]).collect::<Vec<_>>().await, ["a", "b"]);
+/// assert_eq!(flow::iter(1..).filter(|n| n % 7 == 0).first().await, Some(7));
+/// # }
+/// ```
+pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
+    Iter { items: items.into_iter() }
+}
+
+/// The flow of [`iter`].
+#[derive(Clone)]
+pub struct Iter<I> {
+    items: I,
+}
+
+// The iterator is never pinned.
+impl<I> Unpin for Iter<I> {}
+
+impl<I: Iterator> Flow for Iter<I> {
+    type Item = I::Item;
+    type Error = Never;
+
+    #[inline]
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+    where
+        K: FnMut(I::Item) -> ControlFlow<()>,
+    {
+        loop {
+            ready!(poll_unit(cx));
+            // A loop of a known length is one that the compiler can unroll.
+            for _ in 0..ITEMS_PER_UNIT {
+                let Some(item) = self.items.next() else { return Poll::Ready(Ok(ControlFlow::Continue(()))) };
+                if sink(item).is_break() {
+                    return Poll::Ready(Ok(ControlFlow::Break(())));
+                }
+            }
+        }
+    }
+}
+
+describe!(Iter<I>);

@@ -1,0 +1,52 @@
+//! A timer that is part of an operator.
+
+use std::pin::{Pin, pin};
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::task::coop::unconstrained;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+pin_project! {
+    /// Set or not set; rings once.
+    pub(in super::super) struct Timer {
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+impl Timer {
+    pub(in super::super) fn new() -> Self {
+        Self { sleep: None }
+    }
+
+    pub(in super::super) fn is_set(&self) -> bool {
+        self.sleep.is_some()
+    }
+
+    /// Sets it anew.
+    pub(in super::super) fn set(self: Pin<&mut Self>, time: Duration) {
+        self.project().sleep.set(Some(sleep(time)));
+    }
+
+    pub(in super::super) fn set_at(self: Pin<&mut Self>, at: Instant) {
+        self.project().sleep.set(Some(sleep_until(at)));
+    }
+
+    pub(in super::super) fn stop(self: Pin<&mut Self>) {
+        self.project().sleep.set(None);
+    }
+
+    /// Ready when it rings; then it is not set any more. Pending also where it is not set.
+    pub(in super::super) fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        let mut sleep = self.project().sleep;
+        let Some(running) = sleep.as_mut().as_pin_mut() else { return Poll::Pending };
+        // Outside the cooperative budget: a source that uses it up must not silence the clock.
+        let polled = pin!(unconstrained(running)).poll(cx);
+        if polled.is_ready() {
+            sleep.set(None);
+        }
+        polled
+    }
+}

@@ -31,7 +31,7 @@ pin_project! {
 /// Makes the flow of [`Flow::catch`]. A function, because the code's future has no name that a trait could say.
 pub(super) fn catch<S, B, E, T, R>(source: S, code: B) -> Catch<S, B, E, T, impl Future<Output = R>>
 where
-    B: for<'a> AsyncFnOnce(E, &'a mut Emitter<'a, T>) -> R,
+    B: AsyncFnOnce(E, &mut Emitter<'_, T>) -> R,
     R: Verdict,
 {
     let begin =

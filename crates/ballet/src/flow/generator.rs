@@ -49,7 +49,8 @@ use std::ops::ControlFlow;
 ///         (one, next) = (next, one + next);
 ///     }
 /// });
-/// assert_eq!(fibonacci.take(8).collect::<Vec<_>>().await, [0, 1, 1, 2, 3, 5, 8, 13]);
+/// let first: Vec<u64> = fibonacci.take(8).collect().await;
+/// assert_eq!(first, [0, 1, 1, 2, 3, 5, 8, 13]);
 ///
 /// // Code that may fail: so may the flow, and awaiting it gives a `Result`.
 /// let numbers = flow(async |out| {
@@ -63,15 +64,10 @@ use std::ops::ControlFlow;
 /// ```
 pub fn flow<T, R, B>(body: B) -> Generator<B, T, impl Future<Output = R>>
 where
-    B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, T>) -> R,
+    B: AsyncFnOnce(&mut Emitter<'_, T>) -> R,
     R: Verdict,
 {
-    Generator {
-        code: Some(body),
-        has_ended: false,
-        begin: |body: B, slot| async move { body(&mut Emitter::new(&slot)).await },
-        body: Body::new(),
-    }
+    Generator::new(body, |body: B, slot| async move { body(&mut Emitter::new(&slot)).await })
 }
 
 pin_project! {
@@ -83,6 +79,12 @@ pin_project! {
         begin: fn(B, Arc<Slot<T>>) -> F,
         #[pin]
         body: Body<T, F>,
+    }
+}
+
+impl<B, T, F> Generator<B, T, F> {
+    pub(super) fn new(code: B, begin: fn(B, Arc<Slot<T>>) -> F) -> Self {
+        Self { code: Some(code), has_ended: false, begin, body: Body::new() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod audience;
 mod boxed;
 mod budget;
+mod buffer;
 mod catch;
 mod completion;
 mod distinct;
@@ -17,8 +18,10 @@ mod group;
 mod herd;
 mod latest;
 mod map;
+mod map_par;
 mod operators;
 mod pair;
+mod pipe;
 mod retry;
 mod shared;
 mod slot;
@@ -43,6 +46,7 @@ macro_rules! describe {
 use describe;
 
 pub use boxed::BoxFlow;
+pub use buffer::{Buffer, FLOW_ON_PLACES};
 pub use catch::{Catch, OnEmpty};
 pub use completion::{Completion, OnCompletion};
 pub use distinct::{Distinct, DistinctBy, Scan};
@@ -58,11 +62,14 @@ pub use generator::{Generator, flow};
 pub use group::{Chunked, Group, GroupBy, GroupedWithin, Windowed};
 pub use latest::{FlatMapLatest, MapLatest};
 pub use map::{Filter, FilterMap, Map, Tap};
+pub use map_par::MapPar;
 pub use operators::{Flow, Polled, TryThen};
 pub use pair::{Combine, Interleave, Merge, Race, Zip};
 pub use retry::{Retry, RetryWhen};
 pub use shared::{NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, Subscriber};
-pub use source::{FromStream, IntoStream, Iter, Tick, iter, stream, tick};
+pub use source::{
+    ChannelCode, FromStream, IntoStream, Iter, Tick, callback, channel, channel_flow, iter, stream, tick,
+};
 pub use state::{Ended, StateCell, StateFlow, Watcher};
 pub use take::{Drop, DropWhile, Take, TakeWhile};
 pub use then::{Then, Transform};

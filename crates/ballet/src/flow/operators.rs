@@ -1,15 +1,15 @@
-//! The trait of all flows, with every operator in the order of the documentation's table.
+//! Every operator, in the order of the documentation's table.
 //!
 //! An operator is a method that moves the flow into a struct of its own, which is a flow again; the structs stand in the
 //! files beside this one. What each operator means is said in `docs/`, a file each.
 
 use std::hash::Hash;
-use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::task::{Context as Poller, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
+use super::basis::Flow;
 use super::boxed::BoxFlow;
+use super::buffer::Buffer;
 use super::catch::{Catch, OnEmpty, catch};
 use super::completion::{Completion, OnCompletion};
 use super::distinct::{Distinct, DistinctBy, Scan};
@@ -25,35 +25,28 @@ use super::generator::{Generator, flow};
 use super::group::{Chunked, Group, GroupBy, GroupedWithin, Windowed};
 use super::latest::{FlatMapLatest, MapLatest};
 use super::map::{Filter, FilterMap, Map, Tap};
+use super::map_par::{MapPar, Order};
 use super::pair::{Combine, Interleave, Merge, Race, Zip};
 use super::retry::{Retry, RetryWhen};
 use super::source::IntoStream;
 use super::take::{Drop, DropWhile, Take, TakeWhile};
 use super::then::{Then, Transform, transform};
 use super::timing::{Debounce, Sample, Throttle, Timeout};
+use crate::channel::{self, Receiver};
+use crate::dispatch::Dispatcher;
 use crate::job::{Deferred, Fault};
 use crate::scope::{Elapsed, Scope};
 
-/// What [`Flow::poll_each`] gives.
-pub type Polled<E> = Poll<Result<ControlFlow<()>, E>>;
-
-/// What [`Flow::try_for_each`] runs.
+/// What [`FlowExt::try_for_each`] runs.
 pub type TryThen<S, E, F, W> = OrFail<Then<MapErr<S, fn(<S as Flow>::Error) -> E>, F, W>>;
 
-#[doc = include_str!("docs/flow.md")]
-#[must_use = "a flow does nothing until it is collected"]
-pub trait Flow {
-    /// What it emits.
-    type Item;
+impl<S: Flow> FlowExt for S {}
 
-    /// What it may fail with; [`Never`](super::Never) where it cannot.
-    type Error: FlowError;
-
-    #[doc = include_str!("docs/poll_each.md")]
-    fn poll_each<K>(self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Self::Error>
-    where
-        K: FnMut(Self::Item) -> ControlFlow<()>;
-
+/// What can be done with a [`Flow`]. Every flow has these methods; import the trait to call them.
+///
+/// They stand in a trait of their own, and not in `Flow`, so that nobody can write them anew: then the compiler knows
+/// whether what they make is `Send`, also where it knows of a flow only that it is one.
+pub trait FlowExt: Flow {
     // One item at a time.
 
     #[doc = include_str!("docs/map.md")]
@@ -108,7 +101,7 @@ pub trait Flow {
     where
         Self: Sized,
         Self::Error: Unify<R::Error>,
-        B: for<'a> AsyncFnOnce(Self::Item, &'a mut Emitter<'a, U>) -> R + Clone,
+        B: AsyncFnOnce(Self::Item, &mut Emitter<'_, U>) -> R + Clone,
         R: Verdict,
     {
         transform(self, code)
@@ -338,6 +331,63 @@ pub trait Flow {
         Race::new(self, other)
     }
 
+    // In parallel.
+
+    #[doc = include_str!("docs/buffer.md")]
+    #[track_caller]
+    fn buffer(self, places: usize) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::new(self, places)
+    }
+
+    #[doc = include_str!("docs/conflate.md")]
+    #[track_caller]
+    fn conflate(self) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::conflate(self)
+    }
+
+    #[doc = include_str!("docs/flow_on.md")]
+    #[track_caller]
+    fn flow_on(self, dispatcher: &Dispatcher) -> Buffer<Self, Self::Item, Self::Error>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Send,
+    {
+        Buffer::flow_on(self, dispatcher)
+    }
+
+    #[doc = include_str!("docs/map_par.md")]
+    #[track_caller]
+    fn map_par<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W, W::Output>
+    where
+        Self: Sized,
+        F: FnOnce(Self::Item) -> W + Clone,
+        W: Future<Output: Send + 'static> + Send + 'static,
+    {
+        MapPar::new(self, limit, Order::Kept, map)
+    }
+
+    #[doc = include_str!("docs/map_par_unordered.md")]
+    #[track_caller]
+    fn map_par_unordered<F, W>(self, limit: usize, map: F) -> MapPar<Self, F, W, W::Output>
+    where
+        Self: Sized,
+        F: FnOnce(Self::Item) -> W + Clone,
+        W: Future<Output: Send + 'static> + Send + 'static,
+    {
+        MapPar::new(self, limit, Order::AsTheyCome, map)
+    }
+
     // Time.
 
     #[doc = include_str!("docs/debounce.md")]
@@ -401,7 +451,7 @@ pub trait Flow {
     fn catch<R, B>(self, code: B) -> Catch<Self, B, Self::Error, Self::Item, impl Future<Output = R>>
     where
         Self: Sized,
-        B: for<'a> AsyncFnOnce(Self::Error, &'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(Self::Error, &mut Emitter<'_, Self::Item>) -> R,
         R: Verdict,
     {
         catch(self, code)
@@ -430,7 +480,7 @@ pub trait Flow {
     where
         Self: Sized,
         R: Verdict<Error: Unify<Self::Error>>,
-        B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(&mut Emitter<'_, Self::Item>) -> R,
     {
         Chain::new(flow(code), self)
     }
@@ -441,7 +491,7 @@ pub trait Flow {
         Self: Sized,
         Self::Error: Unify<R::Error>,
         R: Verdict,
-        B: for<'a> AsyncFnOnce(&'a mut Emitter<'a, Self::Item>) -> R,
+        B: AsyncFnOnce(&mut Emitter<'_, Self::Item>) -> R,
     {
         OnEmpty::new(self, flow(code))
     }
@@ -592,6 +642,28 @@ pub trait Flow {
         E: Fault,
     {
         scope.spawn(self.map_err(Raise::raise as fn(Self::Error) -> E).drain())
+    }
+
+    #[doc = include_str!("docs/produce_in.md")]
+    #[track_caller]
+    fn produce_in<E, D>(self, scope: &Scope<E, D>, places: usize) -> Receiver<Self::Item>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send,
+        Self::Error: Raise<E>,
+        E: Fault,
+    {
+        let (sender, receiver) = channel::bounded(places);
+        scope.spawn(async move {
+            let mut flow = pin!(self.map_err(Raise::raise as fn(Self::Error) -> E));
+            while let Some(item) = flow.next().await? {
+                if sender.send(item).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        receiver
     }
 
     // Other shapes.

@@ -35,8 +35,8 @@ impl<T> Slot<T> {
     ///
     /// - the generator, from its own `poll_each`, before and after it polls the body and never during it;
     /// - the emitter, inside the body's poll or drop. It cannot get out of the body: the body is given `&'a mut
-    ///   Emitter<'a, T>` for *every* `'a`, so it cannot keep it, hand it to a task, thread or static that outlives the
-    ///   borrow, or swap it for the emitter of another flow. What borrows may be sent to a scoped thread, but then the
+    ///   Emitter<'b, T>` for *every* `'a` and `'b`, so it cannot keep it, hand it to a task, thread or static that outlives
+    ///   the borrow, or swap it for the emitter of another flow. What borrows may be sent to a scoped thread, but then the
     ///   body's poll blocks until that thread has ended.
     ///
     /// The body belongs to the generator, which is polled and dropped through `Pin<&mut _>` or by value. So all uses

@@ -104,7 +104,7 @@ pin_project! {
 /// Makes the flow of [`Flow::transform`]. A function, because the code's future has no name that a trait could say.
 pub(super) fn transform<S, B, T, U, R>(source: S, code: B) -> Transform<S, B, T, U, impl Future<Output = R>>
 where
-    B: for<'a> AsyncFnOnce(T, &'a mut Emitter<'a, U>) -> R,
+    B: AsyncFnOnce(T, &mut Emitter<'_, U>) -> R,
     R: Verdict,
 {
     let begin = |code: B, item, slot: Arc<Slot<U>>| async move { code(item, &mut Emitter::new(&slot)).await };

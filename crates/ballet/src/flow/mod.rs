@@ -23,6 +23,7 @@ mod operators;
 mod pair;
 mod pipe;
 mod retry;
+mod share;
 mod shared;
 mod slot;
 mod source;
@@ -66,6 +67,7 @@ pub use map_par::MapPar;
 pub use operators::{Flow, Polled, TryThen};
 pub use pair::{Combine, Interleave, Merge, Race, Zip};
 pub use retry::{Retry, RetryWhen};
+pub use share::{Eagerly, Lazily, Plan, Share, Start, WhileSubscribed};
 pub use shared::{NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, Subscriber};
 pub use source::{
     ChannelCode, FromStream, IntoStream, Iter, Tick, callback, channel, channel_flow, iter, stream, tick,

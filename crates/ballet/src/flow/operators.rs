@@ -1,20 +1,21 @@
-//! Every operator, in the order of the documentation's table.
+//! The trait of all flows, with every operator in the order of the documentation's table.
 //!
 //! An operator is a method that moves the flow into a struct of its own, which is a flow again; the structs stand in the
 //! files beside this one. What each operator means is said in `docs/`, a file each.
 
 use std::hash::Hash;
-use std::pin::pin;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use super::basis::Flow;
 use super::boxed::BoxFlow;
 use super::buffer::Buffer;
 use super::catch::{Catch, OnEmpty, catch};
 use super::completion::{Completion, OnCompletion};
 use super::distinct::{Distinct, DistinctBy, Scan};
 use super::emitter::Emitter;
-use super::error::{FlowError, Raise, Unify, Verdict};
+use super::error::{FlowError, Output, Raise, Unify, Verdict};
 use super::fail::{MapErr, OrFail};
 use super::flat::{Chain, FlatMap};
 use super::flat_merge::FlatMapMerge;
@@ -28,7 +29,10 @@ use super::map::{Filter, FilterMap, Map, Tap};
 use super::map_par::{MapPar, Order};
 use super::pair::{Combine, Interleave, Merge, Race, Zip};
 use super::retry::{Retry, RetryWhen};
+use super::share::{Share, Start, first_state, hold, share};
+use super::shared::{SharedFlow, Sharing};
 use super::source::IntoStream;
+use super::state::StateFlow;
 use super::take::{Drop, DropWhile, Take, TakeWhile};
 use super::then::{Then, Transform, transform};
 use super::timing::{Debounce, Sample, Throttle, Timeout};
@@ -37,16 +41,26 @@ use crate::dispatch::Dispatcher;
 use crate::job::{Deferred, Fault};
 use crate::scope::{Elapsed, Scope};
 
-/// What [`FlowExt::try_for_each`] runs.
+/// What [`Flow::poll_each`] gives.
+pub type Polled<E> = Poll<Result<ControlFlow<()>, E>>;
+
+/// What [`Flow::try_for_each`] runs.
 pub type TryThen<S, E, F, W> = OrFail<Then<MapErr<S, fn(<S as Flow>::Error) -> E>, F, W>>;
 
-impl<S: Flow> FlowExt for S {}
+#[doc = include_str!("docs/flow.md")]
+#[must_use = "a flow does nothing until it is collected"]
+pub trait Flow {
+    /// What it emits.
+    type Item;
 
-/// What can be done with a [`Flow`]. Every flow has these methods; import the trait to call them.
-///
-/// They stand in a trait of their own, and not in `Flow`, so that nobody can write them anew: then the compiler knows
-/// whether what they make is `Send`, also where it knows of a flow only that it is one.
-pub trait FlowExt: Flow {
+    /// What it may fail with; [`Never`](super::Never) where it cannot.
+    type Error: FlowError;
+
+    #[doc = include_str!("docs/poll_each.md")]
+    fn poll_each<K>(self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Self::Error>
+    where
+        K: FnMut(Self::Item) -> ControlFlow<()>;
+
     // One item at a time.
 
     #[doc = include_str!("docs/map.md")]
@@ -642,6 +656,56 @@ pub trait FlowExt: Flow {
         E: Fault,
     {
         scope.spawn(self.map_err(Raise::raise as fn(Self::Error) -> E).drain())
+    }
+
+    #[doc = include_str!("docs/share_in.md")]
+    #[track_caller]
+    fn share_in<E, D, P>(
+        self,
+        scope: &Scope<E, D>,
+        start: P,
+        sharing: Sharing,
+    ) -> SharedFlow<Self::Item, <Self::Error as Share>::Shared>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send + 'static,
+        Self::Error: Share,
+        E: Fault,
+        P: Start<Self>,
+    {
+        let (emitter, shared) = SharedFlow::fallible(sharing);
+        scope.spawn(share(self, start.plan(), emitter));
+        shared
+    }
+
+    #[doc = include_str!("docs/state_in.md")]
+    #[track_caller]
+    fn state_in<E, D, P>(self, scope: &Scope<E, D>, start: P, initial: Self::Item) -> StateFlow<Self::Item>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Clone + PartialEq + Send + Sync + 'static,
+        Self::Error: Raise<E> + Send,
+        E: Fault,
+        P: Start<Self>,
+    {
+        let (cell, state) = StateFlow::new(initial.clone());
+        scope.spawn(hold(self, start.plan(), cell, initial));
+        state
+    }
+
+    #[doc = include_str!("docs/first_state_in.md")]
+    #[track_caller]
+    fn first_state_in<E, D>(
+        self,
+        scope: &Scope<E, D>,
+    ) -> impl Future<Output = Output<Self::Error, Option<StateFlow<Self::Item>>>>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Clone + PartialEq + Send + Sync + 'static,
+        Self::Error: Raise<E> + Send + 'static,
+        E: Fault,
+    {
+        first_state(self, scope)
     }
 
     #[doc = include_str!("docs/produce_in.md")]

@@ -28,7 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context as Poller;
 
-use super::audience::{Audience, Venue};
+use super::audience::{Audience, Ticket, Venue};
 use super::error::{FlowError, Never};
 use super::operators::{Flow, Polled};
 use crate::job::lock;
@@ -143,13 +143,14 @@ impl Sharing {
 /// # Ok(()) }
 /// ```
 pub struct SharedFlow<T, E = Never> {
-    shared: Arc<Shared<T, E>>,
+    /// Shared by the clones.
+    ticket: Arc<Ticket<Shared<T, E>>>,
     /// Once it is polled as a flow.
     listening: Option<Subscriber<T, E>>,
 }
 
 /// What all handles of one flow share.
-struct Shared<T, E>(Mutex<Books<T, E>>);
+pub(super) struct Shared<T, E>(Mutex<Books<T, E>>);
 
 impl<T, E> Shared<T, E> {
     /// Of foreign code only `T::clone` and wakers' `clone` run under this lock. Items and wakers come out of it, to be
@@ -197,7 +198,7 @@ impl<T> SharedFlow<T> {
 
 impl<T, E> SharedFlow<T, E> {
     fn of(shared: &Arc<Shared<T, E>>) -> Self {
-        Self { shared: Arc::clone(shared), listening: None }
+        Self { ticket: Ticket::new(shared), listening: None }
     }
 
     /// Begins to listen: the subscriber receives the replay, then everything that is emitted from now on.
@@ -206,19 +207,19 @@ impl<T, E> SharedFlow<T, E> {
     /// emitters wait, until it is dropped.
     #[must_use = "dropping it ends the subscription"]
     pub fn subscribe(&self) -> Subscriber<T, E> {
-        Subscriber::new(&self.shared)
+        Subscriber::new(self.ticket.venue())
     }
 
     /// How many subscribers there are now.
     #[must_use]
     pub fn subscribers(&self) -> usize {
-        self.shared.books().audience.present()
+        self.ticket.venue().books().audience.present()
     }
 
     /// Whether it has completed or failed. Subscribers may still have items to receive.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.shared.books().is_ended()
+        self.ticket.venue().books().is_ended()
     }
 
     /// What a new subscriber would be told first, oldest first.
@@ -227,7 +228,7 @@ impl<T, E> SharedFlow<T, E> {
     where
         T: Clone,
     {
-        self.shared.books().ring.replayed().cloned().collect()
+        self.ticket.venue().books().ring.replayed().cloned().collect()
     }
 }
 
@@ -241,20 +242,20 @@ impl<T: Clone, E: FlowError + Clone> Flow for SharedFlow<T, E> {
     where
         K: FnMut(T) -> ControlFlow<()>,
     {
-        let Self { shared, listening } = &mut *self;
-        Pin::new(listening.get_or_insert_with(|| Subscriber::new(shared))).poll_each(cx, sink)
+        let Self { ticket, listening } = &mut *self;
+        Pin::new(listening.get_or_insert_with(|| Subscriber::new(ticket.venue()))).poll_each(cx, sink)
     }
 }
 
 /// Another handle, which does not listen.
 impl<T, E> Clone for SharedFlow<T, E> {
     fn clone(&self) -> Self {
-        Self::of(&self.shared)
+        Self { ticket: Arc::clone(&self.ticket), listening: None }
     }
 }
 
 impl<T, E> fmt::Debug for SharedFlow<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.books().describe(f.debug_struct("SharedFlow"))
+        self.ticket.venue().books().describe(f.debug_struct("SharedFlow"))
     }
 }

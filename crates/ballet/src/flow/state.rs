@@ -45,7 +45,7 @@ use held::Held;
 /// use ballet::{Scope, StateFlow};
 ///
 /// let (temperature, shown) = StateFlow::new(20);
-/// let is_frost = shown.map(|celsius| *celsius < 0);
+/// let is_frost = shown.clone().map(|celsius| *celsius < 0);
 /// ballet::scope(async |s: Scope| {
 ///     let warn = s.spawn(async move { Ok(is_frost.wait_for(|is_frost| *is_frost).await?) });
 ///     for celsius in [10, 1, -2] {
@@ -129,7 +129,7 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     /// assert_eq!(euros.value(), 3);
     /// ```
     #[must_use]
-    pub fn map<U>(&self, derive: impl Fn(&T) -> U + Send + Sync + 'static) -> StateFlow<U>
+    pub fn map<U>(self, derive: impl Fn(&T) -> U + Send + Sync + 'static) -> StateFlow<U>
     where
         U: Send + Sync + 'static,
     {
@@ -145,21 +145,21 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     /// ```
     /// let (width, w) = ballet::StateFlow::new(3);
     /// let (_height, h) = ballet::StateFlow::new(4);
-    /// let area = w.combine(&h, |w, h| w * h);
+    /// let area = w.combine(h, |w, h| w * h);
     /// width.set(5);
     /// assert_eq!(area.value(), 20);
     /// ```
     #[must_use]
     pub fn combine<U, V>(
-        &self,
-        other: &StateFlow<U>,
+        self,
+        other: StateFlow<U>,
         derive: impl Fn(&T, &U) -> V + Send + Sync + 'static,
     ) -> StateFlow<V>
     where
         U: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        StateFlow::of(self.derived.combine(&other.derived, derive))
+        StateFlow::of(self.derived.combine(other.derived, derive))
     }
 
     /// Whether it has ended: its value is its last.

@@ -9,7 +9,7 @@ use tokio::task::coop::cooperative;
 
 use super::books::{Calls, Ticket};
 use super::{NotEmitted, Shared, SharedFlow};
-use crate::flow::audience::Listening;
+use crate::flow::audience::{Listening, Venue, Wanted};
 use crate::flow::error::Never;
 
 /// The writing side of a [`SharedFlow`]: it emits items, and ends the flow.
@@ -105,7 +105,7 @@ impl<T, E> SharedEmitter<T, E> {
     ///
     /// It has no result to lose.
     pub async fn wait_subscribed(&self) {
-        Listening::new(&**self.shared(), true).await;
+        self.audience(Wanted::Somebody).await;
     }
 
     /// Waits until nobody is subscribed; returns at once where nobody is there.
@@ -114,13 +114,21 @@ impl<T, E> SharedEmitter<T, E> {
     ///
     /// It has no result to lose.
     pub async fn wait_unsubscribed(&self) {
-        Listening::new(&**self.shared(), false).await;
+        self.audience(Wanted::Nobody).await;
     }
 
     /// The reading side.
     #[must_use]
     pub fn flow(&self) -> SharedFlow<T, E> {
         SharedFlow::of(self.shared())
+    }
+
+    pub(in crate::flow) fn audience(&self, wanted: Wanted) -> Listening<'_, Shared<T, E>> {
+        Listening::new(&**self.shared(), wanted)
+    }
+
+    pub(in crate::flow) fn visits(&self) -> u64 {
+        self.shared().with_audience(|audience| audience.visits())
     }
 
     fn shared(&self) -> &Arc<Shared<T, E>> {

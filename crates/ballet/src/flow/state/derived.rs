@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::held::{Held, Root, Value};
+use crate::flow::audience::Ticket;
 
 pub(super) struct Derived<T> {
     /// Each of them once.
@@ -16,29 +17,29 @@ type Derive<T> = dyn Fn(&[Value]) -> Arc<T> + Send + Sync;
 impl<T: Send + Sync + 'static> Derived<T> {
     /// The held value itself.
     pub(super) fn held(held: &Arc<Held<T>>) -> Self {
-        let roots: [Arc<dyn Root>; 1] = [Arc::<Held<T>>::clone(held)];
+        let roots: [Arc<dyn Root>; 1] = [Ticket::new(held)];
         Self { roots: Arc::new(roots), derive: Arc::new(|values| typed(&values[0])) }
     }
 
     pub(super) fn map<U: Send + Sync + 'static>(
-        &self,
+        self,
         derive: impl Fn(&T) -> U + Send + Sync + 'static,
     ) -> Derived<U> {
-        let ours = Arc::clone(&self.derive);
+        let ours = self.derive;
         let derive = move |values: &[Value]| Arc::new(derive(&ours(values)));
-        Derived { roots: Arc::clone(&self.roots), derive: Arc::new(derive) }
+        Derived { roots: self.roots, derive: Arc::new(derive) }
     }
 
     pub(super) fn combine<U, V>(
-        &self,
-        other: &Derived<U>,
+        self,
+        other: Derived<U>,
         derive: impl Fn(&T, &U) -> V + Send + Sync + 'static,
     ) -> Derived<V>
     where
         U: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let (ours, theirs) = (Arc::clone(&self.derive), Arc::clone(&other.derive));
+        let (ours, theirs) = (self.derive, other.derive);
         let mut roots = self.roots.to_vec();
         let places: Vec<_> = other.roots.iter().map(|root| place(root, &mut roots)).collect();
         let derive = move |values: &[Value]| {
@@ -76,7 +77,7 @@ impl<T> Clone for Derived<T> {
 
 /// Where a root stands among others; at their end, if it was not among them.
 fn place(root: &Arc<dyn Root>, roots: &mut Vec<Arc<dyn Root>>) -> usize {
-    let known = roots.iter().position(|other| Arc::ptr_eq(root, other));
+    let known = roots.iter().position(|other| other.identity() == root.identity());
     known.unwrap_or_else(|| {
         roots.push(Arc::clone(root));
         roots.len() - 1

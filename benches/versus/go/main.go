@@ -17,6 +17,7 @@ const (
 	yieldingChildren  = 16
 	yields            = 1_000
 	handOvers         = 1_000
+	items             = 100_000
 	cancelledChildren = 1_000
 	idleChildren      = 100_000
 )
@@ -61,6 +62,18 @@ func run(scenario string) (float64, uint64) {
 		return yielding()
 	case "switch":
 		return switching()
+	case "channel-1-0":
+		return handingOver(1, 0)
+	case "channel-1-64":
+		return handingOver(1, 64)
+	case "channel-1-1024":
+		return handingOver(1, 1_024)
+	case "channel-4-0":
+		return handingOver(4, 0)
+	case "channel-4-64":
+		return handingOver(4, 64)
+	case "channel-4-1024":
+		return handingOver(4, 1_024)
 	case "cancel":
 		return cancelling()
 	case "idle":
@@ -139,6 +152,29 @@ func switching() (float64, uint64) {
 	})
 	children.Wait()
 	return per(start, handOvers), result
+}
+
+func handingOver(producers, places int) (float64, uint64) {
+	channel := make(chan uint64, places)
+	var sum uint64
+	var senders, consumer sync.WaitGroup
+	start := time.Now()
+	for range producers {
+		senders.Go(func() {
+			for number := range items / producers {
+				channel <- uint64(number)
+			}
+		})
+	}
+	consumer.Go(func() {
+		for number := range channel {
+			sum += mix(number)
+		}
+	})
+	senders.Wait()
+	close(channel)
+	consumer.Wait()
+	return per(start, items), sum
 }
 
 func cancelling() (float64, uint64) {

@@ -15,6 +15,7 @@ import kotlinx.coroutines.yield
 const val YIELDING_CHILDREN = 16
 const val YIELDS = 1_000
 const val HAND_OVERS = 1_000
+const val ITEMS = 100_000
 const val CANCELLED_CHILDREN = 1_000
 const val IDLE_CHILDREN = 100_000
 
@@ -42,6 +43,12 @@ suspend fun run(scenario: String): Measured = when (scenario) {
     "waves-100000" -> waves(1, 100_000)
     "yield" -> yielding()
     "switch" -> switching()
+    "channel-1-0" -> handingOver(1, Channel.RENDEZVOUS)
+    "channel-1-64" -> handingOver(1, 64)
+    "channel-1-1024" -> handingOver(1, 1_024)
+    "channel-4-0" -> handingOver(4, Channel.RENDEZVOUS)
+    "channel-4-64" -> handingOver(4, 64)
+    "channel-4-1024" -> handingOver(4, 1_024)
     "cancel" -> cancelling()
     "idle" -> idling()
     else -> error("unknown scenario: $scenario")
@@ -100,6 +107,22 @@ suspend fun switching(): Measured {
         launch { repeat(HAND_OVERS) { back.send(mix(there.receive())) } }
     }
     return Measured(per(start, HAND_OVERS), result)
+}
+
+suspend fun handingOver(producers: Int, places: Int): Measured {
+    val channel = Channel<Long>(places)
+    var sum = 0L
+    val start = System.nanoTime()
+    coroutineScope {
+        launch { for (number in channel) sum += mix(number) }
+        coroutineScope {
+            repeat(producers) {
+                launch { for (number in 0L until ITEMS / producers) channel.send(number) }
+            }
+        }
+        channel.close()
+    }
+    return Measured(per(start, ITEMS), sum)
 }
 
 suspend fun cancelling(): Measured {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet::flow::{Eagerly, Lazily, Never, WhileSubscribed};
-use ballet::{Error, Flow, Scope, SharedFlow, Sharing, StateFlow, flow};
+use ballet::{Error, Flow, FlowExt, Scope, SharedFlow, Sharing, StateFlow, flow};
 use tokio::time::{sleep, timeout};
 
 const S: Duration = Duration::from_secs(1);

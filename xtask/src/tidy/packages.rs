@@ -27,7 +27,10 @@ const LAYERS: [Layer; 8] = [
     Layer { place: "crates/cargo-ballet", may_use: &[] },
     Layer { place: "apps/", may_use: &["ballet", "ballet-console"] },
     Layer { place: "examples/", may_use: &["ballet", "ballet-console"] },
-    Layer { place: "benches/", may_use: &["bench-report", "ballet", "ballet-console", "herald"] },
+    Layer {
+        place: "benches/",
+        may_use: &["bench-report", "bench-versus", "ballet", "ballet-console", "herald"],
+    },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];
 

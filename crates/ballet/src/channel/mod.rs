@@ -2,21 +2,31 @@
 //!
 //! `books` holds everything that changes, under one lock, and is plain sequential code; `line` is who waits there, in
 //! order; `sender` and `receiver` are the handles, `sending` and `receiving` one caller each, from the first poll to
-//! the answer. Read `books` first. This module refuses to run anything: a channel is a value that jobs share.
+//! the answer. On these stand `select`, which waits for one of several, `produce`, which makes a job of a sender, and
+//! `in_context`, which hands the context over. Read `books` first. A channel is a value that jobs share; this module
+//! owns no job, and refuses to detach one: what fills a channel is a child of a scope.
 
+mod aftermath;
 mod books;
 mod error;
+mod in_context;
 mod line;
+mod pace;
+mod produce;
 mod receiver;
 mod receiving;
+mod select;
 mod sender;
 mod sending;
 mod shared;
 mod stats;
+mod watch;
 
 pub use error::{Cause, Unreceived, Unsent};
+pub use in_context::InContext;
 pub use receiver::Receiver;
 pub use receiving::Receiving;
+pub use select::{After, Arm, Arms, OneOf2, OneOf3, OneOf4, OneOfMany, after, select, select_fair};
 pub use sender::Sender;
 pub use sending::Sending;
 pub use stats::Stats;

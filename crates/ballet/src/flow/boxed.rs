@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::Context as Poller;
 
+use super::basis::{Flow, Polled};
 use super::error::{FlowError, Never};
-use super::operators::{Flow, Polled};
 
-/// A flow of `T`s that fails with `E`, whatever it is made of; see [`Flow::boxed`].
+/// A flow of `T`s that fails with `E`, whatever it is made of; see [`FlowExt::boxed`](crate::FlowExt::boxed).
 pub struct BoxFlow<'a, T, E = Never>(Pin<Box<dyn Erased<T, E> + Send + 'a>>);
 
 impl<'a, T, E> BoxFlow<'a, T, E> {

@@ -8,17 +8,17 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::error::FlowError;
-use super::operators::{Flow, Polled};
 use super::pipe::{Found, Keep, Reader, Writer, pipe};
 use crate::dispatch::Dispatcher;
 use crate::scope::Held;
 
-/// How far ahead a flow on another dispatcher may run; see [`Flow::flow_on`].
+/// How far ahead a flow on another dispatcher may run; see [`FlowExt::flow_on`](crate::FlowExt::flow_on).
 pub const FLOW_ON_PLACES: usize = 64;
 
-/// The flow of [`Flow::buffer`], [`Flow::conflate`] and [`Flow::flow_on`].
+/// The flow of [`FlowExt::buffer`](crate::FlowExt::buffer), [`FlowExt::conflate`](crate::FlowExt::conflate) and [`FlowExt::flow_on`](crate::FlowExt::flow_on).
 pub struct Buffer<S, T, E> {
     terms: Terms,
     /// [`Terms::begin`]. As a pointer, so that what it asks of the flow above is asked where the stage is made, and the

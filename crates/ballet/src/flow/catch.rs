@@ -7,16 +7,16 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::emitter::Emitter;
 use super::error::{Both, Unify, Verdict};
 use super::generator::Body;
-use super::operators::{Flow, Polled};
 use super::slot::Slot;
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::catch`].
+    /// The flow of [`FlowExt::catch`](crate::FlowExt::catch).
     pub struct Catch<S, B, E, T, F> {
         #[pin]
         source: Upstream<S>,
@@ -28,7 +28,7 @@ pin_project! {
     }
 }
 
-/// Makes the flow of [`Flow::catch`]. A function, because the code's future has no name that a trait could say.
+/// Makes the flow of [`FlowExt::catch`](crate::FlowExt::catch). A function, because the code's future has no name that a trait could say.
 pub(super) fn catch<S, B, E, T, R>(source: S, code: B) -> Catch<S, B, E, T, impl Future<Output = R>>
 where
     B: AsyncFnOnce(E, &mut Emitter<'_, T>) -> R,
@@ -75,7 +75,7 @@ impl<S: Clone, B: Clone, E, T, F> Clone for Catch<S, B, E, T, F> {
 describe!(Catch<S, B, E, T, F>);
 
 pin_project! {
-    /// The flow of [`Flow::on_empty`].
+    /// The flow of [`FlowExt::on_empty`](crate::FlowExt::on_empty).
     #[derive(Clone)]
     pub struct OnEmpty<S, I> {
         #[pin]

@@ -7,12 +7,12 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::error::FlowError;
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 use crate::job::{Reason, current};
 
-/// How the run of a flow ended, for [`Flow::on_completion`].
+/// How the run of a flow ended, for [`FlowExt::on_completion`](crate::FlowExt::on_completion).
 #[derive(Clone, Debug)]
 pub enum Completion<'a, E> {
     /// It gave its last item.
@@ -25,7 +25,7 @@ pub enum Completion<'a, E> {
 }
 
 pin_project! {
-    /// The flow of [`Flow::on_completion`].
+    /// The flow of [`FlowExt::on_completion`](crate::FlowExt::on_completion).
     pub struct OnCompletion<S, F, E>
     where
         F: FnOnce(Completion<'_, E>),

@@ -6,12 +6,12 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::distinct_until_changed`].
+    /// The flow of [`FlowExt::distinct_until_changed`](crate::FlowExt::distinct_until_changed).
     #[derive(Clone)]
     pub struct Distinct<S, T> {
         #[pin]
@@ -50,7 +50,7 @@ impl<S: Flow<Item = T>, T: Clone + PartialEq> Flow for Distinct<S, T> {
 describe!(Distinct<S, T>);
 
 pin_project! {
-    /// The flow of [`Flow::distinct_until_changed_by`].
+    /// The flow of [`FlowExt::distinct_until_changed_by`](crate::FlowExt::distinct_until_changed_by).
     #[derive(Clone)]
     pub struct DistinctBy<S, V, F> {
         #[pin]
@@ -91,7 +91,7 @@ impl<S: Flow, V: PartialEq, F: FnMut(&S::Item) -> V> Flow for DistinctBy<S, V, F
 describe!(DistinctBy<S, V, F>);
 
 pin_project! {
-    /// The flow of [`Flow::scan`].
+    /// The flow of [`FlowExt::scan`](crate::FlowExt::scan).
     #[derive(Clone)]
     pub struct Scan<S, A, F> {
         #[pin]

@@ -14,7 +14,7 @@ use super::slot::Slot;
 ///
 /// ```compile_fail,E0521
 /// # fn wrong(s: ballet::Scope) {
-/// use ballet::{Flow, flow::{self, Emitter}};
+/// use ballet::{FlowExt, flow::{self, Emitter}};
 ///
 /// let wrong = ballet::flow(async move |out: &mut Emitter<'_, u32>| {
 ///     s.spawn(async move { Ok(out.emit(1).await) }); // error: borrowed data escapes outside of async closure
@@ -28,7 +28,7 @@ use super::slot::Slot;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow::Emitter};
+/// use ballet::{FlowExt, flow::Emitter};
 ///
 /// async fn countdown(from: u32, out: &mut Emitter<'_, u32>) {
 ///     for number in (0..from).rev() {

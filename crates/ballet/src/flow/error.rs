@@ -12,7 +12,7 @@ use crate::job::Fault;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow::{self, Never}};
+/// use ballet::{FlowExt, flow::{self, Never}};
 ///
 /// fn squares() -> impl Flow<Item = u32, Error = Never> {
 ///     flow::iter(1..=3).map(|side| side * side)
@@ -61,7 +61,7 @@ pub type Output<E, T> = <E as FlowError>::Output<T>;
 /// comes.
 ///
 /// Implemented for both; there is nothing to write. An error of another type is turned with
-/// [`map_err`](crate::Flow::map_err).
+/// [`map_err`](crate::FlowExt::map_err).
 pub trait Raise<E: FlowError>: FlowError {
     /// Itself, as the other error.
     fn raise(self) -> E;
@@ -82,7 +82,7 @@ impl<E: Fault> Raise<E> for E {
 /// The error of a flow that is made of two: where one of them cannot fail it is the other's, else both must have the same.
 ///
 /// Implemented for every such pair; there is nothing to write. Errors of different types are first turned with
-/// [`map_err`](crate::Flow::map_err).
+/// [`map_err`](crate::FlowExt::map_err).
 pub trait Unify<E: FlowError>: FlowError {
     /// The error of both.
     type Error: FlowError;

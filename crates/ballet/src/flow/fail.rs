@@ -6,13 +6,13 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::error::{Both, FlowError, Unify};
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::or_fail`].
+    /// The flow of [`FlowExt::or_fail`](crate::FlowExt::or_fail).
     #[derive(Clone)]
     pub struct OrFail<S> {
         #[pin]
@@ -57,7 +57,7 @@ where
 describe!(OrFail<S>);
 
 pin_project! {
-    /// The flow of [`Flow::map_err`].
+    /// The flow of [`FlowExt::map_err`](crate::FlowExt::map_err).
     #[derive(Clone)]
     pub struct MapErr<S, F> {
         #[pin]

@@ -6,13 +6,13 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::error::{Both, Unify};
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::chain`].
+    /// The flow of [`FlowExt::chain`](crate::FlowExt::chain).
     #[derive(Clone)]
     pub struct Chain<A, B> {
         #[pin]
@@ -54,7 +54,7 @@ where
 describe!(Chain<A, B>);
 
 pin_project! {
-    /// The flow of [`Flow::flat_map`].
+    /// The flow of [`FlowExt::flat_map`](crate::FlowExt::flat_map).
     pub struct FlatMap<S, F, I> {
         #[pin]
         source: S,

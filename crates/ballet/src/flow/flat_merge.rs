@@ -6,14 +6,14 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::error::{Both, Unify};
 use super::herd::{Herd, Round};
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::flat_map_merge`].
+    /// The flow of [`FlowExt::flat_map_merge`](crate::FlowExt::flat_map_merge).
     pub struct FlatMapMerge<S, F, I> {
         #[pin]
         source: Upstream<S>,

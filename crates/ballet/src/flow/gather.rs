@@ -18,9 +18,9 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::Flow;
 use super::describe;
 use super::error::{FlowError, Output};
-use super::operators::Flow;
 use super::upstream::Upstream;
 
 /// Takes the items of a flow, one by one, and makes one value of them.

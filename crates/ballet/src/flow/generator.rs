@@ -9,11 +9,11 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::budget::Turns;
 use super::describe;
 use super::emitter::Emitter;
 use super::error::Verdict;
-use super::operators::{Flow, Polled};
 use super::slot::Slot;
 use std::ops::ControlFlow;
 
@@ -40,7 +40,7 @@ use std::ops::ControlFlow;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Error, Flow, flow};
+/// use ballet::{Error, FlowExt, flow};
 ///
 /// let fibonacci = flow(async |out| {
 ///     let (mut one, mut next) = (0_u64, 1);

@@ -13,7 +13,7 @@ use std::task::{Context as Poller, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
 
-use super::operators::Flow;
+use super::basis::Flow;
 use super::upstream::{Burst, Upstream};
 use crate::job::lock;
 use crate::sync::{Mutex, Ordering};

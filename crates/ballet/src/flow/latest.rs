@@ -6,14 +6,14 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::error::{Both, Unify};
-use super::operators::{Flow, Polled};
 use super::then::poll_in;
 use super::upstream::{Burst, Upstream};
 
 pin_project! {
-    /// The flow of [`Flow::map_latest`].
+    /// The flow of [`FlowExt::map_latest`](crate::FlowExt::map_latest).
     pub struct MapLatest<S, F, W> {
         #[pin]
         source: Upstream<S>,
@@ -80,7 +80,7 @@ impl<S: Clone, F: Clone, W> Clone for MapLatest<S, F, W> {
 describe!(MapLatest<S, F, W>);
 
 pin_project! {
-    /// The flow of [`Flow::flat_map_latest`].
+    /// The flow of [`FlowExt::flat_map_latest`](crate::FlowExt::flat_map_latest).
     pub struct FlatMapLatest<S, F, I> {
         #[pin]
         source: Upstream<S>,

@@ -6,11 +6,11 @@ use std::task::Context as Poller;
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
-use super::operators::{Flow, Polled};
 
 pin_project! {
-    /// The flow of [`Flow::map`].
+    /// The flow of [`FlowExt::map`](crate::FlowExt::map).
     #[derive(Clone)]
     pub struct Map<S, F> {
         #[pin]
@@ -43,7 +43,7 @@ impl<S: Flow, U, F: FnMut(S::Item) -> U> Flow for Map<S, F> {
 describe!(Map<S, F>);
 
 pin_project! {
-    /// The flow of [`Flow::filter`].
+    /// The flow of [`FlowExt::filter`](crate::FlowExt::filter).
     #[derive(Clone)]
     pub struct Filter<S, F> {
         #[pin]
@@ -77,7 +77,7 @@ impl<S: Flow, F: FnMut(&S::Item) -> bool> Flow for Filter<S, F> {
 describe!(Filter<S, F>);
 
 pin_project! {
-    /// The flow of [`Flow::filter_map`].
+    /// The flow of [`FlowExt::filter_map`](crate::FlowExt::filter_map).
     #[derive(Clone)]
     pub struct FilterMap<S, F> {
         #[pin]
@@ -113,7 +113,7 @@ impl<S: Flow, U, F: FnMut(S::Item) -> Option<U>> Flow for FilterMap<S, F> {
 describe!(FilterMap<S, F>);
 
 pin_project! {
-    /// The flow of [`Flow::tap`].
+    /// The flow of [`FlowExt::tap`](crate::FlowExt::tap).
     #[derive(Clone)]
     pub struct Tap<S, F> {
         #[pin]

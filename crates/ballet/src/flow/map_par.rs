@@ -10,15 +10,15 @@ use std::task::{Context as Poller, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 use crate::job::lock;
 use crate::scope::Held;
 use crate::sync::Mutex;
 
 pin_project! {
-    /// The flow of [`Flow::map_par`] and [`Flow::map_par_unordered`].
+    /// The flow of [`FlowExt::map_par`](crate::FlowExt::map_par) and [`FlowExt::map_par_unordered`](crate::FlowExt::map_par_unordered).
     pub struct MapPar<S, F, W, U> {
         #[pin]
         source: Upstream<S>,

@@ -1,6 +1,7 @@
 //! Cold flows.
 
 mod audience;
+mod basis;
 mod boxed;
 mod budget;
 mod buffer;
@@ -46,6 +47,7 @@ macro_rules! describe {
 }
 use describe;
 
+pub use basis::{Flow, Polled};
 pub use boxed::BoxFlow;
 pub use buffer::{Buffer, FLOW_ON_PLACES};
 pub use catch::{Catch, OnEmpty};
@@ -64,7 +66,7 @@ pub use group::{Chunked, Group, GroupBy, GroupedWithin, Windowed};
 pub use latest::{FlatMapLatest, MapLatest};
 pub use map::{Filter, FilterMap, Map, Tap};
 pub use map_par::MapPar;
-pub use operators::{Flow, Polled, TryThen};
+pub use operators::{FlowExt, TryThen};
 pub use pair::{Combine, Interleave, Merge, Race, Zip};
 pub use retry::{Retry, RetryWhen};
 pub use share::{Eagerly, Lazily, Plan, Share, Start, WhileSubscribed};

@@ -1,14 +1,13 @@
-//! The trait of all flows, with every operator in the order of the documentation's table.
+//! Every operator, in the order of the documentation's table.
 //!
 //! An operator is a method that moves the flow into a struct of its own, which is a flow again; the structs stand in the
 //! files beside this one. What each operator means is said in `docs/`, a file each.
 
 use std::hash::Hash;
-use std::ops::ControlFlow;
-use std::pin::{Pin, pin};
-use std::task::{Context as Poller, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
+use super::basis::Flow;
 use super::boxed::BoxFlow;
 use super::buffer::Buffer;
 use super::catch::{Catch, OnEmpty, catch};
@@ -41,26 +40,16 @@ use crate::dispatch::Dispatcher;
 use crate::job::{Deferred, Fault};
 use crate::scope::{Elapsed, Scope};
 
-/// What [`Flow::poll_each`] gives.
-pub type Polled<E> = Poll<Result<ControlFlow<()>, E>>;
-
-/// What [`Flow::try_for_each`] runs.
+/// What [`FlowExt::try_for_each`] runs.
 pub type TryThen<S, E, F, W> = OrFail<Then<MapErr<S, fn(<S as Flow>::Error) -> E>, F, W>>;
 
-#[doc = include_str!("docs/flow.md")]
-#[must_use = "a flow does nothing until it is collected"]
-pub trait Flow {
-    /// What it emits.
-    type Item;
+impl<S: Flow> FlowExt for S {}
 
-    /// What it may fail with; [`Never`](super::Never) where it cannot.
-    type Error: FlowError;
-
-    #[doc = include_str!("docs/poll_each.md")]
-    fn poll_each<K>(self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Self::Error>
-    where
-        K: FnMut(Self::Item) -> ControlFlow<()>;
-
+/// What can be done with a [`Flow`]. Every flow has these methods; import the trait to call them.
+///
+/// They stand in a trait of their own, and not in `Flow`, so that nobody can write them anew: then the compiler knows
+/// whether what they make is `Send`, also where it knows of a flow only that it is one.
+pub trait FlowExt: Flow {
     // One item at a time.
 
     #[doc = include_str!("docs/map.md")]

@@ -6,13 +6,13 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::budget::poll_unit;
 use super::describe;
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::retry`].
+    /// The flow of [`FlowExt::retry`](crate::FlowExt::retry).
     #[derive(Clone)]
     pub struct Retry<S> {
         // As it was before it began.
@@ -60,7 +60,7 @@ impl<S: Flow + Clone> Flow for Retry<S> {
 describe!(Retry<S>);
 
 pin_project! {
-    /// The flow of [`Flow::retry_when`].
+    /// The flow of [`FlowExt::retry_when`](crate::FlowExt::retry_when).
     pub struct RetryWhen<S, F, W> {
         // As it was before it began.
         source: S,

@@ -1,6 +1,6 @@
 //! Cold flows made hot: one run of a flow in a child of a scope, told to many.
 //!
-//! [`Flow::share_in`] and [`Flow::state_in`] spawn that child; when it runs the flow is said by a [`Start`]: a policy
+//! [`FlowExt::share_in`](super::FlowExt::share_in) and [`FlowExt::state_in`](super::FlowExt::state_in) spawn that child; when it runs the flow is said by a [`Start`]: a policy
 //! makes a [`Plan`] for the flow, and `drive` follows it. What is told to whom is not decided here: items go to an
 //! `Outlet`, which is the writing side of a shared flow or of a state. The child ends with the flow, and when nobody can
 //! listen any more, so that a scope does not wait for a flow that goes on for nobody.
@@ -15,8 +15,8 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use super::audience::Wanted;
+use super::basis::Flow;
 use super::error::{FlowError, Never, Output, Raise};
-use super::operators::Flow;
 use super::shared::{NotEmitted, SharedEmitter, SharedError};
 use super::state::{StateCell, StateFlow};
 use super::upstream::Upstream;
@@ -47,7 +47,7 @@ pub struct Lazily;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Flow, Scope, Sharing, flow::{self, WhileSubscribed}};
+/// use ballet::{FlowExt, Scope, Sharing, flow::{self, WhileSubscribed}};
 /// use std::time::Duration;
 ///
 /// let connect = || flow::iter(100..);

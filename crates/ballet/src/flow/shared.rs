@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::task::Context as Poller;
 
 use super::audience::{Audience, Ticket, Venue};
+use super::basis::{Flow, Polled};
 use super::error::{FlowError, Never};
-use super::operators::{Flow, Polled};
 use crate::job::lock;
 use crate::sync::{Mutex, MutexGuard};
 use books::Books;

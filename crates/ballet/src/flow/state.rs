@@ -19,8 +19,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context as Poller;
 
+use super::basis::{Flow, Polled};
 use super::error::Never;
-use super::operators::{Flow, Polled};
 use derived::Derived;
 use held::Held;
 

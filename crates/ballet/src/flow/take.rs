@@ -6,12 +6,12 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
-use super::operators::{Flow, Polled};
 use super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::take`].
+    /// The flow of [`FlowExt::take`](crate::FlowExt::take).
     #[derive(Clone)]
     pub struct Take<S> {
         #[pin]
@@ -56,7 +56,7 @@ impl<S: Flow> Flow for Take<S> {
 describe!(Take<S>);
 
 pin_project! {
-    /// The flow of [`Flow::take_while`].
+    /// The flow of [`FlowExt::take_while`](crate::FlowExt::take_while).
     #[derive(Clone)]
     pub struct TakeWhile<S, F> {
         #[pin]
@@ -101,7 +101,7 @@ impl<S: Flow, F: FnMut(&S::Item) -> bool> Flow for TakeWhile<S, F> {
 describe!(TakeWhile<S, F>);
 
 pin_project! {
-    /// The flow of [`Flow::drop`].
+    /// The flow of [`FlowExt::drop`](crate::FlowExt::drop).
     #[derive(Clone)]
     pub struct Drop<S> {
         #[pin]
@@ -140,7 +140,7 @@ impl<S: Flow> Flow for Drop<S> {
 describe!(Drop<S>);
 
 pin_project! {
-    /// The flow of [`Flow::drop_while`].
+    /// The flow of [`FlowExt::drop_while`](crate::FlowExt::drop_while).
     #[derive(Clone)]
     pub struct DropWhile<S, F> {
         #[pin]

@@ -7,15 +7,15 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::basis::{Flow, Polled};
 use super::describe;
 use super::emitter::Emitter;
 use super::error::{Both, Unify, Verdict};
 use super::generator::Body;
-use super::operators::{Flow, Polled};
 use super::slot::Slot;
 
 pin_project! {
-    /// The flow of [`Flow::then`].
+    /// The flow of [`FlowExt::then`](crate::FlowExt::then).
     pub struct Then<S, F, W> {
         #[pin]
         source: S,
@@ -90,7 +90,7 @@ impl<S: Clone, F: Clone, W> Clone for Then<S, F, W> {
 describe!(Then<S, F, W>);
 
 pin_project! {
-    /// The flow of [`Flow::transform`].
+    /// The flow of [`FlowExt::transform`](crate::FlowExt::transform).
     pub struct Transform<S, B, T, U, F> {
         #[pin]
         source: S,
@@ -101,7 +101,7 @@ pin_project! {
     }
 }
 
-/// Makes the flow of [`Flow::transform`]. A function, because the code's future has no name that a trait could say.
+/// Makes the flow of [`FlowExt::transform`](crate::FlowExt::transform). A function, because the code's future has no name that a trait could say.
 pub(super) fn transform<S, B, T, U, R>(source: S, code: B) -> Transform<S, B, T, U, impl Future<Output = R>>
 where
     B: AsyncFnOnce(T, &mut Emitter<'_, U>) -> R,

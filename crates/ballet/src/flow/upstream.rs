@@ -6,7 +6,7 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::operators::{Flow, Polled};
+use super::basis::{Flow, Polled};
 
 pin_project! {
     /// A flow until its end: it is dropped as soon as it has ended or failed, or when no more of it is wanted.

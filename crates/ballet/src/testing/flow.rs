@@ -46,7 +46,7 @@ const SETTLING_TURNS: usize = 32;
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// use ballet::testing::{Events, test_flow};
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 /// use std::time::Duration;
 ///
 /// let ticks = flow::tick(Duration::from_secs(1)).take(2);

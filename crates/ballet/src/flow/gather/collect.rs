@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::Gatherer;
 
-/// Gathers into a collection; see [`Flow::collect`](crate::Flow::collect).
+/// Gathers into a collection; see [`FlowExt::collect`](crate::FlowExt::collect).
 #[derive(Debug, Default)]
 pub struct Collect<C>(pub(in super::super) C);
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::super::describe;
 use super::Gatherer;
 
-/// Folds; see [`Flow::fold`](crate::Flow::fold).
+/// Folds; see [`FlowExt::fold`](crate::FlowExt::fold).
 pub struct Fold<A, F> {
     /// Absent only while `fold` has it.
     value: Option<A>,
@@ -34,7 +34,7 @@ impl<T, A, F: FnMut(A, T) -> A> Gatherer<T> for Fold<A, F> {
 
 describe!(Fold<A, F>);
 
-/// Folds with the first item as the beginning; see [`Flow::reduce`](crate::Flow::reduce).
+/// Folds with the first item as the beginning; see [`FlowExt::reduce`](crate::FlowExt::reduce).
 pub struct Reduce<T, F> {
     value: Option<T>,
     reduce: F,
@@ -65,7 +65,7 @@ impl<T, F: FnMut(T, T) -> T> Gatherer<T> for Reduce<T, F> {
 
 describe!(Reduce<T, F>);
 
-/// Keeps the last item; see [`Flow::last`](crate::Flow::last).
+/// Keeps the last item; see [`FlowExt::last`](crate::FlowExt::last).
 #[derive(Debug)]
 pub struct Last<T>(pub(in super::super) Option<T>);
 
@@ -83,7 +83,7 @@ impl<T> Gatherer<T> for Last<T> {
     }
 }
 
-/// Counts; see [`Flow::count`](crate::Flow::count).
+/// Counts; see [`FlowExt::count`](crate::FlowExt::count).
 #[derive(Debug, Default)]
 pub struct Count(usize);
 
@@ -101,7 +101,7 @@ impl<T> Gatherer<T> for Count {
     }
 }
 
-/// Drops the items; see [`Flow::drain`](crate::Flow::drain).
+/// Drops the items; see [`FlowExt::drain`](crate::FlowExt::drain).
 #[derive(Debug, Default)]
 pub struct Drain;
 

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
+use super::super::basis::Flow;
 use super::super::error::{FlowError, Output};
-use super::super::operators::Flow;
 
-/// The future of [`Flow::next`].
+/// The future of [`FlowExt::next`](crate::FlowExt::next).
 #[must_use = "a flow runs only when it is awaited"]
 pub struct Next<'a, S>(pub(in super::super) &'a mut S);
 

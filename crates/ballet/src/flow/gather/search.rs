@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::super::describe;
 use super::Gatherer;
 
-/// Keeps the first item; see [`Flow::first`](crate::Flow::first).
+/// Keeps the first item; see [`FlowExt::first`](crate::FlowExt::first).
 #[derive(Debug)]
 pub struct First<T>(pub(in super::super) Option<T>);
 
@@ -23,7 +23,7 @@ impl<T> Gatherer<T> for First<T> {
     }
 }
 
-/// Keeps the only item; see [`Flow::single`](crate::Flow::single).
+/// Keeps the only item; see [`FlowExt::single`](crate::FlowExt::single).
 #[derive(Debug)]
 pub struct Single<T>(pub(in super::super) Result<T, NotSingle>);
 
@@ -44,7 +44,7 @@ impl<T> Gatherer<T> for Single<T> {
     }
 }
 
-/// Why [`Flow::single`](crate::Flow::single) has no item to give.
+/// Why [`FlowExt::single`](crate::FlowExt::single) has no item to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSingle {
     /// The flow ended without an item.
@@ -64,7 +64,7 @@ impl fmt::Display for NotSingle {
 
 impl std::error::Error for NotSingle {}
 
-/// Whether any item is as asked; see [`Flow::any`](crate::Flow::any).
+/// Whether any item is as asked; see [`FlowExt::any`](crate::FlowExt::any).
 pub struct Any<F> {
     is: F,
     found: bool,
@@ -92,7 +92,7 @@ impl<T, F: FnMut(T) -> bool> Gatherer<T> for Any<F> {
 
 describe!(Any<F>);
 
-/// Whether all items are as asked; see [`Flow::all`](crate::Flow::all).
+/// Whether all items are as asked; see [`FlowExt::all`](crate::FlowExt::all).
 pub struct All<F> {
     is: F,
     holds: bool,

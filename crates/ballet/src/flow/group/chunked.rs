@@ -7,12 +7,12 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::chunked`].
+    /// The flow of [`FlowExt::chunked`](crate::FlowExt::chunked).
     #[derive(Clone)]
     pub struct Chunked<S, T> {
         #[pin]
@@ -64,7 +64,7 @@ pub(super) fn add<T>(chunk: &mut Vec<T>, item: T, size: usize) -> bool {
 describe!(Chunked<S, T>);
 
 pin_project! {
-    /// The flow of [`Flow::windowed`].
+    /// The flow of [`FlowExt::windowed`](crate::FlowExt::windowed).
     #[derive(Clone)]
     pub struct Windowed<S, T> {
         #[pin]

@@ -10,16 +10,16 @@ use std::task::{Context as Poller, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{Both, Never, Unify};
 use super::super::herd::{Herd, Round};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 use crate::job::lock;
 use crate::sync::Mutex;
 
 pin_project! {
-    /// The flow of [`Flow::group_by`].
+    /// The flow of [`FlowExt::group_by`](crate::FlowExt::group_by).
     pub struct GroupBy<S, T, V, F, M, I> {
         #[pin]
         source: Upstream<S>,
@@ -100,6 +100,14 @@ where
                 Round::Waits => return Poll::Pending,
             }
         }
+    }
+}
+
+impl<S: Clone, T, V, F: Clone, M: Clone, I> Clone for GroupBy<S, T, V, F, M, I> {
+    fn clone(&self) -> Self {
+        let (source, key, make) = (self.source.clone(), self.key.clone(), self.make.clone());
+        let (members, groups) = (Herd::new(), Groups::default());
+        Self { source, key, make, limit: self.limit, members, groups, next: None }
     }
 }
 
@@ -212,7 +220,7 @@ fn close<T>(mailbox: &Mutex<Mailbox<T>>) {
     reader.into_iter().for_each(Waker::wake);
 }
 
-/// The items of one kind, as a flow; see [`Flow::group_by`]. It cannot fail.
+/// The items of one kind, as a flow; see [`FlowExt::group_by`](crate::FlowExt::group_by). It cannot fail.
 ///
 /// It ends when the source ends, or when its place is wanted for another group.
 pub struct Group<T>(Arc<Mutex<Mailbox<T>>>);

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
 use super::super::timing::Timer;
 use super::super::upstream::Upstream;
 use super::chunked::add;
 
 pin_project! {
-    /// The flow of [`Flow::grouped_within`].
+    /// The flow of [`FlowExt::grouped_within`](crate::FlowExt::grouped_within).
     pub struct GroupedWithin<S, T> {
         #[pin]
         source: Upstream<S>,

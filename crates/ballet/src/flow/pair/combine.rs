@@ -6,14 +6,14 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{Both, Unify};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 use super::Turn;
 
 pin_project! {
-    /// The flow of [`Flow::combine`].
+    /// The flow of [`FlowExt::combine`](crate::FlowExt::combine).
     #[derive(Clone)]
     pub struct Combine<A, B, X, Y> {
         #[pin]

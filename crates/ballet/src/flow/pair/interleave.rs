@@ -6,14 +6,14 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{Both, Unify};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 use super::Turn;
 
 pin_project! {
-    /// The flow of [`Flow::interleave`].
+    /// The flow of [`FlowExt::interleave`](crate::FlowExt::interleave).
     #[derive(Clone)]
     pub struct Interleave<A, B> {
         #[pin]

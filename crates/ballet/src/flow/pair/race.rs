@@ -6,13 +6,13 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{Both, Unify};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::race`].
+    /// The flow of [`FlowExt::race`](crate::FlowExt::race).
     #[derive(Clone)]
     pub struct Race<A, B> {
         #[pin]

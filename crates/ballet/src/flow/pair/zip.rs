@@ -6,13 +6,13 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{Both, Unify};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 
 pin_project! {
-    /// The flow of [`Flow::zip`].
+    /// The flow of [`FlowExt::zip`](crate::FlowExt::zip).
     #[derive(Clone)]
     pub struct Zip<A, B, X, Y> {
         #[pin]

@@ -10,9 +10,9 @@ use std::task::{Context as Poller, Poll, Waker, ready};
 use super::Shared;
 use super::books::Books;
 use super::ring::Cursor;
+use crate::flow::basis::{Flow, Polled};
 use crate::flow::budget::Turns;
 use crate::flow::error::{FlowError, Never, Output};
-use crate::flow::operators::{Flow, Polled};
 use crate::flow::wait_list::Seat;
 use crate::sync::MutexGuard;
 

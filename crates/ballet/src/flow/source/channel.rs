@@ -21,7 +21,7 @@ use crate::scope::{Held, Scope};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Flow, channel, flow};
+/// use ballet::{FlowExt, channel, flow};
 ///
 /// let (tx, rx) = channel::bounded(4);
 /// for number in 1..=3 {
@@ -67,7 +67,7 @@ async fn forward<T>(receiver: &Receiver<T>, out: &mut Emitter<'_, T>) -> Result<
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Flow, Scope, channel::Sender, flow};
+/// use ballet::{FlowExt, Scope, channel::Sender, flow};
 ///
 /// let mirrors = flow::channel_flow(8, async |s: Scope, tx: Sender<&'static str>| {
 ///     for mirror in ["Lima", "Oslo"] {
@@ -132,7 +132,7 @@ super::super::describe!(ChannelCode<B>);
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 ///
 /// let lines = flow::callback(16, |tx| {
 ///     // A library that calls back from a thread of its own.

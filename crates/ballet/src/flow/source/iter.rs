@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
+use super::super::basis::{Flow, Polled};
 use super::super::budget::{ITEMS_PER_UNIT, poll_unit};
 use super::super::describe;
 use super::super::error::Never;
-use super::super::operators::{Flow, Polled};
 
 /// A flow of the items of an iterator. It cannot fail.
 ///
@@ -18,7 +18,7 @@ use super::super::operators::{Flow, Polled};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 ///
 /// assert_eq!(flow::iter(["a", "b"]).collect::<Vec<_>>().await, ["a", "b"]);
 /// assert_eq!(flow::iter(1..).filter(|n| n % 7 == 0).first().await, Some(7));

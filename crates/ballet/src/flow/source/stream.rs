@@ -7,21 +7,21 @@ use std::task::{Context as Poller, Poll, ready};
 use futures_util::Stream;
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::budget::Turns;
 use super::super::describe;
 use super::super::error::{FlowError, Never, Output};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 
 /// A flow of the items of a [`Stream`]. It cannot fail.
 ///
-/// Where the items are `Result`s, [`or_fail`](Flow::or_fail) makes their errors the flow's.
+/// Where the items are `Result`s, [`or_fail`](crate::FlowExt::or_fail) makes their errors the flow's.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 ///
 /// let lines = futures_util::stream::iter([Ok("one"), Err("torn"), Ok("three")]);
 /// let read = flow::stream(lines).or_fail().collect::<Vec<_>>().await;
@@ -68,7 +68,7 @@ impl<S: Stream> Flow for FromStream<S> {
 describe!(FromStream<S>);
 
 pin_project! {
-    /// The stream of [`Flow::into_stream`].
+    /// The stream of [`FlowExt::into_stream`](crate::FlowExt::into_stream).
     #[derive(Clone)]
     pub struct IntoStream<S> {
         #[pin]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::super::basis::{Flow, Polled};
 use super::super::error::Never;
-use super::super::operators::{Flow, Polled};
-use super::super::timing::Timer;
+use super::super::timing::{Timer, until_next};
 
 /// A flow that emits once in each period, for ever: first when one period has passed since it began. It cannot fail.
 ///
@@ -26,7 +26,7 @@ use super::super::timing::Timer;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{Flow, flow};
+/// use ballet::{FlowExt, flow};
 /// use std::time::Duration;
 ///
 /// let ticks = flow::tick(Duration::from_millis(1)).take(2).collect::<Vec<_>>().await;
@@ -74,12 +74,6 @@ impl Flow for Tick {
 /// How many whole periods have passed.
 fn periods(period: Duration, passed: Duration) -> u64 {
     u64::try_from(passed.as_nanos() / period.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// How long it is until one more period has passed.
-fn until_next(period: Duration, passed: Duration) -> Duration {
-    let into_it = passed.as_nanos() % period.as_nanos();
-    period.saturating_sub(Duration::from_nanos(u64::try_from(into_it).unwrap_or(u64::MAX)))
 }
 
 impl Clone for Tick {

@@ -9,9 +9,9 @@ use std::task::{Context as Poller, Poll, ready};
 
 use super::derived::Derived;
 use super::held::{Look, News, Value};
+use crate::flow::basis::{Flow, Polled};
 use crate::flow::budget::Turns;
 use crate::flow::error::Never;
-use crate::flow::operators::{Flow, Polled};
 
 /// One who watches a [`StateFlow`](crate::StateFlow): it is told the value, then each change, then the end. It is a
 /// [`Flow`] of what it has still to be told.

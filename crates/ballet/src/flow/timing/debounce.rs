@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 use super::Timer;
 
 pin_project! {
-    /// The flow of [`Flow::debounce`].
+    /// The flow of [`FlowExt::debounce`](crate::FlowExt::debounce).
     pub struct Debounce<S, T> {
         #[pin]
         source: Upstream<S>,

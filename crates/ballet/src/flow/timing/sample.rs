@@ -8,20 +8,20 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
-use super::Timer;
+use super::{Timer, until_next};
 
 pin_project! {
-    /// The flow of [`Flow::sample`].
+    /// The flow of [`FlowExt::sample`](crate::FlowExt::sample).
     pub struct Sample<S, T> {
         #[pin]
         source: S,
         period: Duration,
         #[pin]
         timer: Timer,
-        // When it rings.
-        next: Option<Instant>,
+        // It rings at whole periods since then.
+        began: Option<Instant>,
         latest: Option<T>,
     }
 }
@@ -30,7 +30,7 @@ impl<S, T> Sample<S, T> {
     #[track_caller]
     pub(in super::super) fn new(source: S, period: Duration) -> Self {
         assert!(!period.is_zero(), "a flow cannot be sampled with a period of zero");
-        Self { source, period, timer: Timer::new(), next: None, latest: None }
+        Self { source, period, timer: Timer::new(), began: None, latest: None }
     }
 }
 
@@ -43,8 +43,9 @@ impl<S: Flow<Item = T>, T> Flow for Sample<S, T> {
         K: FnMut(T) -> ControlFlow<()>,
     {
         let mut me = self.project();
-        if me.next.is_none() {
-            set(me.timer.as_mut(), me.next, *me.period);
+        let (began, period) = (*me.began.get_or_insert_with(Instant::now), *me.period);
+        if !me.timer.is_set() {
+            me.timer.as_mut().set(until_next(period, began.elapsed()));
         }
         let latest = me.latest;
         let polled = me.source.as_mut().poll_each(cx, &mut |item| {
@@ -56,7 +57,7 @@ impl<S: Flow<Item = T>, T> Flow for Sample<S, T> {
         }
         loop {
             ready!(me.timer.as_mut().poll(cx));
-            set(me.timer.as_mut(), me.next, *me.period);
+            me.timer.as_mut().set(until_next(period, began.elapsed()));
             if latest.take().is_some_and(|item| sink(item).is_break()) {
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
@@ -64,24 +65,10 @@ impl<S: Flow<Item = T>, T> Flow for Sample<S, T> {
     }
 }
 
-/// Sets the timer for the next time of the grid that began at the first poll; times that have passed are left out.
-fn set(timer: Pin<&mut Timer>, next: &mut Option<Instant>, period: Duration) {
-    let now = Instant::now();
-    let on_grid = next.and_then(|last| last.checked_add(period)).filter(|next| *next > now);
-    match on_grid.or_else(|| now.checked_add(period)) {
-        Some(at) => {
-            *next = Some(at);
-            timer.set_at(at);
-        }
-        // Beyond what the clock can say.
-        None => timer.set(period),
-    }
-}
-
 impl<S: Clone, T> Clone for Sample<S, T> {
     fn clone(&self) -> Self {
         let source = self.source.clone();
-        Self { source, period: self.period, timer: Timer::new(), next: None, latest: None }
+        Self { source, period: self.period, timer: Timer::new(), began: None, latest: None }
     }
 }
 

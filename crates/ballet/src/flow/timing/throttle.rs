@@ -8,11 +8,11 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
-use super::super::operators::{Flow, Polled};
 
 pin_project! {
-    /// The flow of [`Flow::throttle`].
+    /// The flow of [`FlowExt::throttle`](crate::FlowExt::throttle).
     #[derive(Clone)]
     pub struct Throttle<S> {
         #[pin]

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::super::basis::{Flow, Polled};
 use super::super::describe;
 use super::super::error::{FlowError, Raise};
-use super::super::operators::{Flow, Polled};
 use super::super::upstream::Upstream;
 use super::Timer;
 use crate::scope::Elapsed;
 
 pin_project! {
-    /// The flow of [`Flow::timeout`].
+    /// The flow of [`FlowExt::timeout`](crate::FlowExt::timeout).
     pub struct Timeout<S, E> {
         #[pin]
         source: Upstream<S>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::task::coop::unconstrained;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 pin_project! {
     /// Set or not set; rings once.
@@ -30,10 +30,6 @@ impl Timer {
         self.project().sleep.set(Some(sleep(time)));
     }
 
-    pub(in super::super) fn set_at(self: Pin<&mut Self>, at: Instant) {
-        self.project().sleep.set(Some(sleep_until(at)));
-    }
-
     pub(in super::super) fn stop(self: Pin<&mut Self>) {
         self.project().sleep.set(None);
     }
@@ -49,4 +45,10 @@ impl Timer {
         }
         polled
     }
+}
+
+/// How long it is until one more period has passed.
+pub(in super::super) fn until_next(period: Duration, passed: Duration) -> Duration {
+    let into_it = passed.as_nanos() % period.as_nanos();
+    period.saturating_sub(Duration::from_nanos(u64::try_from(into_it).unwrap_or(u64::MAX)))
 }

@@ -132,8 +132,8 @@ impl<T, E> Subscriber<T, E> {
         item
     }
 
-    /// How many items it has missed since it subscribed, up to the one that it received last: those that were pushed out
-    /// before it took them, and those that overflow dropped at once.
+    /// How many items it has missed, up to the one that it received last: those that were pushed out before it took them,
+    /// and those that overflow dropped at once. A gap in the replay that it was told counts, too.
     ///
     /// It grows only while something is received. So what was missed lies before the item received last, and after the
     /// one before it; what was missed after the last item is counted when the end is reached.

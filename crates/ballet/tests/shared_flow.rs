@@ -327,3 +327,57 @@ async fn many_are_received_at_once_and_let_an_emitter_go_on() -> Result<(), Erro
     assert_eq!(heard, [1, 2, 3, 4]);
     Ok(())
 }
+
+/// Several emitters and subscribers on two threads; some of both leave in the middle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_threads_nothing_is_lost_doubled_or_reordered() -> Result<(), Error> {
+    const EMITTERS: u32 = 3;
+    const ITEMS: u32 = 2_000;
+    let (emitter, flow) = SharedFlow::new(Sharing::suspend(3));
+    let heard = ballet::scope(async |s: Scope| {
+        let listeners = [(); 4].map(|()| {
+            let mut subscriber = flow.subscribe();
+            s.spawn(async move {
+                let mut heard = vec![Vec::new(); EMITTERS as usize];
+                while let Some((from, item)) = subscriber.recv().await {
+                    heard[from as usize].push(item);
+                }
+                assert_eq!(subscriber.missed(), 0);
+                Ok(heard)
+            })
+        });
+        for visit in 0..20 {
+            let mut visitor = flow.subscribe();
+            s.spawn(async move {
+                for _ in 0..visit {
+                    visitor.recv().await;
+                }
+                Ok(())
+            });
+        }
+        for from in 0..EMITTERS {
+            let emitter = emitter.clone();
+            s.spawn(async move {
+                for item in 0..ITEMS {
+                    // An emission that is dropped while it waits has not been.
+                    let mut emission = Box::pin(emitter.emit((from, item)));
+                    if item % 3 == 0 && poll_once(emission.as_mut()).is_pending() {
+                        drop(emission);
+                        emission = Box::pin(emitter.emit((from, item)));
+                    } else if item % 3 == 0 {
+                        continue;
+                    }
+                    emission.await?;
+                }
+                Ok(())
+            });
+        }
+        drop(emitter);
+        Ok(futures_util::future::join_all(listeners).await)
+    })
+    .await?;
+    for listener in heard {
+        assert!(listener.iter().all(|items| items.iter().copied().eq(0..ITEMS)));
+    }
+    Ok(())
+}

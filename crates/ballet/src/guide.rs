@@ -74,3 +74,13 @@ pub mod flows {}
 /// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
 /// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
 pub mod context {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/shared-state.md")]
+///
+/// *Its words*: [`SharedFlow`](crate::SharedFlow), [`SharedEmitter`](crate::flow::SharedEmitter),
+/// [`Subscriber`](crate::flow::Subscriber), [`Sharing`](crate::Sharing), [`StateFlow`](crate::StateFlow),
+/// [`StateCell`](crate::flow::StateCell), [`Watcher`](crate::flow::Watcher),
+/// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
+/// [`test_flow`](crate::testing::test_flow).
+pub mod shared_state {}

@@ -19,7 +19,7 @@ pub mod testing;
 
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::{Dispatcher, yield_now};
-pub use flow::{Flow, FlowExt, flow};
+pub use flow::{Flow, FlowExt, SharedFlow, Sharing, StateFlow, flow};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };

@@ -4,6 +4,7 @@
 // `upstream` (what an operator stands on), `map` (the simplest operators) and `generator` (flows that are code).
 // Stages with children are `buffer` and `map_par`; flows side by side in one task, `herd`. docs/design/flows.md says why.
 
+mod audience;
 mod basis;
 mod boxed;
 mod budget;
@@ -27,12 +28,16 @@ mod operators;
 mod pair;
 mod pipe;
 mod retry;
+mod share;
+mod shared;
 mod slot;
 mod source;
+mod state;
 mod take;
 mod then;
 mod timing;
 mod upstream;
+mod wait_list;
 
 /// Says what a type is where it cannot show what is in it: operators hold closures.
 macro_rules! describe {
@@ -68,9 +73,12 @@ pub use map_par::MapPar;
 pub use operators::{FlowExt, TryThen};
 pub use pair::{Combine, Interleave, Merge, Race, Zip};
 pub use retry::{Retry, RetryWhen};
+pub use share::{Eagerly, Lazily, Plan, Share, Start, WhileSubscribed};
+pub use shared::{NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, Subscriber};
 pub use source::{
     ChannelCode, FromStream, IntoStream, Iter, Tick, callback, channel, channel_flow, iter, stream, tick,
 };
+pub use state::{Ended, StateCell, StateFlow, Watcher};
 pub use take::{Drop, DropWhile, Take, TakeWhile};
 pub use then::{Then, Transform};
 pub use timing::{Debounce, Sample, Throttle, Timeout};

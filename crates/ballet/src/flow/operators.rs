@@ -14,7 +14,7 @@ use super::catch::{Catch, OnEmpty, catch};
 use super::completion::{Completion, OnCompletion};
 use super::distinct::{Distinct, DistinctBy, Scan};
 use super::emitter::Emitter;
-use super::error::{FlowError, Raise, Unify, Verdict};
+use super::error::{FlowError, Output, Raise, Unify, Verdict};
 use super::fail::{MapErr, OrFail};
 use super::flat::{Chain, FlatMap};
 use super::flat_merge::FlatMapMerge;
@@ -28,7 +28,10 @@ use super::map::{Filter, FilterMap, Map, Tap};
 use super::map_par::{MapPar, Order};
 use super::pair::{Combine, Interleave, Merge, Race, Zip};
 use super::retry::{Retry, RetryWhen};
+use super::share::{Share, Start, first_state, hold, share};
+use super::shared::{SharedFlow, Sharing};
 use super::source::IntoStream;
+use super::state::StateFlow;
 use super::take::{Drop, DropWhile, Take, TakeWhile};
 use super::then::{Then, Transform, transform};
 use super::timing::{Debounce, Sample, Throttle, Timeout};
@@ -642,6 +645,56 @@ pub trait FlowExt: Flow {
         E: Fault,
     {
         scope.spawn(self.map_err(Raise::raise as fn(Self::Error) -> E).drain())
+    }
+
+    #[doc = include_str!("docs/share_in.md")]
+    #[track_caller]
+    fn share_in<E, D, P>(
+        self,
+        scope: &Scope<E, D>,
+        start: P,
+        sharing: Sharing,
+    ) -> SharedFlow<Self::Item, <Self::Error as Share>::Shared>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send + 'static,
+        Self::Error: Share,
+        E: Fault,
+        P: Start<Self>,
+    {
+        let (emitter, shared) = SharedFlow::fallible(sharing);
+        scope.spawn(share(self, start.plan(), emitter));
+        shared
+    }
+
+    #[doc = include_str!("docs/state_in.md")]
+    #[track_caller]
+    fn state_in<E, D, P>(self, scope: &Scope<E, D>, start: P, initial: Self::Item) -> StateFlow<Self::Item>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Clone + PartialEq + Send + Sync + 'static,
+        Self::Error: Raise<E> + Send,
+        E: Fault,
+        P: Start<Self>,
+    {
+        let (cell, state) = StateFlow::new(initial.clone());
+        scope.spawn(hold(self, start.plan(), cell, initial));
+        state
+    }
+
+    #[doc = include_str!("docs/first_state_in.md")]
+    #[track_caller]
+    fn first_state_in<E, D>(
+        self,
+        scope: &Scope<E, D>,
+    ) -> impl Future<Output = Output<Self::Error, Option<StateFlow<Self::Item>>>>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Clone + PartialEq + Send + Sync + 'static,
+        Self::Error: Raise<E> + Send + 'static,
+        E: Fault,
+    {
+        first_state(self, scope)
     }
 
     #[doc = include_str!("docs/produce_in.md")]

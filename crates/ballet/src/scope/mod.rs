@@ -54,6 +54,7 @@ pub use timeout::{Elapsed, timeout};
 pub use with::with;
 
 pub(crate) use frame::Frame;
+pub(crate) use start::{Starting, begin};
 
 use std::panic::Location;
 use std::sync::Arc;

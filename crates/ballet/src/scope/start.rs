@@ -171,8 +171,8 @@ impl<E: Fault> Child<'_, E, Isolated> {
     }
 }
 
-/// Spawns the child. Its starter waits with the first half, and goes on with the second.
-fn begin<R, T, E, D, F>(
+/// Spawns the child, with this place of birth. Its starter waits with the first half, and goes on with the second.
+pub(crate) fn begin<R, T, E, D, F>(
     mut child: Child<'_, E, D>,
     place: &'static Location<'static>,
     make: impl FnOnce(Ready<R>) -> F,
@@ -210,7 +210,7 @@ impl<R> Drop for Unsaid<R> {
 }
 
 /// A starter that waits. Dropped before it has heard, it cancels the child.
-struct Starting<R> {
+pub(crate) struct Starting<R> {
     job: Option<Job>,
     heard: oneshot::Receiver<R>,
     place: &'static Location<'static>,
@@ -218,7 +218,7 @@ struct Starting<R> {
 
 impl<R> Starting<R> {
     /// What the child said, or `None` when it has ended.
-    async fn word(mut self) -> Option<R> {
+    pub(crate) async fn word(mut self) -> Option<R> {
         let word = (&mut self.heard).await.ok();
         self.job = None;
         word

@@ -28,7 +28,11 @@ pub use scope::{
 };
 #[cfg(feature = "tower")]
 pub use scope::{ScopeLayer, ScopeService};
-pub use supervise::{Acquired, Bulkhead, Busy, Occupancy, Rejected};
+pub use supervise::{
+    Acquired, Backoff, Bulkhead, Busy, Census, ChildError, ChildSpec, ChildState, ChildStatus, Children,
+    Closing, Escalation, INCIDENTS_KEPT, Incident, Life, Occupancy, READY_BUDGET, Rejected, Report, Restart,
+    STOP_PATIENCE, Strategy, Supervised, Supervisor, child,
+};
 
 pub use ballet_macros::main;
 #[cfg(feature = "testing")]

@@ -310,7 +310,8 @@ async fn who_waits_for_a_place_shows_it_in_the_tree_until_it_has_one() -> Result
         let waiter = s.named("waiter").spawn(async move {
             let place = inside.acquire().await?;
             tokio::time::sleep(MS).await;
-            Ok(place.release())
+            place.release();
+            Ok(())
         });
         let remarks = || s.tree().children.iter().flat_map(|job| job.remarks.clone()).collect::<Vec<_>>();
         assert_eq!(remarks(), [""; 0]);
@@ -323,7 +324,8 @@ async fn who_waits_for_a_place_shows_it_in_the_tree_until_it_has_one() -> Result
         while rooms.occupancy().granted < 2 || !remarks().is_empty() {
             tokio::task::yield_now().await;
         }
-        Ok(waiter.await)
+        waiter.await;
+        Ok(())
     })
     .await?;
     Ok(())

@@ -6,10 +6,15 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::context::random;
 
 /// Doublings after which the bound no longer grows, whatever it has come to.
 const DOUBLINGS_MAX: u32 = 31;
+
+/// What is as good as never: thirty years.
+pub(super) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 /// When to try again: a delay whose bound doubles with each failure, up to a longest.
 ///
@@ -96,4 +101,9 @@ impl Backoff {
 /// A number from 0 to 1, without 1, of the 53 bits that a float has.
 fn unit() -> f64 {
     (random() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// A time after `now`, or as good as never where the clock does not reach so far.
+pub(super) fn after(now: Instant, delay: Duration) -> Instant {
+    now.checked_add(delay).unwrap_or_else(|| now + NEVER)
 }

@@ -3,22 +3,24 @@
 //! A [`Supervisor`] is a description; running it opens a supervisor scope whose children are the *lives* of the
 //! supervised children, one job each. The rules are OTP's and stand, as plain sequential code, in `roster`; the
 //! `director` carries out what they say. `spec` is what a child is described by, `life` what it sees, `children` the
-//! handle, `status` what the handle shows, `incident` and `verdict` what is told of failures.
+//! handle, `status` what it shows and `refusal` what it refuses, `incident` and `verdict` what is told of failures.
 //! A supervisor refuses to decide what a failure means to a child's work: it starts it again, later, or gives up.
 
 mod children;
 mod director;
 mod incident;
 mod life;
+mod refusal;
 mod roster;
 mod spec;
 mod status;
 mod verdict;
 mod window;
 
-pub use children::{ChildError, Children};
+pub use children::Children;
 pub use incident::{INCIDENTS_KEPT, Incident};
 pub use life::Life;
+pub use refusal::ChildError;
 pub use spec::{ChildSpec, READY_BUDGET, Restart, STOP_PATIENCE, Supervised, child};
 pub use status::{Census, ChildState, ChildStatus};
 pub use verdict::{Closing, Escalation, Report};

@@ -4,8 +4,10 @@
 mod children;
 mod closing;
 mod escalation;
+mod model;
 mod nesting;
 mod order;
 mod restarts;
 mod script;
 mod significance;
+mod storm;

@@ -23,7 +23,7 @@ async fn a_tree_starts_in_order_and_stops_in_reverse() -> Result<(), Error> {
         .child(steady(&log, "d"))
         .stop_when(|| sleep(SECOND * 2));
     ballet::scope(async |s: Scope| {
-        s.named("outer").spawn(async { Ok(drop(outer.run().await?)) });
+        s.named("outer").spawn(async { Ok(outer.run().await?) });
         sleep(SECOND * 3 / 2).await;
         let tree = s.tree();
         let paths: Vec<_> = tree.iter().filter(|node| node.kind == ballet::observe::Kind::Job).collect();
@@ -76,7 +76,7 @@ async fn a_handle_reaches_the_life_that_its_supervisor_has_now() -> Result<(), E
         .on_incident(|_| {});
     let all = outer.children();
     ballet::scope(async |s: Scope| {
-        s.spawn(async { Ok(drop(outer.run().await?)) });
+        s.spawn(async { Ok(outer.run().await?) });
         children.ready().await?;
         assert_eq!(children.count().up, 1);
         sleep(SECOND * 2).await;
@@ -85,7 +85,8 @@ async fn a_handle_reaches_the_life_that_its_supervisor_has_now() -> Result<(), E
         children.add(steady_as(child("late"), &log, "late")).await?;
         assert_eq!(began.elapsed(), SECOND * 4, "it waits for the next life");
         assert_eq!(children.count().up, 2);
-        Ok(all.stop())
+        all.stop();
+        Ok(())
     })
     .await?;
     assert!(children.ready().await.unwrap_err().is_ended());

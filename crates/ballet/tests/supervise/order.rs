@@ -23,10 +23,11 @@ async fn each_child_is_started_when_the_one_before_is_ready() -> Result<(), Erro
     let supervisor = Supervisor::one_for_one().child(slow("a")).child(slow("b")).child(slow("c"));
     let children = supervisor.children();
     ballet::scope(async |s: Scope| {
-        s.spawn(async { Ok(drop(supervisor.run().await?)) });
+        s.spawn(async { Ok(supervisor.run().await?) });
         children.ready().await?;
         log.say("all are ready");
-        Ok(children.stop())
+        children.stop();
+        Ok(())
     })
     .await?;
     assert_eq!(log.take(), ["0 a", "1000 b", "2000 c", "3000 all are ready"]);

@@ -392,11 +392,12 @@ async fn a_child_that_does_not_leave_holds_up_its_own_restart_and_no_other() -> 
         .on_incident(|_| {});
     let children = supervisor.children();
     ballet::scope(async |s: Scope| {
-        s.spawn(async { Ok(drop(supervisor.run().await?)) });
+        s.spawn(async { Ok(supervisor.run().await?) });
         sleep(SECOND).await;
         children.restart("stubborn").await?; // has to wait for the first life
         log.say("both are up");
-        Ok(children.stop())
+        children.stop();
+        Ok(())
     })
     .await?;
     let all = [
@@ -425,7 +426,7 @@ async fn a_restart_is_seen_in_the_tree_and_the_path_stays_the_same() -> Result<(
         .on_incident(|_| {});
     let children = supervisor.children();
     ballet::scope(async |s: Scope| {
-        s.named("sources").spawn(async { Ok(drop(supervisor.run().await?)) });
+        s.named("sources").spawn(async { Ok(supervisor.run().await?) });
         sleep(SECOND * 3 / 2).await;
         assert_eq!(children.list()[0].state, ChildState::Waiting(Instant::now() + SECOND / 2));
         let tree = s.tree().to_string();
@@ -435,7 +436,8 @@ async fn a_restart_is_seen_in_the_tree_and_the_path_stays_the_same() -> Result<(
         let feed = tree.iter().find(|node| node.path.ends_with("/sources/feed")).unwrap();
         assert_eq!(feed.remarks, ["restart 2"]);
         assert!(feed.place.file().ends_with("script.rs"));
-        Ok(children.stop())
+        children.stop();
+        Ok(())
     })
     .await?;
     Ok(())

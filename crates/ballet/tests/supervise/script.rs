@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ballet::{ChildSpec, Error, Life, Supervised, child};
@@ -23,19 +23,23 @@ impl Log {
     }
 
     pub(crate) fn say(&self, line: impl Display) {
-        self.lines.lock().unwrap().push((self.began.elapsed().as_millis(), line.to_string()));
+        self.lines().push((self.began.elapsed().as_millis(), line.to_string()));
     }
 
     /// What was said since the last time somebody asked, a line each.
     pub(crate) fn take(&self) -> Vec<String> {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        let lines = std::mem::take(&mut *self.lines());
         lines.into_iter().map(|(at, line)| format!("{at} {line}")).collect()
     }
 
     /// The same without the times.
     pub(crate) fn words(&self) -> Vec<String> {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        let lines = std::mem::take(&mut *self.lines());
         lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<(u128, String)>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says now that a life of this name begins, and later, whatever ends it, that it ends.

@@ -26,33 +26,32 @@
 mod commands;
 mod order;
 mod rules;
+mod state;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Rules;
-use super::children::ChildError;
 use super::incident::{Cause, Consequence, History, Incident};
+use super::refusal::ChildError;
 use super::spec::Terms;
-use super::status::{Census, ChildState, ChildStatus};
+use super::status::{Census, ChildStatus};
 use super::verdict::{Closing, Why};
 use super::window::Window;
 use crate::job::{Failure, Fault, Job, Reason};
+use crate::supervise::backoff::after;
 use order::{Line, Sweep};
+use state::{Child, State, Then, ToBe, Wish};
 
 /// Names a child for as long as the supervisor knows it. Ids grow, so their order is the order of the start.
 pub(super) type Id = u64;
 
 /// Where a wish's answer goes.
 pub(super) type Answer<E> = oneshot::Sender<Result<(), ChildError<E>>>;
-
-/// A time that never comes.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 pub(super) struct Roster<E> {
     rules: Rules,
@@ -88,68 +87,6 @@ pub(super) enum Verdict<E> {
     GaveUp(Why, Arc<Incident<E>>),
 }
 
-struct Child<E> {
-    terms: Terms,
-    state: State,
-    /// How many lives were begun.
-    lives: u32,
-    begun: Instant,
-    ready_at: Option<Instant>,
-    /// Failures since the last healthy life.
-    failures: u32,
-    /// The last life.
-    job: Option<Job>,
-    last: Option<Arc<Incident<E>>>,
-    wishes: Vec<Wish<E>>,
-}
-
-/// Who waits for what to become of a child.
-struct Wish<E> {
-    to_be: ToBe,
-    answer: Answer<E>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ToBe {
-    /// Ready, and otherwise forgotten.
-    New,
-    Ready,
-    Down,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It ended by itself, and may be started again with its group.
-    Done,
-    /// It was stopped, and is started again only by whoever asks for it.
-    Stopped,
-    /// To be started then.
-    Due(Instant),
-    /// To be started in its turn.
-    InLine,
-    /// Begun; it has to be ready then.
-    Starting(Instant),
-    Up,
-    /// To be asked to end in its turn.
-    InSweep(Then),
-    /// Asked to end; to be named then, or never.
-    Stopping(Option<Instant>, Then),
-    /// Asked to end, and named because it did not.
-    Named(Then),
-}
-
-/// What becomes of a child that has been stopped.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Stopped,
-    Forgotten,
-    InLine,
-    /// It is started again at once.
-    Started,
-    /// It was not ready in time, and has failed.
-    Failed,
-}
-
 /// What the director has to do.
 pub(super) enum Action<E> {
     Start(Id),
@@ -160,34 +97,6 @@ pub(super) enum Action<E> {
     Answer(Answer<E>, Result<(), ChildError<E>>),
     /// All children that the supervisor was made with have been ready.
     Opened,
-}
-
-impl State {
-    fn timer(self) -> Option<Instant> {
-        match self {
-            State::Due(at) | State::Starting(at) => Some(at),
-            State::Stopping(at, _) => at,
-            _ => None,
-        }
-    }
-
-    fn is_alive(self) -> bool {
-        match self {
-            State::Done | State::Stopped | State::Due(_) | State::InLine => false,
-            State::Starting(_) | State::Up | State::InSweep(_) | State::Stopping(..) | State::Named(_) => {
-                true
-            }
-        }
-    }
-
-    fn is_awaited(self) -> bool {
-        self.is_alive() && !matches!(self, State::Named(_))
-    }
-
-    /// Neither alive nor about to be.
-    fn is_down(self) -> bool {
-        matches!(self, State::Done | State::Stopped)
-    }
 }
 
 impl<E: Fault> Roster<E> {
@@ -295,7 +204,7 @@ impl<E: Fault> Roster<E> {
 
     /// When time alone changes something.
     pub(super) fn next_tick(&self) -> Option<Instant> {
-        let line = if self.sweep.is_over() { self.line.not_before() } else { None };
+        let line = if self.sweep.is_over() { self.line.next_tick() } else { None };
         self.timers.first().map(|(at, _)| *at).into_iter().chain(line).min()
     }
 
@@ -330,13 +239,13 @@ impl<E: Fault> Roster<E> {
 
     /// Every child as it is now, in the order of the start.
     pub(super) fn statuses(&self) -> Vec<ChildStatus<E>> {
-        self.children.values().map(Child::status).collect()
+        self.children.values().map(|child| child.status(self.line.held_until())).collect()
     }
 
     /// How many children are where.
     pub(super) fn census(&self) -> Census {
         let mut census = Census::default();
-        self.children.values().for_each(|child| census.count(child.public_state()));
+        self.children.values().for_each(|child| census.count(child.public_state(None)));
         census
     }
 
@@ -441,38 +350,4 @@ impl<E: Fault> Roster<E> {
         }
         incident
     }
-}
-
-impl<E: Fault> Child<E> {
-    fn restarts(&self) -> u32 {
-        self.lives.saturating_sub(1)
-    }
-
-    fn public_state(&self) -> ChildState {
-        match self.state {
-            State::Done | State::Stopped => ChildState::Down,
-            State::Due(at) => ChildState::Waiting(at),
-            State::InLine => ChildState::Queued,
-            State::Starting(_) => ChildState::Starting,
-            State::Up => ChildState::Up,
-            State::InSweep(_) | State::Stopping(..) | State::Named(_) => ChildState::Stopping,
-        }
-    }
-
-    fn status(&self) -> ChildStatus<E> {
-        ChildStatus {
-            name: self.terms.name.to_string(),
-            restart: self.terms.restart,
-            is_significant: self.terms.is_significant,
-            state: self.public_state(),
-            restarts: self.restarts(),
-            job: self.job.clone(),
-            last: self.last.clone(),
-        }
-    }
-}
-
-/// A delay from now, or a time that never comes where the clock does not reach so far.
-fn after(now: Instant, delay: Duration) -> Instant {
-    now.checked_add(delay).unwrap_or_else(|| now + NEVER)
 }

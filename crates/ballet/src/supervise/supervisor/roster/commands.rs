@@ -20,9 +20,9 @@ impl<E: Fault> Roster<E> {
         let id = self.enter(terms, now);
         self.wish(id, ToBe::New, answer);
         if self.is_in_order() {
-            self.start(id, now)
+            self.start(id, now);
         } else {
-            self.queue(id)
+            self.queue(id);
         }
         self.settle(now);
         Some(id)
@@ -115,16 +115,5 @@ impl<E: Fault> Roster<E> {
 
     fn deny(&mut self, answer: Answer<E>, error: ChildError<E>) {
         self.actions.push_back(super::Action::Answer(answer, Err(error)));
-    }
-}
-
-impl Then {
-    /// Once it is to be forgotten, it is.
-    fn or_further(self, then: Self) -> Self {
-        if self == Then::Forgotten { self } else { then }
-    }
-
-    fn with_start(self) -> Self {
-        if self == Then::InLine { self } else { Then::Started }
     }
 }

@@ -39,9 +39,14 @@ impl Line {
     }
 
     /// When time alone moves it.
-    pub(super) fn not_before(&self) -> Option<Instant> {
+    pub(super) fn next_tick(&self) -> Option<Instant> {
         let is_next = self.current.is_none() && !self.waiting.is_empty();
         self.not_before.filter(|_| is_next)
+    }
+
+    /// Until when nobody in it is started, whatever else happens.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.not_before
     }
 
     /// Of several backoffs the longest counts.
@@ -185,15 +190,6 @@ impl<E: Fault> Roster<E> {
                 State::Named(then) => self.set(id, State::Named(then.without_start())),
                 State::Done | State::Stopped | State::Starting(_) | State::Up => {}
             }
-        }
-    }
-}
-
-impl Then {
-    fn without_start(self) -> Self {
-        match self {
-            Then::InLine | Then::Started | Then::Failed => Then::Stopped,
-            Then::Stopped | Then::Forgotten => self,
         }
     }
 }

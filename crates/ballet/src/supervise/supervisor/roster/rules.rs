@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Cause, ChildError, Consequence, Id, Phase, Roster, State, Then, ToBe, Verdict, after};
+use super::{Cause, ChildError, Consequence, Id, Phase, Roster, State, Then, ToBe, Verdict};
 use crate::job::{Failure, Fault, Origin, Reason};
+use crate::supervise::backoff::after;
 use crate::supervise::supervisor::spec::Restart;
 use crate::supervise::supervisor::verdict::{Closing, Why};
 use crate::supervise::supervisor::{Significance, Strategy};
@@ -160,19 +161,5 @@ impl<E: Fault> Roster<E> {
             Some(job) => Origin::new(job.path(), job.place()),
             None => unreachable!("a child that is the cause of something has had a life"),
         }
-    }
-}
-
-impl<E> super::Child<E> {
-    /// Draws the delay before the next life.
-    fn next_delay(&mut self, now: Instant) -> Duration {
-        let backoff = self.terms.backoff;
-        let ready_for = self.ready_at.map(|at| now.duration_since(at));
-        if ready_for.is_some_and(|life| backoff.is_healthy(life)) {
-            self.failures = 0;
-        }
-        let delay = backoff.delay(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        delay
     }
 }

@@ -57,3 +57,13 @@ pub mod coming_from {}
 /// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
 /// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
 pub mod context {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/supervision.md")]
+///
+/// *Its words*: [`Supervisor`](crate::Supervisor), [`child`](crate::child), [`Life`](crate::Life),
+/// [`Children`](crate::Children), [`Escalation`](crate::Escalation), [`Report`](crate::Report),
+/// [`Backoff`](crate::Backoff), [`Retry`](crate::Retry), [`RetryBudget`](crate::RetryBudget),
+/// [`Breaker`](crate::Breaker), [`RateLimiter`](crate::RateLimiter), [`Hedge`](crate::Hedge),
+/// [`Bulkhead`](crate::Bulkhead).
+pub mod supervision {}

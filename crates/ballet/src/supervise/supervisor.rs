@@ -84,6 +84,7 @@ struct Rules {
     intensity: Option<Intensity>,
     significance: Significance,
     keep_open: bool,
+    stop_together: bool,
 }
 
 /// Restarts that are allowed unless [`Supervisor::intensity`] says otherwise; OTP's.
@@ -170,8 +171,13 @@ impl Supervisor {
 impl<E: Fault> Supervisor<E> {
     /// A supervisor without children, with one restart in five seconds allowed. The error type is that of its children.
     pub fn new(strategy: Strategy) -> Self {
-        let rules =
-            Rules { strategy, intensity: Some(INTENSITY), significance: Significance::Any, keep_open: false };
+        let rules = Rules {
+            strategy,
+            intensity: Some(INTENSITY),
+            significance: Significance::Any,
+            keep_open: false,
+            stop_together: false,
+        };
         let seat = watch::Sender::new(None);
         Self { rules, children: Vec::new(), stop: None, retire: None, sink: None, seat }
     }
@@ -212,6 +218,13 @@ impl<E: Fault> Supervisor<E> {
     /// first. Children that the supervisor stops, for whatever reason, have not ended by themselves.
     pub fn stop_with_all_significant(mut self) -> Self {
         self.rules.significance = Significance::All;
+        self
+    }
+
+    /// Stops all children at the same time when it closes, instead of last first: for children that do not need each
+    /// other, whose budgets would only add up.
+    pub fn stop_together(mut self) -> Self {
+        self.rules.stop_together = true;
         self
     }
 

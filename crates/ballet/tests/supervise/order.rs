@@ -73,6 +73,33 @@ async fn children_are_stopped_last_first_each_when_the_one_after_has_ended() -> 
 }
 
 #[ballet::test]
+async fn children_that_do_not_need_each_other_may_be_stopped_together() -> Result<(), Error> {
+    let log = Log::open();
+    let tidy = |name: &'static str, tidies: Duration| {
+        let log = log.clone();
+        child(name).graceful(SECOND * 5).run(async move |life: Life| {
+            life.ready();
+            ballet::cancelled().await;
+            sleep(tidies).await;
+            log.say(format_args!("{name} has tidied"));
+            Ok(())
+        })
+    };
+    let began = Instant::now();
+    let _ = Supervisor::one_for_one()
+        .stop_together()
+        .child(tidy("a", SECOND * 3))
+        .child(tidy("b", SECOND))
+        .child(tidy("c", SECOND * 60))
+        .stop_when(|| sleep(SECOND))
+        .run()
+        .await?;
+    assert_eq!(log.take(), ["2000 b has tidied", "4000 a has tidied"]);
+    assert_eq!(began.elapsed(), SECOND * 6);
+    Ok(())
+}
+
+#[ballet::test]
 async fn a_child_that_does_not_start_ends_the_supervisor_and_those_before_it_are_stopped() {
     let log = Log::open();
     let escalation = Supervisor::one_for_one()

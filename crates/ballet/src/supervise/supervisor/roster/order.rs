@@ -164,11 +164,16 @@ impl<E: Fault> Roster<E> {
             return;
         }
         self.phase = Phase::Closing(verdict);
-        self.sweep.because(reason);
+        self.sweep.because(reason.clone());
         self.start_nobody();
         let ids: Vec<_> = self.children.keys().copied().collect();
         for id in ids {
-            if matches!(self.child(id).state, State::Starting(_) | State::Up) {
+            if !matches!(self.child(id).state, State::Starting(_) | State::Up) {
+                continue;
+            }
+            if self.rules.stop_together {
+                self.stop(id, Then::Stopped, reason.clone(), now);
+            } else {
                 self.sweep_up(id, Then::Stopped);
             }
         }

@@ -84,3 +84,13 @@ pub mod context {}
 /// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
 /// [`test_flow`](crate::testing::test_flow).
 pub mod shared_state {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/supervision.md")]
+///
+/// *Its words*: [`Supervisor`](crate::Supervisor), [`child`](crate::child), [`Life`](crate::Life),
+/// [`Children`](crate::Children), [`Escalation`](crate::Escalation), [`Report`](crate::Report),
+/// [`Backoff`](crate::Backoff), [`Retry`](crate::Retry), [`RetryBudget`](crate::RetryBudget),
+/// [`Breaker`](crate::Breaker), [`RateLimiter`](crate::RateLimiter), [`Hedge`](crate::Hedge),
+/// [`Bulkhead`](crate::Bulkhead).
+pub mod supervision {}

@@ -31,7 +31,14 @@ pub use scope::{
 };
 #[cfg(feature = "tower")]
 pub use scope::{ScopeLayer, ScopeService};
-pub use supervise::{Acquired, Bulkhead, Busy, Occupancy, Rejected};
+pub use supervise::{
+    Acquired, Admission, Again, Backoff, Breaker, BreakerOpen, BreakerState, Bulkhead, Busy, Hedge, Limited,
+    Occupancy, Rate, RateLimiter, Rejected, Retries, Retry, RetryBudget, RetryWhen, SERVER_DELAY_MAX, Trip,
+};
+pub use supervise::{
+    Census, ChildError, ChildSpec, ChildState, ChildStatus, Children, Closing, Escalation, INCIDENTS_KEPT,
+    Incident, Life, READY_BUDGET, Report, Restart, STOP_PATIENCE, Strategy, Supervised, Supervisor, child,
+};
 
 pub use ballet_macros::main;
 #[cfg(feature = "testing")]

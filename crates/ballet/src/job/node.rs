@@ -39,6 +39,7 @@ use tokio::time::Instant;
 
 use self::kin::{Kin, Links};
 use super::cell;
+use super::remark::Remarks;
 use super::{Manner, Reason};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
@@ -144,6 +145,8 @@ struct Household {
     family: ShortLock<Family>,
     /// The owner, where it is not the one that the node was born with.
     moved: Mutex<Option<NodeRef>>,
+    /// What it says of itself in a snapshot. Its lock is taken alone.
+    remarks: Mutex<Remarks>,
     /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
     notice: Notify,
 }
@@ -151,7 +154,8 @@ struct Household {
 impl Household {
     fn new() -> Box<Self> {
         let (family, moved) = (ShortLock::new(Family::default()), Mutex::new(None));
-        Box::new(Self { family, moved, notice: Notify::new() })
+        let remarks = Mutex::new(Remarks::default());
+        Box::new(Self { family, moved, remarks, notice: Notify::new() })
     }
 }
 
@@ -358,6 +362,14 @@ impl Node {
 
     fn known_household(&self) -> Option<&Household> {
         self.household.get()
+    }
+
+    pub(super) fn remarks(&self) -> &Mutex<Remarks> {
+        &self.household().remarks
+    }
+
+    pub(super) fn known_remarks(&self) -> Option<&Mutex<Remarks>> {
+        self.known_household().map(|household| &household.remarks)
     }
 
     fn notify(&self) {

@@ -56,6 +56,7 @@ pub use with::with;
 
 pub(crate) use frame::Frame;
 pub(crate) use held::Held;
+pub(crate) use start::{Starting, begin};
 
 use std::panic::Location;
 use std::sync::Arc;

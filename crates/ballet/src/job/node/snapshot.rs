@@ -38,6 +38,7 @@ impl NodeRef {
             age,
             polls: polls.into(),
             idle: (polls > 0).then(|| age.saturating_sub(polled_at)),
+            remarks: self.written_remarks(),
             children: self.kin().iter().map(NodeRef::tree).collect(),
         }
     }

@@ -35,8 +35,8 @@ pub(super) enum Overflow {
 
 pub(super) struct Books<T> {
     overflow: Overflow,
-    /// How many items may be here for a sender to put one in without looking further: none where it is closed or
-    /// deserted, or a rendezvous.
+    /// How many items may be here for a sender to put one in without looking further: 0 where it is closed or
+    /// deserted, or a rendezvous, and nothing is simple.
     free_below: usize,
     items: VecDeque<T>,
     /// At a rendezvous a sender brings its item, which a receiver may take without waiting for the sender. Elsewhere
@@ -105,8 +105,7 @@ impl<T> Books<T> {
     /// Takes an item out, if one is there that is not kept for somebody; and the waker of whoever gets its place.
     #[inline]
     pub(super) fn take_at_once(&mut self, wake: &mut Option<Waker>) -> Option<T> {
-        let is_simple = self.closed.is_none() && !self.is_rendezvous();
-        if !is_simple || self.items.len() <= self.receivers.granted() {
+        if self.free_below == 0 || self.items.len() <= self.receivers.granted() {
             return None;
         }
         let item = self.items.pop_front()?;

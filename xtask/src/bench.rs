@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Builds the programs that a benchmark starts and measures, beside the benchmark's own.
 fn build_measured(name: &str) -> Result<()> {
     let package = match name {
-        "channel" => {
+        "channel" | "flow" => {
             versus::build()?;
             return Ok(());
         }

@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
         "herald" => ensure(&HERALD_BENCH_TOOLS),
-        "channel" | "versus" => ensure(&VERSUS_BENCH_TOOLS),
+        "channel" | "flow" | "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -19,6 +20,9 @@ const (
 	handOvers         = 1_000
 	items             = 100_000
 	cancelledChildren = 1_000
+	chainedItems      = 10_000_000
+	bufferedItems     = 1_000_000
+	bufferPlaces      = 64
 	idleChildren      = 100_000
 )
 
@@ -74,6 +78,10 @@ func run(scenario string) (float64, uint64) {
 		return handingOver(4, 64)
 	case "channel-4-1024":
 		return handingOver(4, 1_024)
+	case "flow-chain":
+		return chained()
+	case "flow-buffer":
+		return buffered()
 	case "cancel":
 		return cancelling()
 	case "idle":
@@ -175,6 +183,64 @@ func handingOver(producers, places int) (float64, uint64) {
 	close(channel)
 	consumer.Wait()
 	return per(start, items), sum
+}
+
+// chained is a chain of range-over-func iterators: Go's nearest to a flow.
+func chained() (float64, uint64) {
+	start := time.Now()
+	mixed := mapped(numbers(chainedItems), mix)
+	even := filtered(mixed, func(number uint64) bool { return number%2 == 0 })
+	var sum uint64
+	for number := range mapped(even, func(number uint64) uint64 { return number ^ number>>32 }) {
+		sum += number
+	}
+	return per(start, chainedItems), sum
+}
+
+func numbers(count uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range count {
+			if !yield(number) {
+				return
+			}
+		}
+	}
+}
+
+func mapped(numbers iter.Seq[uint64], change func(uint64) uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range numbers {
+			if !yield(change(number)) {
+				return
+			}
+		}
+	}
+}
+
+func filtered(numbers iter.Seq[uint64], isWanted func(uint64) bool) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range numbers {
+			if isWanted(number) && !yield(number) {
+				return
+			}
+		}
+	}
+}
+
+func buffered() (float64, uint64) {
+	items := make(chan uint64, bufferPlaces)
+	start := time.Now()
+	go func() {
+		for number := range uint64(bufferedItems) {
+			items <- number
+		}
+		close(items)
+	}()
+	var sum uint64
+	for number := range items {
+		sum += mix(number)
+	}
+	return per(start, bufferedItems), sum
 }
 
 func cancelling() (float64, uint64) {

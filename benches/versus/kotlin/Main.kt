@@ -8,6 +8,12 @@ import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.asFlow
+import kotlinx.coroutines.flow.buffer
+import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.flow.flatMapMerge
+import kotlinx.coroutines.flow.fold
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.yield
@@ -16,6 +22,12 @@ const val YIELDING_CHILDREN = 16
 const val YIELDS = 1_000
 const val HAND_OVERS = 1_000
 const val ITEMS = 100_000
+const val CHAINED = 10_000_000L
+const val BUFFERED = 1_000_000L
+const val BUFFER_PLACES = 64
+const val MERGED_FLOWS = 64L
+const val MERGED_EACH = 16_384L
+const val MERGED_AT_A_TIME = 16
 const val CANCELLED_CHILDREN = 1_000
 const val IDLE_CHILDREN = 100_000
 
@@ -49,6 +61,9 @@ suspend fun run(scenario: String): Measured = when (scenario) {
     "channel-4-0" -> handingOver(4, Channel.RENDEZVOUS)
     "channel-4-64" -> handingOver(4, 64)
     "channel-4-1024" -> handingOver(4, 1_024)
+    "flow-chain" -> chained()
+    "flow-buffer" -> buffered()
+    "flow-merge" -> merged()
     "cancel" -> cancelling()
     "idle" -> idling()
     else -> error("unknown scenario: $scenario")
@@ -123,6 +138,30 @@ suspend fun handingOver(producers: Int, places: Int): Measured {
         channel.close()
     }
     return Measured(per(start, ITEMS), sum)
+}
+
+suspend fun chained(): Measured {
+    val start = System.nanoTime()
+    val sum = (0 until CHAINED).asFlow()
+        .map { mix(it) }
+        .filter { it % 2 == 0L }
+        .map { it xor (it ushr 32) }
+        .fold(0L) { sum, number -> sum + number }
+    return Measured(per(start, CHAINED.toInt()), sum)
+}
+
+suspend fun buffered(): Measured {
+    val start = System.nanoTime()
+    val sum = (0 until BUFFERED).asFlow().buffer(BUFFER_PLACES).fold(0L) { sum, number -> sum + mix(number) }
+    return Measured(per(start, BUFFERED.toInt()), sum)
+}
+
+suspend fun merged(): Measured {
+    val start = System.nanoTime()
+    val sum = (0 until MERGED_FLOWS).asFlow()
+        .flatMapMerge(MERGED_AT_A_TIME) { flow -> (flow * MERGED_EACH until (flow + 1) * MERGED_EACH).asFlow() }
+        .fold(0L) { sum, number -> sum + mix(number) }
+    return Measured(per(start, (MERGED_FLOWS * MERGED_EACH).toInt()), sum)
 }
 
 suspend fun cancelling(): Measured {

@@ -52,11 +52,21 @@ pub mod migrating {}
 pub mod coming_from {}
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("../../../docs/guide/context.md")]
+#[doc = include_str!("../../../docs/guide/channels.md")]
 ///
-/// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
-/// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
-pub mod context {}
+/// *Its words*: [`channel`](crate::channel), [`Sender`](crate::channel::Sender),
+/// [`Receiver`](crate::channel::Receiver), [`Scope::produce`](crate::Scope::produce),
+/// [`Scope::pipe`](crate::Scope::pipe), [`select`](fn@crate::channel::select),
+/// [`InContext`](crate::channel::InContext).
+pub mod channels {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/flows.md")]
+///
+/// *Its words*: [`Flow`](crate::Flow), [`FlowExt`](crate::FlowExt), [`flow`](fn@crate::flow),
+/// [`Emitter`](crate::flow::Emitter), [`Never`](crate::flow::Never), [`channel_flow`](crate::flow::channel_flow),
+/// [`BoxFlow`](crate::flow::BoxFlow).
+pub mod flows {}
 
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/shared-state.md")]
@@ -67,3 +77,10 @@ pub mod context {}
 /// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
 /// [`test_flow`](crate::testing::test_flow).
 pub mod shared_state {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/context.md")]
+///
+/// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
+/// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
+pub mod context {}

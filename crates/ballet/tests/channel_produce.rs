@@ -216,7 +216,7 @@ async fn a_failing_worker_fails_its_scope_and_breaks_the_channel_under_a_supervi
         s.on_failure(|_| {});
         let (tx, rx) = channel::bounded(1);
         let halves = s.named("halve").pipe(rx, 1, channel::bounded(1), async |n: u32| {
-            if n % 2 == 0 { Ok(n / 2) } else { Err(Error::msg("odd")) }
+            if n.is_multiple_of(2) { Ok(n / 2) } else { Err(Error::msg("odd")) }
         });
         tx.send(4).await?;
         assert_eq!(halves.recv().await?, Some(2));

@@ -39,7 +39,7 @@ impl Aftermath {
     }
 
     pub(super) fn wake_all(&mut self, wakers: impl Iterator<Item = Waker>) {
-        self.rest().wake.extend(wakers);
+        wakers.for_each(|waker| self.rest().wake.push(waker));
     }
 
     pub(super) fn drop_waker(&mut self, waker: Option<Waker>) {

@@ -157,6 +157,7 @@ impl<T> Books<T> {
         after: &mut Aftermath,
     ) -> Poll<Result<Option<T>, Unsent<T>>> {
         let Some(known) = *ticket else {
+            assert!(item.is_some(), "this send has ended and cannot be polled again");
             let must_wait = self.overflow == Overflow::Wait && matches!(self.admission(), Admission::Full);
             if !must_wait {
                 return Poll::Ready(self.try_send(take(item), after));
@@ -384,10 +385,12 @@ impl<T> Books<T> {
         if self.receivers.waiting() > 0 {
             return None;
         }
-        // At a rendezvous the first sender may have brought its item. It goes through the queue, for the order.
+        // At a rendezvous the first sender may have brought its item.
         let brought = self.senders.first_brought()?.take()?;
         after.wake(self.senders.tell_first_done());
-        self.put(brought, after);
+        self.stats.sent += 1;
+        self.items.push_back(brought);
+        // What is kept for others came before it, and goes first.
         self.pop(after)
     }
 
@@ -435,5 +438,5 @@ impl<T> Books<T> {
 }
 
 fn take<T>(item: &mut Option<T>) -> T {
-    item.take().unwrap_or_else(|| panic!("this send has ended and cannot be polled again"))
+    item.take().unwrap_or_else(|| unreachable!("a sender that did not bring its item still has it"))
 }

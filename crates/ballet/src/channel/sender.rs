@@ -84,7 +84,7 @@ impl<T> Sender<T> {
     ///
     /// [`Unsent`], with the item: the channel is full, or closed, or has no receiver any more.
     pub fn try_send(&self, item: T) -> Result<(), Unsent<T>> {
-        self.shared.change(|books, after| books.try_send(item, after)).map(drop)
+        self.shared.try_send(item)
     }
 
     /// Closes the channel: it takes nothing any more. Receivers get what is in it, and what others wait to send, and

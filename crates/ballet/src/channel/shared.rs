@@ -51,6 +51,22 @@ impl<T> Shared<T> {
         Poll::Ready(Ok(()))
     }
 
+    /// Sends without waiting, likewise.
+    #[inline]
+    pub(super) fn try_send(&self, item: T) -> Result<(), Unsent<T>> {
+        let (mut item, mut wake) = (Some(item), None);
+        let mut books = lock(&self.books);
+        books.put_at_once(&mut item, &mut wake);
+        let Some(item) = item else {
+            drop(books);
+            if let Some(wake) = wake {
+                wake.wake();
+            }
+            return Ok(());
+        };
+        try_send_further(books, item)
+    }
+
     /// One poll of a receiver, likewise.
     #[inline]
     pub(super) fn poll_recv(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Poll<Received<T>> {
@@ -97,6 +113,15 @@ fn poll_send_further<T>(
     drop(books);
     after.settle();
     answer.map_ok(drop)
+}
+
+#[inline(never)]
+fn try_send_further<T>(mut books: MutexGuard<'_, Books<T>>, item: T) -> Result<(), Unsent<T>> {
+    let mut after = Aftermath::new();
+    let answer = books.try_send(item, &mut after);
+    drop(books);
+    after.settle();
+    answer.map(drop)
 }
 
 #[inline(never)]

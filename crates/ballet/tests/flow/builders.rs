@@ -236,6 +236,6 @@ async fn flows_run_on_any_executor_where_they_need_no_clock_and_no_child() {
     fn numbers() -> impl Flow<Item = u32, Error = Never> {
         flow::iter(0..10_000).filter(|n| n % 1_000 == 0).then(async |n| n)
     }
-    let thread = std::thread::spawn(|| futures_util::future::FutureExt::now_or_never(numbers().count()));
+    let thread = std::thread::spawn(|| future::FutureExt::now_or_never(numbers().count()));
     assert_eq!(thread.join().unwrap(), Some(10));
 }

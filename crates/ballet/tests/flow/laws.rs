@@ -65,35 +65,38 @@ async fn c56_on_completion_sees_why_the_flow_was_cancelled() -> Result<(), Error
     Ok(())
 }
 
-// KT ZipTest.
+// KT ZipTest, DebounceTest, FlatMapLatestTest.
 #[ballet::test]
-async fn c57_zip_ends_with_the_shorter_side_and_stops_the_longer_at_once() {
+async fn c57_zip_debounce_and_flat_map_latest_stop_and_finish_what_they_should() {
     let living = Living::default();
-    for swapped in [false, true] {
+    let endless = || {
         let guard = living.guard();
-        let endless = flow(async |out| {
+        flow(async move |out| {
             let _guard = guard;
             loop {
                 out.emit('x').await;
                 tokio::time::sleep(1_000 * MS).await;
             }
-        });
-        let short = timed(vec![(1, 'a'), (1, 'b')]);
-        let start = tokio::time::Instant::now();
-        let pairs = if swapped {
-            let mut zipped = std::pin::pin!(endless.zip(short.take(1)));
-            let pairs: Vec<(char, char)> = zipped.as_mut().collect().await;
-            assert_eq!(living.count(), 0, "the longer side is dropped with the end, not with the flow");
-            pairs
-        } else {
-            let mut zipped = std::pin::pin!(short.take(1).zip(endless));
-            let pairs: Vec<(char, char)> = zipped.as_mut().collect().await;
-            assert_eq!(living.count(), 0, "the longer side is dropped with the end, not with the flow");
-            pairs
-        };
-        assert_eq!(pairs.len(), 1);
-        assert_eq!(start.elapsed(), MS, "nobody waited for the longer side");
-    }
+        })
+    };
+    let start = tokio::time::Instant::now();
+    let mut zipped = std::pin::pin!(timed(vec![(1, 'a'), (1, 'b')]).take(1).zip(endless()));
+    assert_eq!(zipped.as_mut().count().await, 1);
+    assert_eq!(living.count(), 0, "the longer side is dropped with the end, not with the flow");
+    let mut zipped = std::pin::pin!(endless().zip(timed(vec![(1, 'a'), (1, 'b')]).take(1)));
+    assert_eq!(zipped.as_mut().count().await, 1);
+    assert_eq!(living.count(), 0, "the longer side is dropped with the end, not with the flow");
+    assert_eq!(start.elapsed(), 2 * MS, "nobody waited for the longer side");
+
+    let typed = || timed(vec![(0, 1), (5, 2), (30, 3), (5, 4)]);
+    assert_eq!(typed().debounce(20 * MS).collect::<Vec<_>>().await, [2, 4]);
+    assert_eq!(typed().debounce(0 * MS).collect::<Vec<_>>().await, [1, 2, 3, 4]);
+
+    let latest = timed(vec![(0, 'a'), (5, 'b')]).flat_map_latest(|letter| {
+        assert_eq!(living.count(), 0, "the flow before has been dropped");
+        endless().map(move |_| letter).take(2)
+    });
+    assert_eq!(latest.collect::<Vec<_>>().await, ['a', 'b', 'b']);
 }
 
 /// Exception transparency: what fails below a `catch` or a `retry` is none of its business.

@@ -13,9 +13,8 @@ async fn with_times<S: ballet::Flow<Error = flow::Never>>(flow: S) -> Vec<(u128,
     flow.map(|item| (ms_since(start), item)).collect().await
 }
 
-// KT DebounceTest.
 #[ballet::test]
-async fn c57_debounce_emits_what_was_followed_by_quiet_and_the_last_item_at_the_end() {
+async fn debounce_emits_what_was_followed_by_quiet_and_the_last_item_at_the_end() {
     let typed = timed(vec![(0, 'a'), (5, 'b'), (30, 'c'), (5, 'd'), (5, 'e')]);
     // `b` at 5 + 20; the flow ends at 45 with `e`, whose quiet nobody waits for.
     assert_eq!(with_times(typed.debounce(20 * MS)).await, [(25, 'b'), (45, 'e')]);
@@ -154,9 +153,8 @@ async fn latest_work_is_cancelled_by_the_next_item() {
     assert_eq!(living.count(), 0);
 }
 
-// KT FlatMapLatestTest.
 #[ballet::test]
-async fn c57_flat_map_latest_cancels_the_previous_flow_before_the_next_begins() {
+async fn flat_map_latest_cancels_the_previous_flow_before_the_next_begins() {
     let living = Living::default();
     let letters = timed(vec![(0, 'a'), (25, 'b')]);
     let counted = living.clone();

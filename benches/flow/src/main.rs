@@ -6,7 +6,9 @@
 
 mod buffered;
 mod chain;
+mod fan_out;
 mod merged;
+mod state;
 mod turns;
 
 use anyhow::Result;
@@ -39,7 +41,7 @@ fn main() -> Result<()> {
         kotlin: Program::start(Language::Kotlin)?,
     };
     let mut rows = Vec::new();
-    for scenario in [chain::compare, buffered::compare, merged::compare] {
+    for scenario in [chain::compare, buffered::compare, merged::compare, fan_out::compare, state::compare] {
         rows.extend(scenario(&mut stage, &only)?);
     }
     bench_report::print(&rows)?;

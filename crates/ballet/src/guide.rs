@@ -69,13 +69,6 @@ pub mod channels {}
 pub mod flows {}
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("../../../docs/guide/context.md")]
-///
-/// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
-/// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
-pub mod context {}
-
-#[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/shared-state.md")]
 ///
 /// *Its words*: [`SharedFlow`](crate::SharedFlow), [`SharedEmitter`](crate::flow::SharedEmitter),
@@ -84,6 +77,13 @@ pub mod context {}
 /// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
 /// [`test_flow`](crate::testing::test_flow).
 pub mod shared_state {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/context.md")]
+///
+/// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
+/// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
+pub mod context {}
 
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/supervision.md")]

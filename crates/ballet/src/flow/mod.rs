@@ -3,6 +3,7 @@
 // The trait stands in `basis`, its operators in `operators`, errors in `error`. Read these three first, then
 // `upstream` (what an operator stands on), `map` (the simplest operators) and `generator` (flows that are code).
 // Stages with children are `buffer` and `map_par`; flows side by side in one task, `herd`. docs/design/flows.md says why.
+// Hot flows are `shared`, `state` and `share`, whose reasons stand in docs/design/hot-flows.md.
 
 mod audience;
 mod basis;

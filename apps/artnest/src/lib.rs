@@ -1,0 +1,4 @@
+//! A studio for drawing together, in one binary.
+
+pub mod model;
+pub mod wire;

@@ -1,0 +1,111 @@
+//! The directory that holds everything, its lock, and the space left on its disk.
+
+use std::{
+    fs::{DirBuilder, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::error::OpenError;
+
+/// How long one look at the free space counts.
+const LOOK_VALID: Duration = Duration::from_millis(100);
+
+/// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it.
+pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
+    make_durably(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source })
+}
+
+#[cfg(unix)]
+fn make_durably(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // What is synced inside survives a power cut only if the directory's own name does.
+    directory.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn make_durably(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(directory)
+}
+
+/// Held for as long as the directory is in use. The kernel lets go of it however the process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it.
+    pub(crate) fn acquire(directory: &Path, application: &'static str) -> Result<Self, OpenError> {
+        let path = directory.join(format!("{application}.lock"));
+        let failed = |source| OpenError::Io { path: path.clone(), source };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = read_pid(&mut file);
+                return Err(OpenError::Locked { directory: directory.to_owned(), application, pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        write_pid(&mut file).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+/// Watches the free space, without asking the kernel for each operation.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    directory: PathBuf,
+    free_min: u64,
+    looked_at: Option<Instant>,
+    is_low: bool,
+}
+
+impl Disk {
+    pub(crate) fn new(directory: &Path, free_min: u64) -> Self {
+        Self { directory: directory.to_owned(), free_min, looked_at: None, is_low: false }
+    }
+
+    /// Whether there is less space than the floor. Where nobody knows, there is.
+    pub(crate) fn is_low(&mut self) -> bool {
+        if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_VALID) {
+            self.looked_at = Some(Instant::now());
+            self.look();
+        }
+        self.is_low
+    }
+
+    fn look(&mut self) {
+        let free = fs4::available_space(&self.directory);
+        let is_low = !matches!(free, Ok(free) if free >= self.free_min);
+        if is_low && !self.is_low {
+            tracing::error!(?free, floor = self.free_min, "too little free disk");
+        }
+        if self.is_low && !is_low {
+            tracing::info!(?free, "there is room on the disk again");
+        }
+        self.is_low = is_low;
+    }
+}

@@ -140,6 +140,13 @@ impl Tool {
             _ => None,
         }
     }
+
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pen => 0,
+            Self::Eraser => 1,
+        }
+    }
 }
 
 fn read_flags(reader: &mut Reader<'_>) -> Result<bool, Malformed> {

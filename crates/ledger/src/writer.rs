@@ -7,9 +7,7 @@
 
 use std::{
     fmt, io,
-    sync::{
-        Arc, Mutex as StdMutex, PoisonError, mpsc,
-    },
+    sync::{Arc, Mutex as StdMutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };

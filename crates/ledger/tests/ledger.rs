@@ -4,7 +4,8 @@ use std::{fs, time::Duration};
 
 use ledger::{Error, Ledger, OpenError, Options, check_copy, copy};
 
-const MIGRATIONS: [&str; 1] = ["CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT"];
+const MIGRATIONS: [&str; 1] =
+    ["CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT"];
 
 fn open_with(directory: &tempfile::TempDir, options: Options) -> Ledger {
     Ledger::open(directory.path(), options, &MIGRATIONS, |_| Ok(())).expect("the ledger opens")
@@ -65,7 +66,10 @@ async fn a_second_process_is_told_who_has_the_directory() {
     let _first = open(&directory);
     let second = Ledger::<()>::open(directory.path(), Options::new("test"), &MIGRATIONS, |_| Ok(()));
     let error = second.expect_err("the directory is held");
-    assert!(matches!(error, OpenError::Locked { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    assert!(
+        matches!(error, OpenError::Locked { pid: Some(pid), .. } if pid == std::process::id()),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -236,6 +236,11 @@ impl<'a> RecordIter<'a> {
         Self { reader: Reader::new(bytes), failed: false }
     }
 
+    /// The bytes of the records that were not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
+
     fn read(&mut self) -> Result<Record<'a>, Malformed> {
         let (member, number) = (self.reader.u32()?, self.reader.u32()?);
         Ok(Record { member, number, op: Op::read(&mut self.reader)? })

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+pub mod channel;
 mod context;
 mod dispatch;
 #[cfg(doc)]

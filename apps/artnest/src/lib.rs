@@ -1,5 +1,16 @@
 //! A studio for drawing together, in one binary.
+//!
+//! Read in this order: `PROTOCOL.md` for what is said, `wire` for its bytes, `canvas` for what a drawing is, `store` for
+//! what is kept, `room` for how many draw in one, `socket` for one of them.
+
+mod clock;
+mod links;
+mod metrics;
+mod room;
+mod rooms;
+mod socket;
 
 pub mod canvas;
 pub mod model;
+pub mod store;
 pub mod wire;

@@ -20,23 +20,23 @@ const PURPOSE: &[u8] = b"artnest invite link 1";
 
 /// What opens a room in one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Link {
-    pub token: String,
+pub(crate) struct Link {
+    pub(crate) token: String,
     /// Below the server's address.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// The three links of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Links {
-    pub owner: Link,
-    pub artist: Link,
-    pub viewer: Link,
+pub(crate) struct Links {
+    pub(crate) owner: Link,
+    pub(crate) artist: Link,
+    pub(crate) viewer: Link,
 }
 
 /// Makes and recognises tokens.
 #[derive(Clone)]
-pub struct Mint {
+pub(crate) struct Mint {
     secret: [u8; 32],
 }
 
@@ -47,11 +47,11 @@ impl std::fmt::Debug for Mint {
 }
 
 impl Mint {
-    pub fn new(secret: &[u8; 32]) -> Self {
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
         Self { secret: *secret }
     }
 
-    pub fn links(&self, row: &RoomRow) -> Links {
+    pub(crate) fn links(&self, row: &RoomRow) -> Links {
         Links {
             owner: self.link(row, Role::Owner),
             artist: self.link(row, Role::Artist),
@@ -65,7 +65,7 @@ impl Mint {
     }
 
     /// The role that a token gives in this room. Compares with all of them, so that the time taken tells nothing.
-    pub fn role_of(&self, row: &RoomRow, token: &str) -> Option<Role> {
+    pub(crate) fn role_of(&self, row: &RoomRow, token: &str) -> Option<Role> {
         let given: [u8; TOKEN_BYTES] = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let mut code = u8::MAX;
         for role in Role::ALL {

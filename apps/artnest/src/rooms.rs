@@ -5,7 +5,7 @@
 //! again" and is started anew; the others do not notice. Nothing of a room is kept here but the way to reach it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -126,6 +126,11 @@ impl Rooms {
     /// How many connections are in a room.
     pub(crate) fn online(&self, id: RoomId) -> u64 {
         self.lock().get(&id).map_or(0, |live| live.online())
+    }
+
+    /// Who is in a room.
+    pub(crate) fn people(&self, id: RoomId) -> HashSet<u32> {
+        self.lock().get(&id).map_or_else(HashSet::new, |live| live.board.people())
     }
 
     /// Every live room, with its connections.

@@ -10,6 +10,7 @@ mod load;
 mod log;
 mod members;
 mod pack;
+mod restore;
 mod rooms;
 mod view;
 
@@ -24,6 +25,7 @@ pub use ledger::{Error, OpenError, WriterStats};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::{sync::Semaphore, time::sleep};
 
+pub(crate) use self::restore::replace;
 pub use self::{
     load::Loaded,
     log::{Appended, Batch},

@@ -30,10 +30,6 @@ impl Batch {
         self.records.len() >= BYTES_MAX || self.count >= RECORDS_MAX
     }
 
-    pub(super) fn count(&self) -> u16 {
-        self.count
-    }
-
     pub(super) fn add(&mut self, from: ConnectionId, member: u32, number: u32, op: Op<'_>) {
         put_record(&mut self.records, &Record { member, number, op });
         self.count += 1;

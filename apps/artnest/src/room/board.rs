@@ -122,6 +122,11 @@ impl Board {
         self.lock().people.get(&member).map(|line| line.entry.name.clone())
     }
 
+    /// Everybody who is here.
+    pub(crate) fn people(&self) -> HashSet<u32> {
+        self.lock().people.keys().copied().collect()
+    }
+
     pub(crate) fn watch(&self) -> Watcher<Tick> {
         self.ticks.watch()
     }

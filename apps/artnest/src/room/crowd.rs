@@ -1,7 +1,7 @@
 //! Who is connected to a room, as its writer knows it.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -40,7 +40,7 @@ pub(super) struct Crowd {
     /// Roles that an owner gave and people who were banned since the room was loaded: whoever is on their way in may
     /// have been let in before.
     roles: HashMap<u32, Role>,
-    banned: std::collections::HashSet<u32>,
+    banned: HashSet<u32>,
 }
 
 impl Crowd {
@@ -116,6 +116,10 @@ impl Crowd {
             connection.mailbox.end(code);
         }
         true
+    }
+
+    pub(super) fn unban(&mut self, member: u32) {
+        self.banned.remove(&member);
     }
 
     fn of_member(&mut self, member: u32) -> Option<&mut Connection> {

@@ -63,6 +63,8 @@ pub(crate) enum Message {
         member: u32,
         ban: bool,
     },
+    /// Somebody may come again.
+    Unbanned(u32),
     /// The room's row is another now, or what it takes up.
     Changed(RoomRow),
     /// The room goes away, and everybody is told so.

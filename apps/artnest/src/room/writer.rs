@@ -215,6 +215,7 @@ impl Writer {
                 Message::Rename { from, name } => self.rename(from, name).await,
                 Message::SetRole { from, member, role } => self.set_role(from, member, role).await,
                 Message::Kick { from, member, ban } => self.kick(from, member, ban).await,
+                Message::Unbanned(member) => self.crowd.unban(member),
                 Message::Changed(row) => self.changed(row),
                 Message::Close(code) => {
                     self.crowd.end_all(code);
@@ -449,8 +450,10 @@ impl Writer {
     /// Takes over what somebody else changed in the row: its name, its quota, what it takes up.
     fn changed(&mut self, row: RoomRow) {
         if row.key == self.row.key && row.log_id == self.row.log_id {
+            // Somebody read the row a moment ago; how far the log is, nobody knows but us.
             let seq = self.row.seq;
-            self.row = RoomRow { seq, ..row };
+            self.row = row;
+            self.row.seq = seq;
             self.tell_if_read_only();
         }
     }

@@ -5,7 +5,11 @@ use tiny_skia::{
     Stroke as Pen, Transform,
 };
 
-use super::{Disc, Sheet, is_even, samples, tangents};
+use super::{
+    Disc, Sheet, is_even,
+    outline::{Part, outline},
+    samples,
+};
 use crate::{
     canvas::{Canvas, Stroke},
     wire::{LAYERS, Point, STEPS_PER_UNIT, Tool},
@@ -84,14 +88,14 @@ fn draw(picture: &mut Pixmap, stroke: &Stroke<Vec<Point>>, scale: Transform) {
     let colour = Color::from_rgba8(red, green, blue, alpha);
     let paint =
         Paint { shader: Shader::SolidColor(colour), blend_mode, anti_alias: true, ..Paint::default() };
-    let discs = samples(&stroke.ink, stroke.size);
+    let discs = samples(&stroke.ink, stroke.size, scale.sx.into());
     if is_even(&stroke.ink) {
         let width = discs.first().map_or(0.0, |disc| disc.r * 2.0) as f32;
         let pen = Pen { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Pen::default() };
         if let Some(path) = middle_line(&discs) {
             picture.stroke_path(&path, &paint, &pen, scale, None);
         }
-    } else if let Some(path) = outline(&discs) {
+    } else if let Some(path) = filled(&discs) {
         picture.fill_path(&path, &paint, FillRule::Winding, scale, None);
     }
 }
@@ -112,19 +116,22 @@ fn middle_line(discs: &[Disc]) -> Option<Path> {
     path.finish()
 }
 
-/// The hulls of all neighbours, each wound the same way.
-fn outline(discs: &[Disc]) -> Option<Path> {
+fn filled(discs: &[Disc]) -> Option<Path> {
     let mut path = PathBuilder::new();
-    for disc in discs {
-        path.push_circle(disc.x as f32, disc.y as f32, disc.r as f32);
-    }
-    for pair in discs.windows(2) {
-        let Some([a, b, c, d]) = tangents(pair[0], pair[1]) else { continue };
-        path.move_to(a.0 as f32, a.1 as f32);
-        for corner in [b, c, d] {
-            path.line_to(corner.0 as f32, corner.1 as f32);
+    for part in outline(discs) {
+        match part {
+            Part::Disc(disc) => path.push_circle(disc.x as f32, disc.y as f32, disc.r as f32),
+            Part::Polygon(corners) => {
+                for (index, (x, y)) in corners.into_iter().enumerate() {
+                    if index == 0 {
+                        path.move_to(x as f32, y as f32);
+                    } else {
+                        path.line_to(x as f32, y as f32);
+                    }
+                }
+                path.close();
+            }
         }
-        path.close();
     }
     path.finish()
 }
@@ -176,7 +183,7 @@ mod tests {
         }
         let tapered = drawn(&[(0, 0, RED, TAPERED)]);
         assert_eq!(pixel(&tapered, false, 5, 7), RED);
-        assert_eq!(pixel(&tapered, false, 20, 7), WHITE);
+        assert_eq!(pixel(&tapered, false, 20, 6), WHITE);
     }
 
     #[test]

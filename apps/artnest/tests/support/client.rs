@@ -109,10 +109,9 @@ impl Door {
                     end: None,
                     frames: VecDeque::new(),
                 };
-                let seq = client.welcome.seq;
-                client
-                    .until("it has caught up", |client| client.replica.seq >= seq || client.end.is_some())
-                    .await;
+                let (seq, known) = (client.welcome.seq, client.replica.snapshots);
+                let begun = |client: &Client| client.welcome.resumes || client.replica.snapshots > known;
+                client.until("it has caught up", |client| begun(client) && client.replica.seq >= seq).await;
                 Ok(client)
             }
             Ok(ServerFrame::Error { code, .. }) => Err(End::Told(code)),

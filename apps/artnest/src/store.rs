@@ -12,6 +12,8 @@ mod members;
 mod pack;
 mod restore;
 mod rooms;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::{

@@ -142,8 +142,13 @@ mod tests {
     }
 
     fn polygons(parts: &[Part]) -> Vec<&Vec<Corner>> {
-        let polygon = |part| if let Part::Polygon(polygon) = part { Some(polygon) } else { None };
-        parts.iter().filter_map(polygon).collect()
+        let mut polygons = Vec::new();
+        for part in parts {
+            if let Part::Polygon(polygon) = part {
+                polygons.push(polygon);
+            }
+        }
+        polygons
     }
 
     #[test]

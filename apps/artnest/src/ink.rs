@@ -7,7 +7,7 @@ mod outline;
 mod raster;
 mod svg;
 
-pub use raster::{PIXELS_MAX, TooLarge, png};
+pub use raster::{NoPicture, PIXELS_MAX, png};
 pub use svg::svg;
 
 use crate::wire::{Point, STEPS_PER_UNIT};

@@ -8,12 +8,12 @@ use crate::support::{Door, Server, command, dot, free_address, scratch, stroke};
 
 fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn complained(output: &Output) -> String {
     assert!(!output.status.success());
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The door that a printed link opens.
@@ -145,7 +145,7 @@ async fn a_damaged_room_is_found_and_the_others_go_on() {
 }
 
 fn damage(file: &Path, room: &str) {
-    let connection = rusqlite::Connection::open(file).unwrap();
+    let connection = rusqlite::Connection::open(file).expect("the file opens");
     let sql = "UPDATE log SET bytes = x'ff' WHERE room = (SELECT room FROM room WHERE id = ?1)";
-    assert_eq!(connection.execute(sql, [room]).unwrap(), 1);
+    assert_eq!(connection.execute(sql, [room]).expect("it is damaged"), 1);
 }

@@ -103,7 +103,7 @@ async fn a_room_of_a_hundred_thousand_strokes_is_joined_quickly_and_keeps_its_dr
     join_all(people.iter_mut().map(|ada| async move {
         let points: PointsWriter = (0..8).map(|x| Point { x: x * 30, y: x * x, pressure: 200 }).collect();
         for _ in 0..40 {
-            ada.act([stroke(&points); 250]).await;
+            ada.act(vec![stroke(&points); 250]).await;
         }
     }))
     .await;
@@ -121,7 +121,7 @@ async fn garbage() {
     let directory = scratch();
     let server = Server::start(directory.path()).await;
     let room = server.room("Garbage").await;
-    let noise = (0..16).map(|seed| make_noise(room.as_artist(), seed, 10_000 / 16));
+    let noise = (0..16).map(|number| make_noise(room.as_artist(), number, 10_000 / 16));
     let ended: u32 = join_all(noise).await.into_iter().sum();
     assert!(ended > 5_000, "{ended}");
     let mut ada = room.as_artist().join("Ada").await;
@@ -130,14 +130,14 @@ async fn garbage() {
 }
 
 /// Sends nonsense, on a new connection after each that was ended; how many were.
-async fn make_noise(door: Door, seed: u64, frames: u32) -> u32 {
-    let mut rng = StdRng::seed_from_u64(seed);
+async fn make_noise(door: Door, number: u8, frames: u32) -> u32 {
+    let mut rng = StdRng::seed_from_u64(number.into());
     let mut somebody = None;
     let mut ended = 0;
     for round in 0..frames {
         let mut client = match somebody.take() {
             Some(client) => client,
-            None => door.join_as([u8::try_from(seed).unwrap(); 16], "Noise").await.expect("it may come in"),
+            None => door.join_as([number; 16], "Noise").await.expect("it may come in"),
         };
         let mut bytes: Vec<u8> = (0..rng.random_range(0..200)).map(|_| rng.random()).collect();
         if let Some(kind) = bytes.first_mut() {

@@ -12,8 +12,12 @@ const QUOTA: u8 = 1;
 
 /// Points that no packing makes small.
 fn noise(rng: &mut StdRng) -> PointsWriter {
-    let mut point =
-        || Point { x: rng.random_range(0..30_000), y: rng.random_range(0..30_000), pressure: rng.random() };
+    let (mut x, mut y) = (9_000, 9_000);
+    let mut point = || {
+        x += rng.random_range(-90..=90);
+        y += rng.random_range(-90..=90);
+        Point { x, y, pressure: rng.random() }
+    };
     (0..1_000).map(|_| point()).collect()
 }
 

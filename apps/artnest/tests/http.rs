@@ -72,8 +72,8 @@ async fn pictures_show_what_was_drawn() {
 fn frames(mut bytes: Bytes) -> Vec<ServerFrame> {
     let mut frames = Vec::new();
     while bytes.has_remaining() {
-        let length = usize::try_from(bytes.get_u32_le()).unwrap();
-        frames.push(ServerFrame::read(&bytes.split_to(length)).unwrap());
+        let length = usize::try_from(bytes.get_u32_le()).expect("a length");
+        frames.push(ServerFrame::read(&bytes.split_to(length)).expect("a frame"));
     }
     frames
 }

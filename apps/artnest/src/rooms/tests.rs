@@ -210,7 +210,7 @@ async fn a_room_that_is_deleted_while_somebody_leaves_is_let_go() {
         assert_eq!(ada.wait(|mail| mail.end).await, Code::Internal);
         let waiting = async {
             while !studio.rooms.census().is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(SOON, waiting).await.expect("the room is let go");

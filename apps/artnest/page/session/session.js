@@ -1,0 +1,373 @@
+// One visit to a room: joins, reads what is there, follows what happens, and brings over what is done here.
+// It owns the replica, the outbox and the line, and tells the user interface the news; it draws nothing itself.
+// The life of a connection is drawn in PROTOCOL.md, "The life of a connection".
+
+import { Replica } from "../model/replica.js";
+import { CODES } from "../wire/codes.js";
+import * as frames from "../wire/frames.js";
+import { Reader } from "../wire/bytes.js";
+import { readRecords } from "../wire/ops.js";
+import { unpack } from "../wire/unpack.js";
+import { Line } from "./line.js";
+import { News } from "./news.js";
+import { Outbox } from "./outbox.js";
+import { Pencil } from "./pencil.js";
+
+/** What was drawn here goes out so often, all of it together. */
+const TICK_MS = 40;
+const SAYINGS_MAX = 200;
+
+/**
+ * News: `status` (what stands in `status`), `state` (role, read-only, locks, undo changed), `roster`, `cursors`, `sayings`,
+ * `refused` (code), `notice` (text).
+ */
+export class Session {
+  news = new News();
+  /** `connecting`, `reading` (with `progress` from 0 to 1), `live`, `lost` (with `retryAt`) or `over` (with `code`, `text`). */
+  status = { name: "connecting" };
+  role = "viewer";
+  roomName = "";
+  name;
+  /** Why nobody can draw, with a text for people; null where they can. */
+  readOnly = null;
+  used = 0;
+  quota = 0;
+  /** Everybody who is or was here, by member: `{ member, name, role, here }`. */
+  roster = new Map();
+  /** Where others point, by member: `{ x, y, state }`. */
+  cursors = new Map();
+  sayings = [];
+
+  #identity;
+  #token;
+  #line;
+  #seq = 0;
+  #logId = 0n;
+  #welcome = null;
+  #snapshot = null;
+  #cursor = null;
+  /** Frames are taken one after the other, also where one takes time to unpack. */
+  #queue = Promise.resolve();
+  #epoch = 0;
+
+  constructor({ room, identity, token, name, sheet }) {
+    this.name = name;
+    this.#identity = identity;
+    this.#token = token;
+    this.replica = new Replica(sheet, {
+      said: (saying) => this.#said(saying),
+      unsaid: (number) => this.#unsaid(number),
+      locked: () => this.news.tell("state"),
+    });
+    this.outbox = new Outbox(identity.disk, identity.items);
+    this.pencil = new Pencil(this.replica, this.outbox);
+    const url = new URL(`/api/rooms/${room}/socket`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    this.#line = new Line(url, {
+      opened: () => this.#opened(),
+      heard: (bytes) => this.#heard(bytes),
+      lost: (retryAt) => this.#lost(retryAt),
+    });
+  }
+
+  start() {
+    this.#line.dial();
+    setInterval(() => this.flush(), TICK_MS);
+    // The last bit of a stroke is written down even if the tab closes now.
+    addEventListener("pagehide", () => this.outbox.write());
+  }
+
+  get drawing() {
+    return this.replica.drawing;
+  }
+
+  get member() {
+    return this.replica.member;
+  }
+
+  get isOwner() {
+    return this.role === "owner";
+  }
+
+  /** Why one cannot draw on a layer now: a word, or null where one can. */
+  obstacle(layer) {
+    if (this.status.name === "over") return "over";
+    if (!this.#isRead) return "reading";
+    if (this.role === "viewer") return "viewer";
+    if (this.readOnly !== null) return "readOnly";
+    return this.drawing.layers[layer].locked && !this.isOwner ? "locked" : null;
+  }
+
+  /** Whether the room has been read to an end at least once, and what was read still counts. */
+  get #isRead() {
+    return this.#logId !== 0n;
+  }
+
+  // What is done here.
+
+  undo() {
+    const stroke = this.replica.undoable;
+    if (!stroke || this.role === "viewer") return;
+    if (stroke === this.pencil.stroke) this.pencil.end();
+    if (this.outbox.isHeld && stroke.isWaiting) this.#retract([stroke]);
+    else this.#do({ kind: "undo", stroke: stroke.number });
+    this.news.tell("state");
+  }
+
+  redo() {
+    const stroke = this.replica.redoable;
+    if (stroke && this.role !== "viewer") this.#do({ kind: "redo", stroke: stroke.number });
+    this.news.tell("state");
+  }
+
+  /** Takes back every stroke that the full room did not take. */
+  discardHeld() {
+    this.pencil.drop();
+    this.#retract([...this.drawing.strokes()].filter((stroke) => stroke.isWaiting));
+  }
+
+  clear(layer) { this.#do({ kind: "clear", layer }); }
+  lock(layer, locked) { this.#do({ kind: "lock", layer, locked }); }
+  say(text) { this.#do({ kind: "say", text }); }
+
+  rename(name) {
+    this.name = name;
+    this.#line.send(frames.rename(name));
+  }
+
+  /** The room has another name. */
+  renamed(name) {
+    this.roomName = name;
+    this.news.tell("state");
+  }
+
+  setRole(member, role) { this.#line.send(frames.setRole(member, role)); }
+  kick(member, bans) { this.#line.send(frames.kick(member, bans)); }
+
+  /** Where one's own pointer is, in units of the sheet; goes out with the next tick. */
+  point(x, y, state) {
+    this.#cursor = [x, y, state];
+  }
+
+  leave() {
+    this.#line.hangUp();
+  }
+
+  /** Sends what waits, as far as the line takes it. */
+  flush() {
+    this.outbox.write();
+    if (this.#welcome === null || !this.#line.isOpen) return;
+    for (let batch; this.#line.isReady && (batch = this.outbox.next());) this.#line.send(frames.ops(batch.first, batch.ops));
+    if (this.#cursor && this.#line.isReady) this.#line.send(frames.cursor(...this.#cursor));
+    this.#cursor = null;
+  }
+
+  #do(op) {
+    const number = this.outbox.push(op);
+    this.replica.draft(number, op);
+    this.flush();
+  }
+
+  #retract(strokes) {
+    if (strokes.length === 0) return;
+    const numbers = new Set(strokes.map(({ number }) => number));
+    for (const { number, op } of this.outbox.items) {
+      if (numbers.has(op.kind === "begin" ? number : op.stroke)) this.replica.refuse(number);
+    }
+    this.replica.renumber(this.outbox.retract(numbers));
+    this.news.tell("state");
+  }
+
+  // What the server says.
+
+  #opened() {
+    this.#epoch++;
+    this.#welcome = null;
+    this.#line.send(frames.join({
+      key: this.#identity.key, logId: this.#logId, seq: this.#seq, token: this.#token, name: this.name,
+    }));
+  }
+
+  #lost(retryAt) {
+    this.#epoch++;
+    this.#welcome = null;
+    // What was read half is read again.
+    if (this.#snapshot) this.#forget();
+    this.cursors.clear();
+    this.news.tell("cursors");
+    this.#become({ name: "lost", retryAt });
+  }
+
+  #heard(bytes) {
+    const epoch = this.#epoch;
+    this.#queue = this.#queue.then(async () => {
+      if (epoch !== this.#epoch) return;
+      try {
+        await this.#take(frames.read(bytes));
+      } catch (error) {
+        console.error("a frame could not be taken:", error);
+        this.#forget();
+        this.#line.drop();
+      }
+    });
+  }
+
+  #take(frame) {
+    switch (frame.type) {
+      case "welcome": return this.#welcomed(frame);
+      case "roster": return this.#meet(frame);
+      case "snapshotBegin": return this.#beginSnapshot(frame);
+      case "snapshotPart": return this.#readPart(frame);
+      case "log": return this.#follow(frame);
+      case "ack": return this.outbox.decide(frame.number);
+      case "refused": return this.#refused(frame);
+      case "held": return this.#held(frame);
+      case "roomState": return this.#roomState(frame);
+      case "cursors": return this.#moved(frame);
+      case "error": return this.#error(frame);
+    }
+  }
+
+  #welcomed(welcome) {
+    this.#welcome = welcome;
+    this.replica.member = welcome.member;
+    this.drawing.sheet.width = welcome.sheet.width;
+    this.drawing.sheet.height = welcome.sheet.height;
+    this.role = welcome.role;
+    this.roomName = welcome.room;
+    this.name = welcome.name;
+    this.outbox.open(welcome.lastOp, welcome.limits);
+    if (!welcome.resumes) {
+      this.#forget();
+      this.pencil.drop();
+      this.#become({ name: "reading", progress: 0 });
+    }
+    this.news.tell("state");
+    this.#lookWhetherCaughtUp();
+  }
+
+  #beginSnapshot(snapshot) {
+    this.#snapshot = { ...snapshot, read: 0 };
+    this.sayings = [];
+    this.replica.reset();
+    this.replica.forgetDrafts();
+    for (const { number, op } of this.outbox.items) this.replica.note(number, op);
+    if (snapshot.parts === 0) this.#endSnapshot();
+  }
+
+  async #readPart({ packed, index }) {
+    const snapshot = this.#snapshot;
+    const records = readRecords(new Reader(await unpack(packed)));
+    for (const record of records) this.replica.confirm(record);
+    snapshot.read += packed.length;
+    this.#become({ name: "reading", progress: snapshot.read / Math.max(snapshot.bytes, 1) });
+    if (index + 1 === snapshot.parts) this.#endSnapshot();
+  }
+
+  #endSnapshot() {
+    this.#seq = this.#snapshot.seq;
+    this.#logId = this.#welcome.logId;
+    this.#snapshot = null;
+    this.#lookWhetherCaughtUp();
+  }
+
+  #follow({ seq, time, records }) {
+    if (seq !== this.#seq + 1) throw new Error(`the log has a gap: ${seq} after ${this.#seq}`);
+    for (const record of records) this.replica.confirm(record, time);
+    this.#seq += records.length;
+    this.news.tell("state");
+    this.#lookWhetherCaughtUp();
+  }
+
+  /** The log has reached the point at which we joined: from here on it is live. */
+  #lookWhetherCaughtUp() {
+    if (this.status.name === "live" || !this.#isRead || this.#seq < this.#welcome.seq) return;
+    this.replica.refuseUpTo(this.#welcome.lastOp);
+    if (!this.#welcome.resumes) this.replica.showDrafts();
+    this.#line.settle();
+    this.#become({ name: "live" });
+    this.flush();
+  }
+
+  #refused({ number, code }) {
+    const op = this.replica.refuse(number);
+    this.news.tell("state");
+    // Points after a refused Begin are refused too; one word about it is enough.
+    if (op && op.kind !== "points") this.news.tell("refused", CODES[code] ?? "unknown", op);
+  }
+
+  #held({ number }) {
+    this.pencil.end();
+    this.outbox.hold(number);
+    this.news.tell("state");
+  }
+
+  #roomState({ reason, used, quota, text }) {
+    this.readOnly = reason === null ? null : { reason, text };
+    Object.assign(this, { used, quota });
+    if (reason === null) this.outbox.release();
+    else this.pencil.end();
+    this.news.tell("state");
+    this.flush();
+  }
+
+  #meet({ replaces, members }) {
+    if (replaces) this.roster.clear();
+    for (const member of members) {
+      this.roster.set(member.member, member);
+      if (!member.here) this.cursors.delete(member.member);
+      if (member.member !== this.member) continue;
+      if (member.role !== this.role) this.news.tell("role", member.role);
+      this.role = member.role;
+      this.name = member.name;
+    }
+    this.news.tell("roster");
+    this.news.tell("state");
+  }
+
+  #moved({ replaces, cursors }) {
+    if (replaces) this.cursors.clear();
+    for (const { member, at: [x, y], state } of cursors) {
+      if (member === this.member) continue;
+      if (state === frames.CURSOR.away) this.cursors.delete(member);
+      else this.cursors.set(member, { x, y, state });
+    }
+    this.news.tell("cursors");
+  }
+
+  #error({ code, fatal, retryMs, text }) {
+    const word = CODES[code] ?? "unknown";
+    if (!fatal) return this.news.tell("refused", word, null);
+    if (word === "gap" || word === "malformed") this.#forget();
+    if (retryMs > 0) return this.#line.drop(retryMs);
+    this.#line.hangUp();
+    this.#become({ name: "over", code: word, text });
+  }
+
+  /** Reads the room anew at the next join. */
+  #forget() {
+    this.#seq = 0;
+    this.#logId = 0n;
+    this.#snapshot = null;
+  }
+
+  #said(saying) {
+    const known = this.sayings.findIndex(({ member, number }) => member === saying.member && number === saying.number);
+    if (known >= 0) this.sayings.splice(known, 1);
+    const waiting = this.sayings.findIndex(({ waits }) => waits);
+    if (saying.waits || waiting < 0) this.sayings.push(saying);
+    else this.sayings.splice(waiting, 0, saying);
+    this.sayings = this.sayings.slice(-SAYINGS_MAX);
+    this.news.tell("sayings", saying);
+  }
+
+  #unsaid(number) {
+    this.sayings = this.sayings.filter((saying) => saying.member !== this.member || saying.number !== number);
+    this.news.tell("sayings", null);
+  }
+
+  #become(status) {
+    this.status = status;
+    this.news.tell("status", status);
+  }
+}

@@ -1,0 +1,41 @@
+// What everybody in the room must know for as long as it lasts: the line is down, the room is full, one only watches.
+
+import { byId, h } from "./dom.js";
+import { plural, READ_ONLY_TITLES } from "./words.js";
+
+const WORDS = { connecting: "Connecting", reading: "Reading", live: "Live", lost: "Offline", over: "Over" };
+
+export function prepareNotices(session) {
+  const show = () => {
+    const { name } = session.status;
+    byId("status").textContent = WORDS[name];
+    byId("status").dataset.status = name;
+    byId("notices").replaceChildren(...[lineOf(session), readOnlyOf(session), watchesOf(session)].filter(Boolean));
+  };
+  session.news.on("status", show);
+  session.news.on("state", show);
+  // Without it "12 strokes wait" would only be told at the next news.
+  setInterval(() => { if (session.status.name === "lost") show(); }, 1_000);
+  show();
+}
+
+function lineOf(session) {
+  if (session.status.name !== "lost") return null;
+  const waiting = session.outbox.strokes;
+  const queue = waiting > 0 ? `${plural(waiting, "stroke")} kept here, to be sent when it is back.` : "What you draw is kept here until it is back.";
+  return h("p", { class: "notice", "data-tone": "wait" }, h("strong", {}, "The line is down."), ` ${queue}`);
+}
+
+function readOnlyOf(session) {
+  if (!session.readOnly) return null;
+  const { reason, text } = session.readOnly;
+  const held = session.outbox.isHeld ? session.outbox.strokes : 0;
+  return h("p", { class: "notice", "data-tone": "bad" }, h("strong", {}, `${READ_ONLY_TITLES[reason]}.`), ` ${text}`,
+    held > 0 ? [` ${plural(held, "stroke")} of yours ${held === 1 ? "waits" : "wait"}. `,
+      h("button", { type: "button", class: "quiet small", onclick: () => session.discardHeld() }, "Take back")] : null);
+}
+
+function watchesOf(session) {
+  if (session.role !== "viewer" || session.status.name !== "live") return null;
+  return h("p", { class: "notice" }, h("strong", {}, "You are watching."), " To draw, ask an owner for an artist’s link.");
+}

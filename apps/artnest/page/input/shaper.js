@@ -8,6 +8,8 @@ const PRESSURE_STEP_MIN = 10;
 /** At this speed a stroke without a pen is at its thinnest. */
 const SPEED_PX_PER_MS_MAX = 2.6;
 const THINNEST = 90;
+/** A stroke begins as if the hand had been under way, so that it has no blot at its start. */
+const SPEED_AT_START = 1.2;
 /** Speed is felt over about so long, so that the width never jumps. */
 const SPEED_MS = 60;
 const FULL = 255;
@@ -16,7 +18,7 @@ export class Shaper {
   #steadyMs;
   #feels;
   #last = null;
-  #speed = 0;
+  #speed = SPEED_AT_START;
   #kept = null;
 
   /** `steadyMs` is how far the ink trails behind the hand; `feels` is `pen`, `speed` or `none`. */

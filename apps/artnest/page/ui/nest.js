@@ -37,61 +37,70 @@ function lay(context, stroke) {
 }
 
 function eggs() {
-  const eggs = [[402, 318, -0.3], [562, 316, 0.3], [481, 292, 0.03]];
+  const eggs = [[372, 318, -0.34], [590, 316, 0.32], [481, 282, 0.03]];
   return eggs.flatMap(([x, y, tilt]) => [...shell(x, y, tilt), ...speckles(x, y, tilt)]);
 }
 
-/** An egg of meridians, dark side first, so that it is round; the ink of the pen tapers them at the poles. */
+/** An egg of meridians, the dark side first, so that it is round; the ink tapers at the poles. */
 function shell(x, y, tilt) {
-  const shades = ["rgb(106 174 171)", "rgb(122 192 187)", "rgb(139 205 199)", "rgb(153 214 208)", "rgb(166 222 216)", "rgb(188 232 227)"];
-  return Array.from({ length: 15 }, (_, i) => {
-    const across = 1 - (2 * i) / 14;
+  const shades = [[98, 166, 164], [112, 184, 180], [130, 200, 194], [148, 212, 206], [162, 220, 214], [190, 233, 228]];
+  return Array.from({ length: 19 }, (_, i) => {
+    const across = 1 - (2 * i) / 18;
     const points = [];
     for (let t = -1; t <= 1.001; t += 0.1) {
       const round = Math.sqrt(Math.max(1 - t * t, 0));
-      const wide = 58 * round * (1 + 0.16 * t);
-      points.push(...turn(x, y, tilt, across * wide, t * 84), Math.round(60 + 195 * round));
+      points.push(...turn(x, y, tilt, across * 72 * round * (1 + 0.16 * t), t * 106), Math.round(60 + 195 * round));
     }
-    return { points, size: 17, colour: shades[Math.min(Math.floor((i / 15) * shades.length * 1.15), shades.length - 1)] };
+    return stroke(points, 18, shades[Math.min(Math.floor(i / 2.9), shades.length - 1)]);
   });
 }
 
 function speckles(x, y, tilt) {
-  return Array.from({ length: 15 }, (_, i) => {
-    const [angle, far] = [i * 2.4 + x, 0.84 * Math.sqrt((i + 0.5) / 15)];
-    const [px, py] = turn(x, y, tilt, 54 * far * Math.cos(angle), 72 * far * Math.sin(angle));
-    return { points: [px, py, 255, px + 1.5 + noise(i), py + 1, 180], size: 3 + 5 * Math.abs(noise(i * 3 + x)), colour: "rgb(46 96 92)" };
+  return Array.from({ length: 18 }, (_, i) => {
+    const [angle, far] = [i * 2.4 + x + noise(i + x), 0.86 * Math.sqrt((i + 0.5 + 0.9 * noise(i * 5 + x)) / 19)];
+    const [px, py] = turn(x, y, tilt, 68 * far * Math.cos(angle), 92 * far * Math.sin(angle));
+    return stroke([px, py, 255, px + 1.5 + noise(i), py + 1, 180], 3.5 + 6 * Math.abs(noise(i * 3 + x)), [46, 96, 92]);
   });
 }
 
-/** Twigs around the bowl: those behind the eggs first, then the near wall from its rim down. */
+const DARK = [[64, 42, 30], [91, 58, 37], [78, 50, 33]];
+const LIGHT = [[91, 58, 37], [138, 90, 52], [169, 113, 63], [109, 69, 39], [196, 146, 92]];
+
+/** The far wall and the lining, dark at the bottom of the bowl. */
 function behind() {
-  return Array.from({ length: 46 }, (_, i) => twig(i + 200, {
-    middle: -Math.PI / 2 + 1.2 * noise(i * 7.3), wide: 250 + 18 * noise(i * 1.7), high: 46 + 14 * noise(i * 2.9), base: 352 + 10 * noise(i * 5.1),
-  }));
-}
-
-function before() {
-  return Array.from({ length: 132 }, (_, i) => {
-    const depth = i / 132;
-    return twig(i, {
-      middle: Math.PI / 2 + 1.3 * noise(i * 7.3), wide: 264 - 84 * depth ** 1.6 + 20 * noise(i * 1.7),
-      high: 66 + 26 * depth + 14 * noise(i * 2.9), base: 352 + 66 * depth + 9 * noise(i * 5.1),
-    });
+  return Array.from({ length: 120 }, (_, i) => {
+    const depth = i / 120;
+    return twig(i + 300, {
+      middle: -Math.PI / 2 + 1.3 * noise(i * 7.3), wide: 318 - 60 * (1 - depth) + 14 * noise(i * 1.7),
+      high: 8 + 60 * depth + 8 * noise(i * 2.9), base: 420 - 40 * depth + 8 * noise(i * 5.1),
+    }, depth < 0.72 ? DARK : LIGHT);
   });
 }
 
-function twig(seed, { middle, wide, high, base }) {
-  const browns = ["rgb(91 58 37)", "rgb(138 90 52)", "rgb(169 113 63)", "rgb(109 69 39)", "rgb(196 146 92)", "rgb(64 42 30)"];
-  const reach = 0.3 + 0.5 * Math.abs(noise(seed * 3.1));
+/** The near wall, from its rim down. */
+function before() {
+  return Array.from({ length: 190 }, (_, i) => {
+    const depth = i / 190;
+    return twig(i, {
+      middle: Math.PI / 2 + 1.35 * noise(i * 7.3), wide: 336 - 128 * depth ** 1.7 + 20 * noise(i * 1.7),
+      high: 40 + 22 * depth + 12 * noise(i * 2.9), base: 384 + 108 * depth + 9 * noise(i * 5.1),
+    }, noise(i * 9.7) > 0.62 ? DARK : LIGHT);
+  });
+}
+
+function twig(seed, { middle, wide, high, base }, browns) {
+  const reach = 0.28 + 0.5 * Math.abs(noise(seed * 3.1));
   const points = [];
   for (let t = -1; t <= 1.001; t += 0.125) {
     const angle = middle + t * reach;
-    const stray = 9 * noise(seed * 1.3) * t * t;
-    points.push(480 + (wide + stray) * Math.cos(angle), base + (high + stray) * Math.sin(angle) + 3 * noise(seed + t), Math.round(255 * (1 - 0.75 * Math.abs(t) ** 1.6)));
+    const stray = 11 * noise(seed * 1.3) * t * t;
+    const pressure = Math.round(255 * (1 - 0.75 * Math.abs(t) ** 1.6));
+    points.push(480 + (wide + stray) * Math.cos(angle), base + (high + stray) * Math.sin(angle) + 3 * noise(seed + t), pressure);
   }
-  return { points, size: 5 + 7 * Math.abs(noise(seed * 11.7)), colour: browns[Math.floor(Math.abs(noise(seed * 13.1)) * browns.length * 0.999)] };
+  return stroke(points, 5 + 8 * Math.abs(noise(seed * 11.7)), browns[Math.floor(Math.abs(noise(seed * 13.1)) * browns.length * 0.999)]);
 }
+
+const stroke = (points, size, [red, green, blue]) => ({ points, size, colour: `rgb(${red} ${green} ${blue})` });
 
 const turn = (x, y, tilt, dx, dy) => [
   x + dx * Math.cos(tilt) - dy * Math.sin(tilt), y + dx * Math.sin(tilt) + dy * Math.cos(tilt),

@@ -85,6 +85,7 @@ function open(id, room, session) {
   prepareMore(id, session);
   prepareNotices(session);
   prepareRing(hand, brush, renderer);
+  prepareFocus(stage);
   prepareKeys({ session, brush, sheet, panels, surface });
   byId("share-open").addEventListener("click", () => openShare(id, session).catch((error) => toast(error.message)));
   for (const button of document.querySelectorAll("[data-zoom]")) {
@@ -117,6 +118,12 @@ function prepareTitle(session, room) {
   };
   session.news.on("state", shown);
   shown();
+}
+
+/** The sheet shows that it has the focus to whoever walks by Tab, not to whoever draws and presses keys in between. */
+function prepareFocus(stage) {
+  addEventListener("keydown", ({ key }) => stage.classList.toggle("by-key", key === "Tab"), { capture: true });
+  addEventListener("pointerdown", () => stage.classList.remove("by-key"), { capture: true });
 }
 
 /** A ring as wide as the brush, where the pointer is. */

@@ -85,12 +85,12 @@ export class Writer {
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
-  u8(value) { this.#view.setUint8(this.#grow(1), value); return this; }
-  u16(value) { this.#view.setUint16(this.#grow(2), value, true); return this; }
-  u32(value) { this.#view.setUint32(this.#grow(4), value, true); return this; }
-  i16(value) { this.#view.setInt16(this.#grow(2), value, true); return this; }
-  i32(value) { this.#view.setInt32(this.#grow(4), value, true); return this; }
-  u64(value) { this.#view.setBigUint64(this.#grow(8), BigInt(value), true); return this; }
+  u8(value) { return this.#put(1, "setUint8", value); }
+  u16(value) { return this.#put(2, "setUint16", value); }
+  u32(value) { return this.#put(4, "setUint32", value); }
+  i16(value) { return this.#put(2, "setInt16", value); }
+  i32(value) { return this.#put(4, "setInt32", value); }
+  u64(value) { return this.#put(8, "setBigUint64", BigInt(value)); }
 
   bytes(bytes) {
     const at = this.#grow(bytes.length);
@@ -122,6 +122,13 @@ export class Writer {
 
   done() {
     return this.#bytes.slice(0, this.#at);
+  }
+
+  #put(length, set, value) {
+    // First make room: the view may be another one after it.
+    const at = this.#grow(length);
+    this.#view[set](at, value, true);
+    return this;
   }
 
   #grow(length) {

@@ -2,32 +2,28 @@
 //!
 //! What a method returns is durable. Every write after a claim is fenced by the epoch of this run, so a process that
 //! was replaced writes nothing. The store refuses to know what a provider is or why a delivery failed; it keeps the
-//! books. Read `schema/1.sql` for the tables, `writer` for how commits are grouped, then `accept`, `claim`, `settle`.
+//! books. Read `schema/1.sql` for the tables, the crate `ledger` for how commits are grouped, then `accept`,
+//! `claim`, `settle`.
 
 mod accept;
+mod books;
 mod claim;
-mod directory;
 mod error;
 mod event;
-mod operation;
 mod options;
 mod query;
-mod readers;
 mod recover;
 mod row;
-mod schema;
 mod settle;
-mod signals;
 mod view;
-mod wal;
 mod work;
-mod writer;
 
 pub use error::{AcceptError, Error, OpenError, Refused};
+pub use ledger::WriterStats;
 pub use options::Options;
 pub use view::{
     ApiKey, Attempt, Counts, Cursor, DeliveryFilter, DeliverySummary, DeliveryView, Entry, Event, EventKind,
-    NotACursor, NotificationSummary, NotificationView, Page, StoredMail, WriterStats,
+    NotACursor, NotificationSummary, NotificationView, Page, StoredMail,
 };
 pub use work::{
     Accepted, Class, Epoch, Idempotency, Planned, Recovered, Settled, Settlement, ViewerMail, Work,
@@ -36,18 +32,18 @@ pub use work::{
 use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
+use ledger::Ledger;
 use rusqlite::params;
 use tokio::sync::watch;
 
 use self::{
+    books::{Books, Signals, Tx},
     claim::Handover,
-    directory::{Disk, Lock},
-    readers::Readers,
-    signals::Signals,
-    wal::Wal,
-    writer::Writer,
 };
 use crate::model::{DeliveryId, NewNotification, NotificationId};
+
+/// How an older file is brought up to date; the tables are described there.
+const MIGRATIONS: [&str; 1] = [include_str!("store/schema/1.sql")];
 
 /// A handle to the open store; cloning it is cheap.
 ///
@@ -59,8 +55,7 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    writer: Writer,
-    readers: Readers,
+    ledger: Ledger<Books>,
     signals: Arc<Signals>,
     epoch: Epoch,
     recovered: Recovered,
@@ -73,19 +68,21 @@ impl Store {
     ///
     /// When another process holds it, when a later version wrote it, and when the disk or SQLite fail.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
-        directory::create(directory)?;
-        let lock = Lock::acquire(directory)?;
-        let path = directory.join("herald.db");
-        let database = |source| OpenError::Database { path: path.clone(), source };
-        let mut connection = schema::open_writer(&path, &options)?;
-        let wal = Wal::watch(&mut connection).map_err(database)?;
-        let (epoch, recovered) = recover::begin(&mut connection).map_err(database)?;
-        let readers = Readers::open(&path, options.readers).map_err(database)?;
-        let signals = Arc::new(Signals::new());
-        let disk = Disk::new(directory, options.disk_free_min);
-        let writer = Writer::start(connection, wal, lock, disk, epoch, options, Arc::clone(&signals))
-            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        Ok(Self(Arc::new(Inner { writer, readers, signals, epoch, recovered })))
+        let signals = Arc::new(Signals::default());
+        let mut recovered = Recovered::default();
+        let mut epoch = Epoch(0);
+        let ledger = Ledger::open(directory, options.of_ledger(), &MIGRATIONS, |connection| {
+            (epoch, recovered) = recover::begin(connection)?;
+            Ok(Books { epoch, options, signals: Arc::clone(&signals) })
+        })?;
+        Ok(Self(Arc::new(Inner { ledger, signals, epoch, recovered })))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        run: impl Fn(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.0.ledger.write(move |tx| run(&Tx::of(tx))).await
     }
 
     /// The number of this run.
@@ -100,7 +97,7 @@ impl Store {
 
     /// Whether it takes no writes any more: it was closed, or a disk operation failed.
     pub fn is_closed(&self) -> bool {
-        !self.0.signals.is_open()
+        self.0.ledger.is_closed()
     }
 
     /// Takes no more reads and writes, commits what is queued, folds the log into the file and lets go of the
@@ -110,10 +107,7 @@ impl Store {
     ///
     /// When the last of it could not be written.
     pub async fn close(&self) -> Result<(), Error> {
-        self.0.writer.refuse_new();
-        // A read that still runs would keep the log from being folded.
-        self.0.readers.close().await;
-        self.0.writer.stop().await
+        self.0.ledger.close().await
     }
 
     /// Remembers a key by its hash.
@@ -123,14 +117,12 @@ impl Store {
     /// When the name or the key is taken, or the store cannot write.
     pub async fn add_api_key(&self, name: &str, sha256: [u8; 32]) -> Result<(), Error> {
         let name = name.to_owned();
-        self.0
-            .writer
-            .write(move |tx| {
-                tx.prepare("INSERT INTO api_key (name, sha256, created_at) VALUES (?1, ?2, ?3)")?
-                    .execute(params![name, sha256, tx.now])
-                    .map(|_| ())
-            })
-            .await
+        self.write(move |tx| {
+            tx.prepare("INSERT INTO api_key (name, sha256, created_at) VALUES (?1, ?2, ?3)")?
+                .execute(params![name, sha256, tx.now])
+                .map(|_| ())
+        })
+        .await
     }
 
     /// Every key that may call, by hash.
@@ -139,7 +131,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Error> {
-        self.0.readers.read(query::api_keys).await
+        self.0.ledger.read(query::api_keys).await
     }
 
     /// Stores a notification with its plan; durable when this returns.
@@ -152,7 +144,7 @@ impl Store {
         new: NewNotification,
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted, AcceptError> {
-        self.0.writer.write(move |tx| accept::accept(tx, &new, idempotency.as_ref())).await?
+        self.write(move |tx| accept::accept(tx, &new, idempotency.as_ref())).await?
     }
 
     /// Leases up to `limit` deliveries of a provider that are due, oldest first.
@@ -165,12 +157,12 @@ impl Store {
     ///
     /// What was leased for a caller that is gone becomes due again.
     pub async fn claim(&self, provider: &str, limit: usize) -> Result<Vec<Work>, Error> {
-        let (provider, backdoor) = (provider.to_owned(), self.0.writer.backdoor());
+        let (provider, backdoor) = (provider.to_owned(), self.0.ledger.backdoor());
         let claimed = self
             .0
-            .writer
+            .ledger
             .write_then(
-                move |tx| claim::claim(tx, &provider, limit),
+                move |tx| claim::claim(&Tx::of(tx), &provider, limit),
                 move |work| Handover::new(work, backdoor),
             )
             .await?;
@@ -183,7 +175,7 @@ impl Store {
     ///
     /// [`Refused::Fenced`] where it is not ours to send any more.
     pub async fn intend(&self, delivery: DeliveryId) -> Result<(), Refused> {
-        let held = self.0.writer.write(move |tx| claim::intend(tx, delivery)).await?;
+        let held = self.write(move |tx| claim::intend(tx, delivery)).await?;
         if held { Ok(()) } else { Err(Refused::Fenced) }
     }
 
@@ -194,7 +186,7 @@ impl Store {
     /// When the store cannot write.
     pub async fn release(&self, deliveries: &[DeliveryId]) -> Result<(), Error> {
         let deliveries = deliveries.to_vec();
-        self.0.writer.write(move |tx| claim::release(tx, &deliveries)).await
+        self.write(move |tx| claim::release(tx, &deliveries)).await
     }
 
     /// Records how an attempt ended.
@@ -203,7 +195,7 @@ impl Store {
     ///
     /// [`Refused::Fenced`] where this run has no intent on the delivery.
     pub async fn settle(&self, delivery: DeliveryId, settlement: Settlement) -> Result<(), Refused> {
-        let ours = self.0.writer.write(move |tx| settle::settle(tx, delivery, &settlement)).await?;
+        let ours = self.write(move |tx| settle::settle(tx, delivery, &settlement)).await?;
         if ours { Ok(()) } else { Err(Refused::Fenced) }
     }
 
@@ -214,7 +206,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn next_due(&self, provider: &str) -> Result<Option<Timestamp>, Error> {
         let provider = provider.to_owned();
-        self.0.readers.read(move |connection| query::next_due(connection, &provider)).await
+        self.0.ledger.read(move |connection| query::next_due(connection, &provider)).await
     }
 
     /// Changes whenever something may have become due.
@@ -228,7 +220,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn notification(&self, id: NotificationId) -> Result<Option<NotificationView>, Error> {
-        self.0.readers.read(move |connection| query::notification(connection, id)).await
+        self.0.ledger.read(move |connection| query::notification(connection, id)).await
     }
 
     /// A page of notifications, newest first.
@@ -241,7 +233,7 @@ impl Store {
         cursor: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<NotificationSummary>, Error> {
-        self.0.readers.read(move |connection| query::notifications(connection, cursor, limit)).await
+        self.0.ledger.read(move |connection| query::notifications(connection, cursor, limit)).await
     }
 
     /// A page of deliveries, newest first.
@@ -255,7 +247,7 @@ impl Store {
         cursor: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<DeliverySummary>, Error> {
-        self.0.readers.read(move |connection| query::deliveries(connection, filter, cursor, limit)).await
+        self.0.ledger.read(move |connection| query::deliveries(connection, filter, cursor, limit)).await
     }
 
     /// What happened after `seq`, oldest first.
@@ -264,7 +256,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Event>, Error> {
-        self.0.readers.read(move |connection| query::events_after(connection, seq, limit)).await
+        self.0.ledger.read(move |connection| query::events_after(connection, seq, limit)).await
     }
 
     /// The number of the newest event, or 0 where nothing has happened yet.
@@ -273,7 +265,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn newest_event(&self) -> Result<u64, Error> {
-        self.0.readers.read(query::newest_event).await
+        self.0.ledger.read(query::newest_event).await
     }
 
     /// Changes whenever something happened.
@@ -287,7 +279,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn viewer_mails(&self, limit: usize) -> Result<Vec<StoredMail>, Error> {
-        self.0.readers.read(move |connection| query::viewer_mails(connection, limit)).await
+        self.0.ledger.read(move |connection| query::viewer_mails(connection, limit)).await
     }
 
     /// The mail of one delivery, if the outbox viewer still has it.
@@ -296,7 +288,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn viewer_mail(&self, delivery: DeliveryId) -> Result<Option<StoredMail>, Error> {
-        self.0.readers.read(move |connection| query::viewer_mail(connection, delivery)).await
+        self.0.ledger.read(move |connection| query::viewer_mail(connection, delivery)).await
     }
 
     /// How many deliveries there are, and what became of them, at one moment.
@@ -305,11 +297,11 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn counts(&self) -> Result<Counts, Error> {
-        self.0.readers.read(query::counts).await
+        self.0.ledger.read(query::counts).await
     }
 
     /// What the writer did since the open.
     pub fn writer_stats(&self) -> WriterStats {
-        self.0.signals.stats()
+        self.0.ledger.stats()
     }
 }

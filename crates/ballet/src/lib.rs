@@ -2,8 +2,10 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+pub mod channel;
 mod context;
 mod dispatch;
+mod flow;
 #[cfg(doc)]
 pub mod guide;
 mod job;
@@ -17,6 +19,10 @@ pub mod testing;
 
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::{Dispatcher, yield_now};
+pub use flow::{
+    Ended, NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, StateCell, StateFlow,
+    Subscriber, Watcher,
+};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };

@@ -30,7 +30,7 @@ const MODULES: [Module; 12] = [
     Module { name: "scope", below: &["job"] },
     Module { name: "supervise", below: &["scope"] },
     Module { name: "lifecycle", below: &["supervise"] },
-    Module { name: "channel", below: &["observe"] },
+    Module { name: "channel", below: &["scope"] },
     Module { name: "flow", below: &["scope", "channel"] },
     Module { name: "testing", below: &["lifecycle", "flow"] },
     // Where the attribute macros enter: part of the facade, like the crate's root.

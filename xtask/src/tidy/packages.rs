@@ -18,16 +18,17 @@ struct Layer {
     may_use: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     // For the examples in its documentation only: Cargo itself refuses the circle otherwise.
     Layer { place: "crates/ballet-macros", may_use: &["ballet"] },
     // Ballet's own tests want its `testing` feature.
     Layer { place: "crates/ballet", may_use: &["ballet-macros", "ballet"] },
     Layer { place: "crates/ballet-console", may_use: &["ballet"] },
     Layer { place: "crates/cargo-ballet", may_use: &[] },
-    Layer { place: "apps/", may_use: &["ballet", "ballet-console"] },
+    Layer { place: "crates/ledger", may_use: &[] },
+    Layer { place: "apps/", may_use: &["ballet", "ballet-console", "ledger"] },
     Layer { place: "examples/", may_use: &["ballet", "ballet-console"] },
-    Layer { place: "benches/", may_use: &["bench-report", "ballet", "ballet-console", "herald"] },
+    Layer { place: "benches/", may_use: &["bench-report", "ballet", "ballet-console", "herald", "artnest"] },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];
 

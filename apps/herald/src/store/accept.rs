@@ -3,9 +3,9 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    books::Tx,
     error::AcceptError,
     event,
-    operation::Tx,
     row::Millis,
     view::EventKind,
     work::{Accepted, Idempotency, Planned},

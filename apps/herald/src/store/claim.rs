@@ -2,8 +2,15 @@
 
 use rusqlite::{Row, params};
 
-use super::{event, operation::Tx, row::Millis, view::EventKind, work::Work, writer::Backdoor};
+use super::{
+    books::{Books, Tx},
+    event,
+    row::Millis,
+    view::EventKind,
+    work::Work,
+};
 use crate::model::{DeliveryId, NotificationId, State};
+use ledger::Backdoor;
 
 /// So many overdue deliveries are expired at once; the next claim takes the next ones.
 const EXPIRED_AT_ONCE: i64 = 1_000;
@@ -124,11 +131,11 @@ fn expire(tx: &Tx<'_>, overdue: &[Overdue]) -> rusqlite::Result<()> {
 #[derive(Debug)]
 pub(super) struct Handover {
     work: Vec<Work>,
-    writer: Backdoor,
+    writer: Backdoor<Books>,
 }
 
 impl Handover {
-    pub(super) fn new(work: Vec<Work>, writer: Backdoor) -> Self {
+    pub(super) fn new(work: Vec<Work>, writer: Backdoor<Books>) -> Self {
         Self { work, writer }
     }
 
@@ -143,6 +150,6 @@ impl Drop for Handover {
             return;
         }
         let deliveries: Vec<DeliveryId> = self.work.iter().map(|work| work.delivery).collect();
-        self.writer.send(move |tx| release(tx, &deliveries));
+        self.writer.send(move |tx| release(&Tx::of(tx), &deliveries));
     }
 }

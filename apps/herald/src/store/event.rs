@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{operation::Tx, view::EventKind};
+use super::{books::Tx, view::EventKind};
 use crate::model::{DeliveryId, NotificationId, State};
 
 /// So many events are kept, and up to [`TRIM_EVERY`] more.

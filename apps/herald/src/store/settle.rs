@@ -3,9 +3,9 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    books::Tx,
     claim::end_of_overdue,
     event,
-    operation::Tx,
     row::Millis,
     view::EventKind,
     work::{Settled, Settlement, ViewerMail},

@@ -1,6 +1,6 @@
 //! What is read out of the store, in the form in which it is shown.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -227,15 +227,6 @@ impl Counts {
     pub fn balances(&self) -> bool {
         self.accepted_total == self.by_state.values().sum::<u64>()
     }
-}
-
-/// What the writer did since it was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WriterStats {
-    pub commits: u64,
-    pub operations: u64,
-    /// How long the last commit took, most of it the fsync.
-    pub last_commit: Duration,
 }
 
 #[cfg(test)]

@@ -1,28 +1,29 @@
-//! The tables, and how an older file is brought up to date.
+//! How a file is opened, and how an older one is brought up to date.
 //!
-//! `user_version` counts the migrations that a file has had; each runs in a transaction of its own. The tables are
-//! described where they are made, in `schema/*.sql`.
+//! `user_version` counts the migrations that a file has had; each runs in a transaction of its own.
 
 use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{error::OpenError, options::Options};
-
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+use crate::{error::OpenError, options::Options};
 
 /// Somebody who looks into the file with another tool may hold its write lock for so long.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_CACHED: usize = 64;
 
 /// Opens the one connection that writes, and brings the file up to date.
-pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+pub(crate) fn open_writer(
+    path: &Path,
+    options: &Options,
+    migrations: &[&str],
+) -> Result<Connection, OpenError> {
     let database = |source| OpenError::Database { path: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(database)?;
     configure_writer(&connection, options).map_err(database)?;
     let found = version(&connection).map_err(database)?;
-    let Some(missing) = usize::try_from(found).ok().and_then(|done| MIGRATIONS.get(done..)) else {
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let Some(missing) = usize::try_from(found).ok().and_then(|done| migrations.get(done..)) else {
+        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
         return Err(OpenError::TooNew { path: path.to_owned(), found, known });
     };
     for (version, migration) in (found + 1..).zip(missing) {
@@ -32,7 +33,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
 }
 
 /// Opens a connection that can only read.
-pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_WAIT_MAX)?;

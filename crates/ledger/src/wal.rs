@@ -18,7 +18,7 @@ use rusqlite::{Connection, ErrorCode, hooks, wal::CheckpointMode};
 const LONG_PAGES: u32 = 4_096;
 
 #[derive(Debug)]
-pub(super) struct Wal {
+pub(crate) struct Wal {
     /// The length of the log, written by SQLite's hook at each commit.
     pages: Arc<AtomicU32>,
     /// So many of them are in the database as well.
@@ -27,9 +27,9 @@ pub(super) struct Wal {
 
 impl Wal {
     /// After so long without work, even a short log is folded.
-    pub(super) const QUIET: Duration = Duration::from_millis(500);
+    pub(crate) const QUIET: Duration = Duration::from_millis(500);
 
-    pub(super) fn watch(connection: &mut Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn watch(connection: &mut Connection) -> rusqlite::Result<Self> {
         let pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&pages);
         connection.wal_hook(Some(move |_: &mut hooks::Wal, pages| {
@@ -39,11 +39,11 @@ impl Wal {
         Ok(Self { pages, folded: 0 })
     }
 
-    pub(super) fn is_folded(&mut self) -> bool {
+    pub(crate) fn is_folded(&mut self) -> bool {
         self.unfolded() == 0
     }
 
-    pub(super) fn is_long(&mut self) -> bool {
+    pub(crate) fn is_long(&mut self) -> bool {
         self.unfolded() >= LONG_PAGES
     }
 
@@ -61,7 +61,7 @@ impl Wal {
     /// # Errors
     ///
     /// Only where the disk failed. Where it is full, there is another time.
-    pub(super) fn fold(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(crate) fn fold(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         match connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
             Ok((_, folded)) => self.folded = count(folded),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => return Err(error),
@@ -74,7 +74,7 @@ impl Wal {
     }
 
     /// Folds everything and empties the log.
-    pub(super) fn fold_at_end(connection: &Connection) -> rusqlite::Result<()> {
+    pub(crate) fn fold_at_end(connection: &Connection) -> rusqlite::Result<()> {
         connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE).map(|_| ())
     }
 }

@@ -6,51 +6,88 @@
 //! disk operation nobody knows what is durable, so the writer stops for good; the next open finds out.
 
 use std::{
-    cell::Cell,
-    io,
-    sync::{Arc, mpsc},
+    fmt, io,
+    sync::{Arc, Mutex as StdMutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{Mutex, Semaphore, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
-use super::{
+use crate::{
+    Book,
     directory::{Disk, Lock},
     error::Error,
     operation::{Job, Operation, Tx},
     options::Options,
-    row::Millis,
-    signals::Signals,
     wal::Wal,
-    work::Epoch,
 };
 
-enum Message {
-    Run(Box<dyn Operation>),
+type Boxed<B> = Box<dyn Operation<B>>;
+
+enum Message<B: Book> {
+    Run(Boxed<B>),
     Stop,
+}
+
+/// What the thread and the handles both see.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    is_closed: watch::Sender<bool>,
+    stats: StdMutex<WriterStats>,
+}
+
+/// What the writer did since the open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterStats {
+    pub commits: u64,
+    pub operations: u64,
+    /// How long the last commit took, most of it the fsync.
+    pub last_commit: Duration,
+}
+
+impl Shared {
+    pub(crate) fn is_open(&self) -> bool {
+        !*self.is_closed.borrow()
+    }
+
+    pub(crate) async fn closed(&self) {
+        // The sender is here, so it cannot be gone.
+        let _ = self.is_closed.subscribe().wait_for(|&closed| closed).await;
+    }
+
+    pub(crate) fn stats(&self) -> WriterStats {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn committed(&self, operations: usize, took: Duration) {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats.commits += 1;
+        stats.operations += u64::try_from(operations).unwrap_or(u64::MAX);
+        stats.last_commit = took;
+    }
 }
 
 /// The handle.
 #[derive(Debug)]
-pub(super) struct Writer {
-    queue: mpsc::Sender<Message>,
+pub(crate) struct Writer<B: Book> {
+    queue: mpsc::Sender<Message<B>>,
     /// The places in the queue. Closed, there are none.
     places: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
 }
 
-impl Writer {
+impl<B: Book> Writer<B> {
     /// Starts the thread.
-    pub(super) fn start(
+    pub(crate) fn start(
         connection: Connection,
         wal: Wal,
         lock: Lock,
         disk: Disk,
-        epoch: Epoch,
+        book: B,
         options: Options,
-        signals: Arc<Signals>,
+        shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let (sender, queue) = mpsc::channel();
         let places = Arc::new(Semaphore::new(options.queue_ops_max));
@@ -59,34 +96,28 @@ impl Writer {
             wal,
             _lock: lock,
             disk,
-            epoch,
+            book,
             options,
-            signals,
+            shared,
             queue,
             places: Arc::clone(&places),
             stopping: false,
             last_group_ops: 0,
         };
-        let thread = thread::Builder::new().name("herald-writer".to_owned()).spawn(move || worker.run())?;
+        let closed = CloseAtEnd { places: Arc::clone(&worker.places), shared: Arc::clone(&worker.shared) };
+        let name = format!("{}-writer", worker.options.application);
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            // After the worker is gone, and with it the connection and the lock.
+            let _closed = closed;
+            worker.run()
+        })?;
         Ok(Self { queue: sender, places, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Runs `run` in a transaction, and returns what it returned once that is durable.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped while it waits for a place, nothing happens. Dropped later, the operation still runs.
-    pub(super) async fn write<T: Send + 'static>(
+    /// Runs `run` in a transaction and `reply` after its commit, both on the thread.
+    pub(crate) async fn write_then<T: Send + 'static, R: Send + 'static>(
         &self,
-        run: impl Fn(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.write_then(run, |done| done).await
-    }
-
-    /// Like [`Writer::write`], with a last step on the writer's thread after the commit.
-    pub(super) async fn write_then<T: Send + 'static, R: Send + 'static>(
-        &self,
-        run: impl Fn(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        run: impl Fn(&Tx<'_, B>) -> rusqlite::Result<T> + Send + 'static,
         reply: impl FnOnce(T) -> R + Send + 'static,
     ) -> Result<R, Error> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Closed)?;
@@ -97,16 +128,16 @@ impl Writer {
     }
 
     /// A way to add small operations from where nobody can wait.
-    pub(super) fn backdoor(&self) -> Backdoor {
+    pub(crate) fn backdoor(&self) -> Backdoor<B> {
         Backdoor { queue: self.queue.clone() }
     }
 
-    pub(super) fn refuse_new(&self) {
+    pub(crate) fn refuse_new(&self) {
         self.places.close();
     }
 
     /// Commits what is queued, checkpoints, and waits until the thread has ended.
-    pub(super) async fn stop(&self) -> Result<(), Error> {
+    pub(crate) async fn stop(&self) -> Result<(), Error> {
         self.refuse_new();
         let mut thread = self.thread.lock().await;
         let Some(running) = thread.take() else { return Ok(()) };
@@ -122,7 +153,7 @@ impl Writer {
 }
 
 /// Without [`Writer::stop`], what is queued is still committed before the last handle is gone.
-impl Drop for Writer {
+impl<B: Book> Drop for Writer<B> {
     fn drop(&mut self) {
         self.refuse_new();
         if let Some(thread) = self.thread.get_mut().take() {
@@ -134,13 +165,25 @@ impl Drop for Writer {
 }
 
 /// Adds an operation without a place in the queue and without an answer.
-#[derive(Debug, Clone)]
-pub(super) struct Backdoor {
-    queue: mpsc::Sender<Message>,
+pub struct Backdoor<B: Book> {
+    queue: mpsc::Sender<Message<B>>,
 }
 
-impl Backdoor {
-    pub(super) fn send(&self, run: impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'static) {
+impl<B: Book> Clone for Backdoor<B> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<B: Book> fmt::Debug for Backdoor<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backdoor").finish_non_exhaustive()
+    }
+}
+
+impl<B: Book> Backdoor<B> {
+    /// Queues an operation. A writer that has stopped does not run it.
+    pub fn send(&self, run: impl Fn(&Tx<'_, B>) -> rusqlite::Result<()> + Send + 'static) {
         let (caller, _) = oneshot::channel();
         let job = Job::new(run, |done| done, caller, None);
         // A writer that has stopped leaves it to the next open.
@@ -149,24 +192,23 @@ impl Backdoor {
 }
 
 /// The thread's own side. The connection is closed before the lock is released.
-struct Worker {
+struct Worker<B: Book> {
     connection: Connection,
     wal: Wal,
     _lock: Lock,
     disk: Disk,
-    epoch: Epoch,
+    book: B,
     options: Options,
-    signals: Arc<Signals>,
-    queue: mpsc::Receiver<Message>,
+    shared: Arc<Shared>,
+    queue: mpsc::Receiver<Message<B>>,
     places: Arc<Semaphore>,
     /// A stop came while a group was being filled.
     stopping: bool,
     last_group_ops: usize,
 }
 
-impl Worker {
+impl<B: Book> Worker<B> {
     fn run(mut self) -> Result<(), Error> {
-        let _closed = CloseAtEnd { places: Arc::clone(&self.places), signals: Arc::clone(&self.signals) };
         let ended = self.serve();
         match &ended {
             Ok(()) => tracing::debug!("the writer has stopped"),
@@ -190,7 +232,7 @@ impl Worker {
     }
 
     /// `None` after a quiet moment, in which the log was folded.
-    fn next(&mut self) -> rusqlite::Result<Option<Message>> {
+    fn next(&mut self) -> rusqlite::Result<Option<Message<B>>> {
         if self.wal.is_folded() {
             return Ok(Some(self.queue.recv().unwrap_or(Message::Stop)));
         }
@@ -205,7 +247,7 @@ impl Worker {
     }
 
     /// Commits `first` and what comes shortly after it. Fails only where the writer has to stop.
-    fn commit_group(&mut self, first: Box<dyn Operation>) -> Result<(), Error> {
+    fn commit_group(&mut self, first: Boxed<B>) -> Result<(), Error> {
         let mut group = vec![first];
         let committed = self.fill(&mut group);
         self.last_group_ops = group.len();
@@ -227,18 +269,18 @@ impl Worker {
     }
 
     /// Runs operations as they come, and commits when there are enough or the time is up.
-    fn fill(&mut self, group: &mut Vec<Box<dyn Operation>>) -> rusqlite::Result<()> {
+    fn fill(&mut self, group: &mut Vec<Boxed<B>>) -> rusqlite::Result<()> {
         let wait_until = Instant::now() + self.patience();
-        let touched = Touched::default();
+        let note = B::Note::default();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let disk_is_low = self.disk.is_low();
         if let Some(first) = group.first_mut() {
-            first.run(&self.tx(&touched, disk_is_low))?;
+            first.run(&self.tx(&note, disk_is_low))?;
         }
         while group.len() < self.options.commit_ops_max {
             match self.queue.recv_timeout(wait_until.saturating_duration_since(Instant::now())) {
                 Ok(Message::Run(mut operation)) => {
-                    let ran = operation.run(&self.tx(&touched, disk_is_low));
+                    let ran = operation.run(&self.tx(&note, disk_is_low));
                     group.push(operation);
                     ran?;
                 }
@@ -249,7 +291,7 @@ impl Worker {
                 Err(_) => break,
             }
         }
-        self.commit(&touched, group.len())
+        self.commit(note, group.len())
     }
 
     /// How long a group waits for company. Whoever was alone the last time is not kept waiting.
@@ -257,7 +299,7 @@ impl Worker {
         if self.last_group_ops > 1 { self.options.commit_delay } else { Duration::ZERO }
     }
 
-    fn commit_one_by_one(&mut self, group: Vec<Box<dyn Operation>>) -> Result<(), Error> {
+    fn commit_one_by_one(&mut self, group: Vec<Boxed<B>>) -> Result<(), Error> {
         let mut rest = group.into_iter();
         while let Some(mut operation) = rest.next() {
             let Err(error) = self.commit_one(operation.as_mut()) else {
@@ -275,18 +317,19 @@ impl Worker {
         Ok(())
     }
 
-    fn commit_one(&mut self, operation: &mut dyn Operation) -> rusqlite::Result<()> {
-        let touched = Touched::default();
+    fn commit_one(&mut self, operation: &mut dyn Operation<B>) -> rusqlite::Result<()> {
+        let note = B::Note::default();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let disk_is_low = self.disk.is_low();
-        operation.run(&self.tx(&touched, disk_is_low))?;
-        self.commit(&touched, 1)
+        operation.run(&self.tx(&note, disk_is_low))?;
+        self.commit(note, 1)
     }
 
-    fn commit(&mut self, touched: &Touched, operations: usize) -> rusqlite::Result<()> {
+    fn commit(&mut self, note: B::Note, operations: usize) -> rusqlite::Result<()> {
         let began = Instant::now();
         self.connection.execute_batch("COMMIT")?;
-        self.signals.committed(operations, began.elapsed(), touched.due.get(), touched.events.get());
+        self.shared.committed(operations, began.elapsed());
+        self.book.committed(note);
         Ok(())
     }
 
@@ -300,26 +343,12 @@ impl Worker {
         error.into()
     }
 
-    fn tx<'a>(&'a self, touched: &'a Touched, disk_is_low: bool) -> Tx<'a> {
-        Tx {
-            connection: &self.connection,
-            now: Millis::now(),
-            epoch: self.epoch,
-            options: &self.options,
-            disk_is_low,
-            touched_due: &touched.due,
-            touched_events: &touched.events,
-        }
+    fn tx<'a>(&'a self, note: &'a B::Note, disk_is_low: bool) -> Tx<'a, B> {
+        Tx { connection: &self.connection, book: &self.book, note, disk_is_low }
     }
 }
 
-#[derive(Default)]
-struct Touched {
-    due: Cell<bool>,
-    events: Cell<bool>,
-}
-
-fn reply_all(operations: impl IntoIterator<Item = Box<dyn Operation>>, committed: &Result<(), Error>) {
+fn reply_all<B: Book>(operations: impl IntoIterator<Item = Boxed<B>>, committed: &Result<(), Error>) {
     for operation in operations {
         operation.reply(committed.clone());
     }
@@ -342,12 +371,12 @@ fn must_stop(error: &rusqlite::Error) -> bool {
 /// However the thread ends, even by a panic, nobody waits for it in vain.
 struct CloseAtEnd {
     places: Arc<Semaphore>,
-    signals: Arc<Signals>,
+    shared: Arc<Shared>,
 }
 
 impl Drop for CloseAtEnd {
     fn drop(&mut self) {
         self.places.close();
-        self.signals.close();
+        self.shared.is_closed.send_replace(true);
     }
 }

@@ -1,45 +1,43 @@
 //! A unit of work for the writer: a closure, and whoever waits for its answer.
 
-use std::cell::Cell;
-
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{error::Error, options::Options, row::Millis, work::Epoch};
+use crate::{Book, error::Error};
 
 /// What an operation sees of the transaction it runs in.
-pub(super) struct Tx<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) now: Millis,
-    pub(super) epoch: Epoch,
-    pub(super) options: &'a Options,
-    pub(super) disk_is_low: bool,
-    /// Whether something may have become due.
-    pub(super) touched_due: &'a Cell<bool>,
-    /// Whether an event was written.
-    pub(super) touched_events: &'a Cell<bool>,
+#[derive(Debug)]
+pub struct Tx<'a, B: Book> {
+    pub connection: &'a Connection,
+    /// What the application's operations share.
+    pub book: &'a B,
+    /// What this group leaves behind.
+    pub note: &'a B::Note,
+    /// Whether there is less free space than the floor.
+    pub disk_is_low: bool,
 }
 
-impl Tx<'_> {
-    pub(super) fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+impl<'a, B: Book> Tx<'a, B> {
+    /// A statement, prepared once for all operations.
+    ///
+    /// # Errors
+    ///
+    /// When it is wrong.
+    pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
-    }
-
-    pub(super) fn last_insert_rowid(&self) -> i64 {
-        self.connection.last_insert_rowid()
     }
 }
 
 /// A unit of work that is committed whole or not at all.
-pub(super) trait Operation: Send {
+pub(crate) trait Operation<B: Book>: Send {
     /// Runs in the open transaction. May run again, after a rollback.
-    fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()>;
+    fn run(&mut self, tx: &Tx<'_, B>) -> rusqlite::Result<()>;
     /// Tells the caller, after the commit or when there is none.
     fn reply(self: Box<Self>, committed: Result<(), Error>);
 }
 
 /// An operation made of a closure.
-pub(super) struct Job<T, R, Run, Reply> {
+pub(crate) struct Job<T, R, Run, Reply> {
     run: Run,
     /// A last step after the commit.
     reply: Reply,
@@ -50,7 +48,7 @@ pub(super) struct Job<T, R, Run, Reply> {
 }
 
 impl<T, R, Run, Reply> Job<T, R, Run, Reply> {
-    pub(super) fn new(
+    pub(crate) fn new(
         run: Run,
         reply: Reply,
         caller: oneshot::Sender<Result<R, Error>>,
@@ -60,14 +58,15 @@ impl<T, R, Run, Reply> Job<T, R, Run, Reply> {
     }
 }
 
-impl<T, R, Run, Reply> Operation for Job<T, R, Run, Reply>
+impl<B, T, R, Run, Reply> Operation<B> for Job<T, R, Run, Reply>
 where
+    B: Book,
     T: Send,
     R: Send,
-    Run: Fn(&Tx<'_>) -> rusqlite::Result<T> + Send,
+    Run: Fn(&Tx<'_, B>) -> rusqlite::Result<T> + Send,
     Reply: FnOnce(T) -> R + Send,
 {
-    fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()> {
+    fn run(&mut self, tx: &Tx<'_, B>) -> rusqlite::Result<()> {
         self.done = Some((self.run)(tx)?);
         Ok(())
     }

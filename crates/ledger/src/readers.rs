@@ -13,18 +13,18 @@ use tokio::{
     task,
 };
 
-use super::{error::Error, schema};
+use crate::{error::Error, schema};
 
 /// A channel that holds the idle connections.
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(crate) struct Readers {
     count: usize,
     put_back: mpsc::Sender<Connection>,
     idle: Mutex<mpsc::Receiver<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
+    pub(crate) fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
         let count = count.max(1);
         let (put_back, idle) = mpsc::channel(count);
         for _ in 0..count {
@@ -39,7 +39,7 @@ impl Readers {
     /// # Cancel safety
     ///
     /// Dropped half-way, the query runs to its end and its answer is dropped.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -60,7 +60,7 @@ impl Readers {
     }
 
     /// Waits for the reads that run, and closes the connections.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let mut idle = self.idle.lock().await;
         for _ in 0..self.count {
             if idle.recv().await.is_none() {

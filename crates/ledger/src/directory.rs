@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::error::OpenError;
+use crate::error::OpenError;
 
 /// How long one look at the free space counts.
 const LOOK_VALID: Duration = Duration::from_millis(100);
 
-/// Makes the directory where it is missing. It will hold addresses and messages, so nobody else may read it.
-pub(super) fn create(directory: &Path) -> Result<(), OpenError> {
+/// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it.
+pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
     make_durably(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source })
 }
 
@@ -33,14 +33,14 @@ fn make_durably(directory: &Path) -> io::Result<()> {
 
 /// Held for as long as the directory is in use. The kernel lets go of it however the process ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the lock, or says who has it.
-    pub(super) fn acquire(directory: &Path) -> Result<Self, OpenError> {
-        let path = directory.join("herald.lock");
+    pub(crate) fn acquire(directory: &Path, application: &'static str) -> Result<Self, OpenError> {
+        let path = directory.join(format!("{application}.lock"));
         let failed = |source| OpenError::Io { path: path.clone(), source };
         let mut file = File::options()
             .read(true)
@@ -52,7 +52,8 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked { directory: directory.to_owned(), pid: read_pid(&mut file) });
+                let pid = read_pid(&mut file);
+                return Err(OpenError::Locked { directory: directory.to_owned(), application, pid });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
@@ -73,9 +74,9 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-/// Watches the free space, without asking the kernel for each notification.
+/// Watches the free space, without asking the kernel for each operation.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     directory: PathBuf,
     free_min: u64,
     looked_at: Option<Instant>,
@@ -83,12 +84,12 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn new(directory: &Path, free_min: u64) -> Self {
+    pub(crate) fn new(directory: &Path, free_min: u64) -> Self {
         Self { directory: directory.to_owned(), free_min, looked_at: None, is_low: false }
     }
 
     /// Whether there is less space than the floor. Where nobody knows, there is.
-    pub(super) fn is_low(&mut self) -> bool {
+    pub(crate) fn is_low(&mut self) -> bool {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_VALID) {
             self.looked_at = Some(Instant::now());
             self.look();
@@ -100,7 +101,7 @@ impl Disk {
         let free = fs4::available_space(&self.directory);
         let is_low = !matches!(free, Ok(free) if free >= self.free_min);
         if is_low && !self.is_low {
-            tracing::error!(?free, floor = self.free_min, "too little free disk: nothing new is accepted");
+            tracing::error!(?free, floor = self.free_min, "too little free disk");
         }
         if self.is_low && !is_low {
             tracing::info!(?free, "there is room on the disk again");

@@ -1,0 +1,11 @@
+//! The words of the domain: who may do what, why a room takes nothing, what went wrong, and names. No IO.
+
+mod code;
+mod id;
+mod name;
+mod role;
+
+pub use code::{Code, ReadOnly};
+pub use id::{NotARoomId, RoomId};
+pub use name::{BadName, clean_name};
+pub use role::{Role, Visibility};

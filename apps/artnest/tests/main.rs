@@ -1,0 +1,1 @@
+//! Artnest's integration tests: the real program, loopback only.

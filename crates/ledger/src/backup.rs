@@ -1,0 +1,79 @@
+//! A copy of a file that is in use, by this or by another process.
+//!
+//! SQLite writes the copy from one moment of the file; readers and the writer go on meanwhile. The copy appears under
+//! its name only when it is whole, checked and synced, so what stands there is a good copy or nothing.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{error::OpenError, schema};
+
+/// Copies the file of an application's directory to `copy`, which must not exist.
+///
+/// # Errors
+///
+/// When there is no such file, the place is taken, there is no room, or the copy does not pass SQLite's own check.
+/// Then nothing stands at `copy`.
+pub fn copy(directory: &Path, application: &str, copy: &Path) -> Result<(), OpenError> {
+    let original = directory.join(format!("{application}.db"));
+    let failed = |source| OpenError::Io { path: copy.to_owned(), source };
+    if copy.try_exists().map_err(failed)? {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let unfinished = Unfinished::beside(copy);
+    let database = |source| OpenError::Database { path: original.clone(), source };
+    let reader = schema::open_reader(&original).map_err(database)?;
+    let target = unfinished.0.to_string_lossy();
+    reader.execute("VACUUM INTO ?1", [&*target]).map_err(database)?;
+    check_copy(&unfinished.0)?;
+    File::open(&unfinished.0).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&unfinished.0, copy).map_err(failed)?;
+    sync_parent(copy).map_err(failed)
+}
+
+/// Asks SQLite whether a file is whole.
+///
+/// # Errors
+///
+/// When it is not a database, or one that is damaged.
+pub fn check_copy(path: &Path) -> Result<(), OpenError> {
+    let database = |source| OpenError::Database { path: path.to_owned(), source };
+    let connection = schema::open_reader(path).map_err(database)?;
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(database)?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Damaged { path: path.to_owned(), verdict })
+}
+
+/// Removed when it is dropped, unless it got its name.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn beside(copy: &Path) -> Self {
+        let mut name = OsString::from(copy);
+        name.push(format!(".unfinished-{}", std::process::id()));
+        Self(name.into())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(unix)]
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn sync_parent(_path: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -7,7 +7,7 @@ import { Drawing } from "./drawing.js";
 const idOf = (member, number) => `${member}.${number}`;
 
 export class Replica {
-  /** Own operations that are shown but not confirmed, by number. */
+  /** Own operations that are not confirmed, `{ op, shows }` by number. */
   #drafts = new Map();
   /** The strokes that each member has hidden, as far as the log says; their next Begin forgets them. */
   #hidden = new Map();
@@ -26,13 +26,14 @@ export class Replica {
 
   /** Shows an own operation ahead of the server. */
   draft(number, op) {
-    this.#drafts.set(number, op);
-    this.#show(number, op);
+    const draft = { op, shows: true };
+    this.#drafts.set(number, draft);
+    draft.shows = this.#show(number, op);
   }
 
-  /** Registers an operation that is shown already, or will be by `showDrafts`. */
+  /** Registers an operation that is shown already. */
   note(number, op) {
-    this.#drafts.set(number, op);
+    this.#drafts.set(number, { op, shows: true });
   }
 
   ownStroke(number) {
@@ -41,10 +42,11 @@ export class Replica {
 
   /** Applies a record of the log or of a snapshot. `time` is null where it is not known. */
   confirm({ member, number, op }, time = null) {
-    const isDraft = member === this.member && this.#drafts.delete(number);
+    const isShown = member === this.member && (this.#drafts.get(number)?.shows ?? false);
+    if (member === this.member) this.#drafts.delete(number);
     switch (op.kind) {
-      case "begin": return this.#confirmBegin(member, number, op, isDraft);
-      case "points": return this.#confirmPoints(member, op, isDraft);
+      case "begin": return this.#confirmBegin(member, number, op, isShown);
+      case "points": return this.#confirmPoints(member, op, isShown);
       case "undo": return this.#confirmUndone(member, op.stroke, true);
       case "redo": return this.#confirmUndone(member, op.stroke, false);
       case "clear": return this.#clear(op.layer);
@@ -57,10 +59,10 @@ export class Replica {
 
   /** Takes back what the server has refused. Returns the operation, if it was one of ours. */
   refuse(number) {
-    const op = this.#drafts.get(number);
+    const draft = this.#drafts.get(number);
     this.#drafts.delete(number);
-    if (op) this.#takeBack(number, op);
-    return op;
+    if (draft?.shows) this.#takeBack(number, draft.op);
+    return draft?.op;
   }
 
   /** The log has passed the point at which all up to `number` was decided: what it did not confirm was refused. */
@@ -68,26 +70,19 @@ export class Replica {
     for (const draft of [...this.#drafts.keys()]) if (draft <= number) this.refuse(draft);
   }
 
-  /** Begins from nothing, for a snapshot; drafts are kept for `showDrafts`. */
+  /** Begins from nothing, for a snapshot. */
   reset() {
+    this.#drafts.clear();
     this.#hidden.clear();
     this.#mine = [];
     this.#redoable = [];
     this.drawing.reset();
   }
 
-  showDrafts() {
-    for (const [number, op] of this.#drafts) this.#show(number, op);
-  }
-
-  forgetDrafts() {
-    this.#drafts.clear();
-  }
-
   /** Drafts got other numbers: `moved` says which, old to new. */
   renumber(moved) {
     const drafts = [...this.#drafts];
-    this.#drafts = new Map(drafts.map(([number, op]) => [moved.get(number) ?? number, op]));
+    this.#drafts = new Map(drafts.map(([number, draft]) => [moved.get(number) ?? number, draft]));
     for (const [before, number] of moved) {
       const stroke = this.ownStroke(before);
       if (stroke) this.drawing.rename(stroke, idOf(this.member, number), number);
@@ -104,6 +99,7 @@ export class Replica {
     return this.#redoable.at(-1) ?? null;
   }
 
+  /** Shows a draft. Returns whether there was something to show it on. */
   #show(number, op) {
     switch (op.kind) {
       case "begin": {
@@ -114,18 +110,22 @@ export class Replica {
         this.#mine.push(stroke);
         // The server forgets them with this Begin; until it has said so they stay, hidden.
         this.#redoable = [];
-        return;
+        return true;
       }
       case "points": {
         const stroke = this.ownStroke(op.stroke);
         if (stroke) this.drawing.grow(stroke, op.points, op.ends);
-        return;
+        return stroke !== undefined;
       }
       case "undo":
       case "redo":
-        return this.#refreshUndone(this.ownStroke(op.stroke));
+        this.#refreshUndone(this.ownStroke(op.stroke));
+        return true;
       case "say":
-        return this.#told.said?.({ member: this.member, number, text: op.text, time: null, waits: true });
+        this.#told.said?.({ member: this.member, number, text: op.text, time: null, waits: true });
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -138,10 +138,10 @@ export class Replica {
     else this.#refreshUndone(stroke);
   }
 
-  #confirmBegin(member, number, op, isDraft) {
+  #confirmBegin(member, number, op, isShown) {
     for (const stroke of this.#hidden.get(member) ?? []) this.#remove(stroke);
     this.#hidden.delete(member);
-    const known = isDraft ? this.ownStroke(number) : null;
+    const known = isShown ? this.ownStroke(number) : null;
     if (known) {
       this.drawing.place(known);
       known.taken = op.points.length / 3;
@@ -152,11 +152,11 @@ export class Replica {
     if (member === this.member) this.#mine.push(stroke);
   }
 
-  #confirmPoints(member, op, isDraft) {
+  #confirmPoints(member, op, isShown) {
     const stroke = this.drawing.find(idOf(member, op.stroke));
     if (!stroke) return;
     stroke.taken += op.points.length / 3;
-    if (!isDraft) this.drawing.grow(stroke, op.points, op.ends);
+    if (!isShown) this.drawing.grow(stroke, op.points, op.ends);
   }
 
   #confirmUndone(member, number, undone) {
@@ -174,7 +174,7 @@ export class Replica {
     if (!stroke) return;
     let undone = this.#hidden.get(stroke.member)?.has(stroke) ?? false;
     if (stroke.member === this.member) {
-      for (const op of this.#drafts.values()) {
+      for (const { op } of this.#drafts.values()) {
         if ((op.kind === "undo" || op.kind === "redo") && op.stroke === stroke.number) undone = op.kind === "undo";
       }
       if (undone !== stroke.undone) this.#redoable = this.#redoable.filter((other) => other !== stroke);

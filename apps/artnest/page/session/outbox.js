@@ -30,8 +30,9 @@ export class Outbox {
     this.#written = this.#last;
   }
 
-  get isEmpty() {
-    return this.#items.length === 0;
+  /** Everything up to this number was sent on this connection, or decided before. */
+  get sent() {
+    return this.#sent;
   }
 
   get isHeld() {

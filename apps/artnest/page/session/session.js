@@ -45,6 +45,8 @@ export class Session {
   #logId = 0n;
   #welcome = null;
   #snapshot = null;
+  /** Once the snapshot is read, own operations after this number are shown ahead again; null if none was reset. */
+  #draftsAfter = null;
   #cursor = null;
   /** Frames are taken one after the other, also where one takes time to unpack. */
   #queue = Promise.resolve();
@@ -156,7 +158,7 @@ export class Session {
   /** Sends what waits, as far as the line takes it. */
   flush() {
     this.outbox.write();
-    if (this.#welcome === null || !this.#line.isOpen) return;
+    if (this.status.name !== "live" || !this.#line.isOpen) return;
     for (let batch; this.#line.isReady && (batch = this.outbox.next());) this.#line.send(frames.ops(batch.first, batch.ops));
     if (this.#cursor && this.#line.isReady) this.#line.send(frames.cursor(...this.#cursor));
     this.#cursor = null;
@@ -239,19 +241,23 @@ export class Session {
     this.outbox.open(welcome.lastOp, welcome.limits);
     if (!welcome.resumes) {
       this.#forget();
-      this.pencil.drop();
       this.#become({ name: "reading", progress: 0 });
     }
     this.news.tell("state");
     this.#lookWhetherCaughtUp();
   }
 
+  /** Whoever fell far behind gets a snapshot too, in the middle of a visit. */
   #beginSnapshot(snapshot) {
+    this.#forget();
     this.#snapshot = { ...snapshot, read: 0 };
+    // What is under way may be in the snapshot or come in the log: only what was not sent is shown ahead of it.
+    this.#draftsAfter = this.outbox.sent;
     this.sayings = [];
+    this.pencil.end();
+    this.pencil.drop();
     this.replica.reset();
-    this.replica.forgetDrafts();
-    for (const { number, op } of this.outbox.items) this.replica.note(number, op);
+    this.#become({ name: "reading", progress: 0 });
     if (snapshot.parts === 0) this.#endSnapshot();
   }
 
@@ -283,10 +289,15 @@ export class Session {
   #lookWhetherCaughtUp() {
     if (this.status.name === "live" || !this.#isRead || this.#seq < this.#welcome.seq) return;
     this.replica.refuseUpTo(this.#welcome.lastOp);
-    if (!this.#welcome.resumes) this.replica.showDrafts();
+    if (this.#draftsAfter !== null) this.#showDrafts(this.#draftsAfter);
+    this.#draftsAfter = null;
     this.#line.settle();
     this.#become({ name: "live" });
     this.flush();
+  }
+
+  #showDrafts(after) {
+    for (const { number, op } of this.outbox.items) if (number > after) this.replica.draft(number, op);
   }
 
   #refused({ number, code }) {

@@ -2,29 +2,23 @@
 
 /** A pause in which nobody drew is played no longer than this. */
 const PAUSE_MS_MAX = 800;
-/** What was drawn in one batch unfolds over about so long, not at once. */
+/** What was drawn in one batch unfolds over so long, not at once. */
 const BATCH_MS = 50;
 
-/** `{ records, times, length }`: the times are milliseconds from the start. */
+/** Entries are `{ record, time }`, the time null where it is forgotten. The times are milliseconds from the start. */
 export function asScript(entries) {
   const times = [];
   let now = 0;
-  let before = null;
-  entries.forEach(({ time }, index) => {
-    if (time !== null) {
-      if (before !== null) now += Math.min(Math.max(time - before, 0), PAUSE_MS_MAX);
-      before = time;
-    }
-    // Records of one frame have one time; each comes a little after the one before it, within the batch.
-    const goesOn = index > 0 && time !== null && entries[index - 1].time === time;
-    times.push(goesOn ? Math.max(times[index - 1], now) + stepIn(entries, index) : Math.max(now, times[index - 1] ?? 0));
-  });
+  for (let first = 0, last; first < entries.length; first = last) {
+    const { time } = entries[first];
+    last = first + 1;
+    while (last < entries.length && entries[last].time === time) last++;
+    const before = entries[first - 1]?.time ?? null;
+    if (time !== null && before !== null) now += Math.min(Math.max(time - before, 0), PAUSE_MS_MAX);
+    const step = time === null ? 0 : BATCH_MS / (last - first);
+    // A batch never begins before the one before it has ended.
+    const start = Math.max(now, times.at(-1) ?? 0);
+    for (let i = first; i < last; i++) times.push(start + step * (i - first));
+  }
   return { records: entries.map(({ record }) => record), times, length: times.at(-1) ?? 0 };
-}
-
-function stepIn(entries, index) {
-  let [first, last] = [index, index];
-  while (first > 0 && entries[first - 1].time === entries[index].time) first--;
-  while (last + 1 < entries.length && entries[last + 1].time === entries[index].time) last++;
-  return BATCH_MS / (last - first + 1);
 }

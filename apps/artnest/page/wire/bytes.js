@@ -36,7 +36,12 @@ export class Reader {
   }
 
   text() {
-    return new TextDecoder("utf-8", { fatal: true }).decode(this.bytes(this.u16()));
+    const bytes = this.bytes(this.u16());
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      throw new Malformed("a text that is not UTF-8");
+    }
   }
 
   bytes(length) {

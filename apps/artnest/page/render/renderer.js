@@ -97,6 +97,14 @@ export class Renderer {
     this.request();
   }
 
+  /** A picture of the drawing, to be seen on the sheet until the drawing itself is painted. */
+  preview(url) {
+    const image = document.createElement("img");
+    image.src = url;
+    image.alt = "";
+    this.#paper.replaceChildren(image);
+  }
+
   showLayer(layer, visible) {
     this.#pictures[layer].display.hidden = !visible;
   }
@@ -184,6 +192,7 @@ export class Renderer {
     else if (!this.#stale && this.#moved) this.#present();
     else if (!this.#stale) this.#pictures.forEach((picture, layer) => follow(picture, touched[layer]));
     this.#paintTip();
+    if (painted && this.animates) this.#paper.replaceChildren();
     if (!painted || unfolds.includes(true)) this.request();
     else this.#wakeLater();
   }

@@ -95,9 +95,16 @@ function open(id, room, session) {
   session.news.on("role", (role) => toast({ viewer: "You are watching now.", artist: "You may draw now.", owner: "You own this room now." }[role]));
   session.news.on("status", (status) => followStatus(status, renderer));
   sheet.whole();
+  preview(room, renderer);
   session.start();
   // For whoever looks under the hood, and for the tests.
   window.artnest = { session, renderer, brush };
+}
+
+/** While the drawing is read, its thumbnail stands in; where there is none, the sheet is white. */
+async function preview(room, renderer) {
+  const blob = await api.picture(room.thumbnail, room.id).catch(() => null);
+  if (blob && !renderer.animates) renderer.preview(URL.createObjectURL(blob));
 }
 
 function followStatus(status, renderer) {

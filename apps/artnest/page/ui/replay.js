@@ -16,6 +16,9 @@ import { asScript } from "./script.js";
 import { showTrouble } from "./trouble.js";
 
 const SEEK_MAX = 1_000;
+const SPEEDS = [1, 4, 16, 64];
+/** The slowest speed at which all is told in so long is where one begins. */
+const TOLD_MS = 30_000;
 
 export async function showReplay(id) {
   const room = await api.room(id);
@@ -66,7 +69,7 @@ function play({ records, times, length }, room) {
     }
     at = Math.min(Math.max(moment, 0), length);
     renderer.animates = playing;
-    while (next < records.length && times[next] <= at) replica.confirm(records[next++]);
+    while (next < records.length && times[next] < at) replica.confirm(records[next++]);
     byId("seek").value = String(Math.round((at / Math.max(length, 1)) * SEEK_MAX));
     byId("seek").setAttribute("aria-valuetext", clock(at));
     byId("moment").textContent = `${clock(at)} / ${clock(length)}`;
@@ -95,6 +98,7 @@ function play({ records, times, length }, room) {
     set(!playing);
   });
   window.artnest = { renderer, replica, surface };
+  byId("speed").value = String(SPEEDS.find((speed) => length / speed <= TOLD_MS) ?? SPEEDS.at(-1));
   goTo(0);
   set(!matchMedia("(prefers-reduced-motion: reduce)").matches);
 }

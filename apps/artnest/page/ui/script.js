@@ -5,7 +5,10 @@ const PAUSE_MS_MAX = 800;
 /** What was drawn in one batch unfolds over so long, not at once. */
 const BATCH_MS = 50;
 
-/** Entries are `{ record, time }`, the time null where it is forgotten. The times are milliseconds from the start. */
+/**
+ * Entries are `{ record, time }`, the time null where it is forgotten. The times are milliseconds from the start; what is
+ * before `length` has been played at the end.
+ */
 export function asScript(entries) {
   const times = [];
   let now = 0;
@@ -20,5 +23,5 @@ export function asScript(entries) {
     const start = Math.max(now, times.at(-1) ?? 0);
     for (let i = first; i < last; i++) times.push(start + step * (i - first));
   }
-  return { records: entries.map(({ record }) => record), times, length: times.at(-1) ?? 0 };
+  return { records: entries.map(({ record }) => record), times, length: times.length === 0 ? 0 : times.at(-1) + 1 };
 }

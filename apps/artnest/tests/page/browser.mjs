@@ -74,6 +74,17 @@ export async function showing(count, ...pages) {
   }
 }
 
+/** Has a window paint everything once more, by looking closer and back. */
+export async function repainted(page) {
+  await page.evaluate(() => {
+    const { renderer } = window.artnest;
+    const { view } = renderer;
+    renderer.view = { ...view, scale: view.scale * 1.01 };
+    renderer.view = view;
+  });
+  await page.waitForFunction(() => window.artnest.renderer.isComplete);
+}
+
 /** The pixels of what a window shows of the drawing, as bytes. */
 export async function pixels(page) {
   const encoded = await page.evaluate(async () => {

@@ -34,9 +34,11 @@ export class Surface {
     this.#renderer = renderer;
     this.#hand = hand;
     stage.addEventListener("pointerdown", (event) => this.#press(event));
-    // Raw updates come as the device reports, not as frames are drawn; where they exist, moves would say it twice.
-    const moves = "onpointerrawupdate" in stage ? "pointerrawupdate" : "pointermove";
-    stage.addEventListener(moves, (event) => this.#move(event));
+    // Raw updates come as the device reports, not as frames are drawn. Where they exist, a move says the same again, and
+    // only what it foresees is news.
+    const hasRaw = "onpointerrawupdate" in stage;
+    stage.addEventListener(hasRaw ? "pointerrawupdate" : "pointermove", (event) => this.#move(event));
+    stage.addEventListener("pointermove", (event) => this.#foresee(event));
     stage.addEventListener("pointerup", (event) => this.#lift(event));
     stage.addEventListener("pointercancel", (event) => this.#abort(event));
     stage.addEventListener("pointerleave", () => hand.away());
@@ -97,7 +99,7 @@ export class Surface {
     const [first, ...rest] = this.#early;
     this.#early = [];
     this.#draw(first, null);
-    for (const sample of rest) this.#hand.move(sample, []);
+    for (const sample of rest) this.#hand.move(sample);
   }
 
   #draw(at, event) {
@@ -121,10 +123,14 @@ export class Surface {
       if (Math.hypot(at.x - this.#early[0].x, at.y - this.#early[0].y) > TOUCH_PX) this.#drawEarly();
     } else if (this.#mode === "draw") {
       const samples = event.getCoalescedEvents?.() ?? [];
-      const foreseen = event.getPredictedEvents?.() ?? [];
-      for (const sample of samples.length > 0 ? samples : [event]) this.#hand.move(this.#sample(sample), []);
-      this.#hand.foresee(foreseen.map((sample) => this.#sample(sample)));
+      for (const sample of samples.length > 0 ? samples : [event]) this.#hand.move(this.#sample(sample));
     }
+  }
+
+  #foresee(event) {
+    if (this.#mode !== "draw" || event.pointerId !== this.#pointer) return;
+    const foreseen = event.getPredictedEvents?.() ?? [];
+    this.#hand.foresee(foreseen.map((sample) => this.#sample(sample)));
   }
 
   #lift(event) {

@@ -48,6 +48,7 @@ export class Session {
   /** Once the snapshot is read, own operations after this number are shown ahead again; null if none was reset. */
   #draftsAfter = null;
   #cursor = null;
+  #tellsState = null;
   /** Frames are taken one after the other, also where one takes time to unpack. */
   #queue = Promise.resolve();
   #epoch = 0;
@@ -59,7 +60,7 @@ export class Session {
     this.replica = new Replica(sheet, {
       said: (saying) => this.#said(saying),
       unsaid: (number) => this.#unsaid(number),
-      locked: () => this.news.tell("state"),
+      locked: () => this.#changed(),
     });
     this.outbox = new Outbox(identity.disk, identity.items);
     this.pencil = new Pencil(this.replica, this.outbox);
@@ -113,14 +114,17 @@ export class Session {
     if (stroke === this.pencil.stroke) this.pencil.end();
     if (this.outbox.isHeld && stroke.isWaiting) this.#retract([stroke]);
     else this.#do({ kind: "undo", stroke: stroke.number });
-    this.news.tell("state");
+    this.#changed();
   }
 
   redo() {
     const stroke = this.replica.redoable;
     if (stroke && this.role !== "viewer") this.#do({ kind: "redo", stroke: stroke.number });
-    this.news.tell("state");
+    this.#changed();
   }
+
+  /** A stroke has ended: there is something to undo. */
+  drawn() { this.#changed(); }
 
   /** Takes back every stroke that the full room did not take. */
   discardHeld() {
@@ -140,7 +144,7 @@ export class Session {
   /** The room has another name. */
   renamed(name) {
     this.roomName = name;
-    this.news.tell("state");
+    this.#changed();
   }
 
   setRole(member, role) { this.#line.send(frames.setRole(member, role)); }
@@ -177,7 +181,7 @@ export class Session {
       if (numbers.has(op.kind === "begin" ? number : op.stroke)) this.replica.refuse(number);
     }
     this.replica.renumber(this.outbox.retract(numbers));
-    this.news.tell("state");
+    this.#changed();
   }
 
   // What the server says.
@@ -243,7 +247,7 @@ export class Session {
       this.#forget();
       this.#become({ name: "reading", progress: 0 });
     }
-    this.news.tell("state");
+    this.#changed();
     this.#lookWhetherCaughtUp();
   }
 
@@ -281,7 +285,7 @@ export class Session {
     if (seq !== this.#seq + 1) throw new Error(`the log has a gap: ${seq} after ${this.#seq}`);
     for (const record of records) this.replica.confirm(record, time);
     this.#seq += records.length;
-    this.news.tell("state");
+    this.#changed();
     this.#lookWhetherCaughtUp();
   }
 
@@ -302,7 +306,7 @@ export class Session {
 
   #refused({ number, code }) {
     const op = this.replica.refuse(number);
-    this.news.tell("state");
+    this.#changed();
     // Points after a refused Begin are refused too; one word about it is enough.
     if (op && op.kind !== "points") this.news.tell("refused", CODES[code] ?? "unknown", op);
   }
@@ -310,7 +314,7 @@ export class Session {
   #held({ number }) {
     this.pencil.end();
     this.outbox.hold(number);
-    this.news.tell("state");
+    this.#changed();
   }
 
   #roomState({ reason, used, quota, text }) {
@@ -318,7 +322,7 @@ export class Session {
     Object.assign(this, { used, quota });
     if (reason === null) this.outbox.release();
     else this.pencil.end();
-    this.news.tell("state");
+    this.#changed();
     this.flush();
   }
 
@@ -333,7 +337,7 @@ export class Session {
       this.name = member.name;
     }
     this.news.tell("roster");
-    this.news.tell("state");
+    this.#changed();
   }
 
   #moved({ replaces, cursors }) {
@@ -375,6 +379,14 @@ export class Session {
   #unsaid(number) {
     this.sayings = this.sayings.filter((saying) => saying.member !== this.member || saying.number !== number);
     this.news.tell("sayings", null);
+  }
+
+  /** Many things change at once while others draw; who shows them is told once in a while. */
+  #changed() {
+    this.#tellsState ??= setTimeout(() => {
+      this.#tellsState = null;
+      this.news.tell("state");
+    }, TICK_MS);
   }
 
   #become(status) {

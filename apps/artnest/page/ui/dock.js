@@ -31,6 +31,10 @@ export function prepareDock(session, brush) {
     h("div", { class: "group" }, tools), h("div", { class: "group" }, size, colour, recent), h("div", { class: "group" }, undo, redo, layers),
   );
   byId("dock").addEventListener("keydown", walk);
+  // After a click the keys are the sheet's again: space moves it, and does not press the button once more.
+  byId("dock").addEventListener("click", ({ detail, target }) => {
+    if (detail > 0 && target.closest("button")?.ariaExpanded !== "true") byId("stage").focus({ preventScroll: true });
+  });
   popover(size, brushPanel(brush));
   popover(colour, colourPanel(brush));
   popover(layers, byId("layers"), { isDocked: true });

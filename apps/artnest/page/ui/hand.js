@@ -58,7 +58,7 @@ export class Hand {
     this.#session.pencil.end();
     this.#renderer.tip = null;
     this.#renderer.request();
-    this.#session.news.tell("state");
+    this.#session.drawn();
   }
 
   /** It was the palm. */

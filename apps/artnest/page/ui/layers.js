@@ -6,7 +6,12 @@ import { icon } from "./icons.js";
 export const LAYER_NAMES = ["Back", "Middle", "Front"];
 
 export function prepareLayers(session, renderer, brush) {
+  let shown = "";
   const show = () => {
+    const locks = session.drawing.layers.map(({ locked }) => locked);
+    const state = JSON.stringify([brush.layer, session.isOwner, locks, [0, 1, 2].map((layer) => renderer.isShown(layer))]);
+    if (state === shown) return;
+    shown = state;
     const focused = byId("layers").contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     byId("layers").replaceChildren(
       h("h2", {}, "Layers"),

@@ -8,14 +8,15 @@ const WORDS = { connecting: "Connecting", reading: "Reading", live: "Live", lost
 export function prepareNotices(session) {
   const show = () => {
     const { name } = session.status;
-    byId("status").textContent = WORDS[name];
+    if (byId("status").dataset.status !== name) byId("status").textContent = WORDS[name];
     byId("status").dataset.status = name;
-    byId("notices").replaceChildren(...[lineOf(session), readOnlyOf(session), watchesOf(session)].filter(Boolean));
+    const notices = [lineOf(session), readOnlyOf(session), watchesOf(session)].filter(Boolean);
+    // What is said already is not said again, least of all by a screen reader.
+    const isSaid = notices.map((notice) => notice.textContent).join() === [...byId("notices").children].map((notice) => notice.textContent).join();
+    if (!isSaid) byId("notices").replaceChildren(...notices);
   };
   session.news.on("status", show);
   session.news.on("state", show);
-  // Without it "12 strokes wait" would only be told at the next news.
-  setInterval(() => { if (session.status.name === "lost") show(); }, 1_000);
   show();
 }
 

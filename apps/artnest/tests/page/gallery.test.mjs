@@ -1,26 +1,16 @@
 // The gallery: making a room, finding it again, giving its links away.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { becomes, draw, launch, PHONE, settled, troublesOf, visit, windowOf } from "./browser.mjs";
-import { createRoom, Server } from "./server.mjs";
+import { becomes, draw, PHONE, settled, troublesOf, visit, windowOf } from "./browser.mjs";
+import { createRoom } from "./server.mjs";
+import { stage } from "./stage.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => { for (const context of browser.contexts()) await context.close(); });
+const on = stage();
 
 test("a room is made, drawn in, found again in the gallery with its picture, and shared", async () => {
-  const ada = await windowOf(browser, server.url, "Ada");
+  const ada = await windowOf(on.browser, on.server.url, "Ada");
   await ada.getByRole("button", { name: "New room" }).click();
   await ada.getByLabel("Name").fill("Nest <i>one</i>");
   await ada.getByText("Let anybody watch").click();
@@ -32,10 +22,10 @@ test("a room is made, drawn in, found again in the gallery with its picture, and
   const artist = await ada.getByRole("textbox", { name: "To draw" }).inputValue();
   assert.match(artist, /\/r\/[a-z2-7]{12}#[\w-]{22}$/);
 
-  const grace = await visit(browser, artist, "Grace");
+  const grace = await visit(on.browser, artist, "Grace");
   assert.equal(await grace.evaluate(() => artnest.session.role), "artist");
 
-  await ada.goto(server.url);
+  await ada.goto(on.server.url);
   const card = ada.locator("#yours .card", { hasText: "Nest <i>one</i>" });
   await card.locator("img").waitFor();
   const inked = await card.locator("img").evaluate(async (image) => {
@@ -50,24 +40,24 @@ test("a room is made, drawn in, found again in the gallery with its picture, and
 });
 
 test("a private room is nobody else's business, and can be taken off one's wall", async () => {
-  const { room, links } = await createRoom(server.url, { name: "Secret", visibility: "private" });
-  const ada = await visit(browser, `${server.url}${links.owner.path}`, "Ada");
-  await ada.goto(server.url);
+  const { room, links } = await createRoom(on.server.url, { name: "Secret", visibility: "private" });
+  const ada = await visit(on.browser, `${on.server.url}${links.owner.path}`, "Ada");
+  await ada.goto(on.server.url);
   await ada.locator("#yours .card", { hasText: "Secret" }).waitFor();
   assert.equal(await ada.locator("#open .card", { hasText: "Secret" }).count(), 0);
   await ada.getByRole("button", { name: "Forget Secret" }).click();
   await ada.reload();
   await ada.locator("#open").waitFor();
   assert.equal(await ada.locator("#yours .card", { hasText: "Secret" }).count(), 0);
-  const eve = await windowOf(browser, `${server.url}/r/${room.id}`, "Eve");
+  const eve = await windowOf(on.browser, `${on.server.url}/r/${room.id}`, "Eve");
   await eve.getByRole("heading", { name: "This door does not open" }).waitFor();
 });
 
 test("whoever comes first is asked for a name, and may keep it to themselves", async () => {
-  const { links } = await createRoom(server.url, { name: "Names", visibility: "private" });
-  const page = await browser.newPage();
+  const { links } = await createRoom(on.server.url, { name: "Names", visibility: "private" });
+  const page = await on.browser.newPage();
   page.troubles = troublesOf(page);
-  await page.goto(`${server.url}${links.artist.path}`);
+  await page.goto(`${on.server.url}${links.artist.path}`);
   await page.getByRole("button", { name: "Come in" }).click();
   await becomes(page, "live");
   assert.match(await page.evaluate(() => artnest.session.name), /^Guest \d+$/);
@@ -75,9 +65,9 @@ test("whoever comes first is asked for a name, and may keep it to themselves", a
 });
 
 test("an owner renames and deletes a room; who is in it is told", async () => {
-  const { links } = await createRoom(server.url, { name: "Old name", visibility: "private" });
-  const ada = await visit(browser, `${server.url}${links.owner.path}`, "Ada");
-  const grace = await visit(browser, `${server.url}${links.artist.path}`, "Grace");
+  const { links } = await createRoom(on.server.url, { name: "Old name", visibility: "private" });
+  const ada = await visit(on.browser, `${on.server.url}${links.owner.path}`, "Ada");
+  const grace = await visit(on.browser, `${on.server.url}${links.artist.path}`, "Grace");
   const open = async () => {
     await ada.getByRole("button", { name: "More" }).click();
     await ada.getByRole("menuitem", { name: "Room…" }).click();
@@ -94,16 +84,16 @@ test("an owner renames and deletes a room; who is in it is told", async () => {
 });
 
 test("unknown pages and the about page say what they are", async () => {
-  const page = await windowOf(browser, `${server.url}/nowhere/at/all`, "Ada");
+  const page = await windowOf(on.browser, `${on.server.url}/nowhere/at/all`, "Ada");
   await page.getByRole("heading", { name: "There is no such page" }).waitFor();
-  await page.goto(`${server.url}/about`);
+  await page.goto(`${on.server.url}/about`);
   await page.getByRole("heading", { name: "Nothing is lost" }).waitFor();
   assert.deepEqual(page.troubles, []);
 });
 
 test("on a phone the gallery is not wider than the screen", async () => {
-  await createRoom(server.url, { name: "A room with quite a long name, longer than its card", visibility: "public" });
-  const page = await windowOf(browser, server.url, "Ada", PHONE);
+  await createRoom(on.server.url, { name: "A room with quite a long name, longer than its card", visibility: "public" });
+  const page = await windowOf(on.browser, on.server.url, "Ada", PHONE);
   await page.locator("#open .card").first().waitFor();
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   await page.getByRole("button", { name: "New room" }).tap();

@@ -74,6 +74,7 @@ function open(id, room, session) {
   renderer.flows = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   prepareTitle(session, room);
+  prepareTool(session, brush);
   prepareDock(session, brush);
   prepareLayers(session, renderer, brush);
   preparePeople(session, async () => {
@@ -127,6 +128,17 @@ function prepareTitle(session, room) {
   shown();
 }
 
+/** Whoever only watches has the hand that moves the sheet; whoever may draw gets the pen. */
+function prepareTool(session, brush) {
+  let role = "artist";
+  session.news.on("state", () => {
+    if (session.role === role) return;
+    if (session.role === "viewer") brush.tool = "hand";
+    else if (role === "viewer") brush.tool = "pen";
+    ({ role } = session);
+  });
+}
+
 /** The sheet shows that it has the focus to whoever walks by Tab, not to whoever draws and presses keys in between. */
 function prepareFocus(stage) {
   addEventListener("keydown", ({ key }) => stage.classList.toggle("by-key", key === "Tab"), { capture: true });
@@ -171,9 +183,10 @@ function sheetOf(renderer, session) {
   };
 }
 
-/** The part of the stage that no bar covers, in device pixels. */
+/** The part of the stage that no bar covers, in device pixels; where there is no dock, about as much as above. */
 function freeOf({ width, height, density }) {
   const top = (document.querySelector(".bar-left")?.getBoundingClientRect().bottom ?? 0) * density;
-  const bottom = (byId("dock")?.getBoundingClientRect().top ?? height / density) * density;
+  const dock = byId("dock").getBoundingClientRect();
+  const bottom = dock.height > 0 ? dock.top * density : height - top / 2;
   return [0, top, width, bottom];
 }

@@ -93,8 +93,12 @@ test("a viewer sees and cannot draw, until an owner lets them", async () => {
   const ada = await visit(on.browser, on.link("owner"), "Ada");
   const guest = await visit(on.browser, on.link("viewer"), "Guest");
   await guest.getByText("You are watching.").waitFor();
+  const before = await guest.evaluate(() => artnest.renderer.view.x);
+  await draw(guest, [300, 300], [350, 300]);
+  assert.equal(await guest.evaluate(() => artnest.renderer.view.x), before + 50, "a drag moves the sheet");
+  await guest.keyboard.press("b");
   await draw(guest, [300, 300], [500, 300]);
-  await guest.getByText("To draw, ask an owner").first().waitFor();
+  await guest.locator(".toast", { hasText: "To draw, ask an owner" }).waitFor();
   await draw(ada, [300, 200], [500, 200]);
   await showing(1, ada, guest);
   await ada.getByRole("button", { name: "2 here" }).click();

@@ -7,6 +7,8 @@ import { lengthOf } from "../wire/frames.js";
 
 /** The type, first number and count of an Ops frame. */
 const HEAD_BYTES = 7;
+/** What a full room still takes. */
+const LIGHT = new Set(["undo", "redo", "clear", "lock"]);
 /** Operations in a frame. */
 const COUNT_MAX = 256;
 
@@ -37,6 +39,16 @@ export class Outbox {
 
   get isHeld() {
     return this.#heldFrom !== null;
+  }
+
+  holds(number) {
+    return this.#heldFrom !== null && number >= this.#heldFrom;
+  }
+
+  /** The strokes of which the server does not take everything. */
+  get heldStrokes() {
+    const held = this.#items.filter(({ number, op }) => this.holds(number) && !LIGHT.has(op.kind));
+    return new Set(held.map(strokeOf).filter((stroke) => stroke !== undefined));
   }
 
   get items() {
@@ -120,13 +132,17 @@ export class Outbox {
   }
 
   /**
-   * Takes strokes back that the server holds off: everything about the strokes in `numbers` leaves, and later operations
-   * get the numbers that become free. Returns the new number of each that moved, by its old one.
+   * Takes back what the server holds off of some strokes; later operations get the numbers that become free. Returns the
+   * numbers that are `gone`, and as `moved` the new number of each that moved, by its old one.
    */
-  retract(numbers) {
-    const isGone = ({ number, op }) => numbers.has(op.kind === "begin" ? number : op.stroke);
-    const first = this.#items[0].number;
-    return this.#renumber(first, this.#items.filter((item) => item.number < this.#heldFrom || !isGone(item)));
+  retract(strokes) {
+    const isGone = (item) => this.holds(item.number) && strokes.has(strokeOf(item));
+    const gone = this.#items.filter(isGone).map(({ number }) => number);
+    const first = this.#items[0]?.number;
+    const moved = this.#renumber(first, this.#items.filter((item) => !isGone(item)));
+    // The server has a reserve for what sets things right; it is sent, now that nothing else stands before it.
+    if (this.#items.every(({ op }) => LIGHT.has(op.kind))) this.release();
+    return { gone, moved };
   }
 
   #has(stroke) {
@@ -135,6 +151,7 @@ export class Outbox {
 
   #renumber(first, kept) {
     const moved = new Map();
+    if (first === undefined) return moved;
     kept.forEach((item, index) => {
       const number = first + index;
       if (item.number !== number) moved.set(item.number, number);
@@ -148,3 +165,6 @@ export class Outbox {
     return moved;
   }
 }
+
+/** The number of the stroke that an operation is about. */
+const strokeOf = ({ number, op }) => (op.kind === "begin" ? number : op.stroke);

@@ -8,18 +8,19 @@ import * as frames from "../wire/frames.js";
 import { Reader } from "../wire/bytes.js";
 import { readRecords } from "../wire/ops.js";
 import { unpack } from "../wire/unpack.js";
+import { Crowd } from "./crowd.js";
 import { Line } from "./line.js";
 import { News } from "./news.js";
 import { Outbox } from "./outbox.js";
 import { Pencil } from "./pencil.js";
+import { Talk } from "./talk.js";
 
 /** What was drawn here goes out so often, all of it together. */
 const TICK_MS = 40;
-const SAYINGS_MAX = 200;
 
 /**
- * News: `status` (what stands in `status`), `state` (role, read-only, locks, undo changed), `roster`, `cursors`, `sayings`,
- * `refused` (code), `notice` (text).
+ * News: `status` (it has another one), `state` (role, name, read-only, locks or what can be undone), `role` (somebody gave
+ * one another), `roster`, `cursors`, `sayings` (with the one that came, or null), `refused` (with a word of `codes.js`).
  */
 export class Session {
   news = new News();
@@ -32,11 +33,8 @@ export class Session {
   readOnly = null;
   used = 0;
   quota = 0;
-  /** Everybody who is or was here, by member: `{ member, name, role, here }`. */
-  roster = new Map();
-  /** Where others point, by member: `{ x, y, state }`. */
-  cursors = new Map();
-  sayings = [];
+  crowd = new Crowd();
+  talk = new Talk();
 
   #identity;
   #token;
@@ -58,8 +56,14 @@ export class Session {
     this.#identity = identity;
     this.#token = token;
     this.replica = new Replica(sheet, {
-      said: (saying) => this.#said(saying),
-      unsaid: (number) => this.#unsaid(number),
+      said: (saying) => {
+        this.talk.say(saying);
+        this.news.tell("sayings", saying);
+      },
+      unsaid: (number) => {
+        this.talk.take(this.member, number);
+        this.news.tell("sayings", null);
+      },
       locked: () => this.#changed(),
     });
     this.outbox = new Outbox(identity.disk, identity.items);
@@ -112,8 +116,10 @@ export class Session {
     const stroke = this.replica.undoable;
     if (!stroke || this.role === "viewer") return;
     if (stroke === this.pencil.stroke) this.pencil.end();
-    if (this.outbox.isHeld && stroke.isWaiting) this.#retract([stroke]);
-    else this.#do({ kind: "undo", stroke: stroke.number });
+    // What a full room did not take of it is only taken back here; what it took has to be undone there.
+    const isHeldOff = this.outbox.holds(stroke.number);
+    if (this.outbox.isHeld) this.#retract(new Set([stroke.number]));
+    if (!isHeldOff) this.#do({ kind: "undo", stroke: stroke.number });
     this.#changed();
   }
 
@@ -129,10 +135,15 @@ export class Session {
   /** Takes back every stroke that the full room did not take. */
   discardHeld() {
     this.pencil.drop();
-    this.#retract([...this.drawing.strokes()].filter((stroke) => stroke.isWaiting));
+    this.#retract(this.outbox.heldStrokes);
   }
 
-  clear(layer) { this.#do({ kind: "clear", layer }); }
+  /** Clears a layer, or all. In a full room what it did not take would stand before the clearing, so it is taken back. */
+  clear(layer) {
+    if (this.outbox.isHeld) this.discardHeld();
+    this.#do({ kind: "clear", layer });
+  }
+
   lock(layer, locked) { this.#do({ kind: "lock", layer, locked }); }
   say(text) { this.#do({ kind: "say", text }); }
 
@@ -155,10 +166,6 @@ export class Session {
     this.#cursor = [x, y, state];
   }
 
-  leave() {
-    this.#line.hangUp();
-  }
-
   /** Sends what waits, as far as the line takes it. */
   flush() {
     this.outbox.write();
@@ -175,13 +182,11 @@ export class Session {
   }
 
   #retract(strokes) {
-    if (strokes.length === 0) return;
-    const numbers = new Set(strokes.map(({ number }) => number));
-    for (const { number, op } of this.outbox.items) {
-      if (numbers.has(op.kind === "begin" ? number : op.stroke)) this.replica.refuse(number);
-    }
-    this.replica.renumber(this.outbox.retract(numbers));
+    const { gone, moved } = this.outbox.retract(strokes);
+    for (const number of gone) this.replica.refuse(number);
+    this.replica.renumber(moved);
     this.#changed();
+    this.flush();
   }
 
   // What the server says.
@@ -199,7 +204,7 @@ export class Session {
     this.#welcome = null;
     // What was read half is read again.
     if (this.#snapshot) this.#forget();
-    this.cursors.clear();
+    this.crowd.pointers.clear();
     this.news.tell("cursors");
     this.#become({ name: "lost", retryAt });
   }
@@ -229,7 +234,9 @@ export class Session {
       case "refused": return this.#refused(frame);
       case "held": return this.#held(frame);
       case "roomState": return this.#roomState(frame);
-      case "cursors": return this.#moved(frame);
+      case "cursors":
+        this.crowd.point(frame, this.member);
+        return this.news.tell("cursors");
       case "error": return this.#error(frame);
     }
   }
@@ -257,7 +264,7 @@ export class Session {
     this.#snapshot = { ...snapshot, read: 0 };
     // What is under way may be in the snapshot or come in the log: only what was not sent is shown ahead of it.
     this.#draftsAfter = this.outbox.sent;
-    this.sayings = [];
+    this.talk.clear();
     this.pencil.end();
     this.pencil.drop();
     this.replica.reset();
@@ -268,6 +275,8 @@ export class Session {
   async #readPart({ packed, index }) {
     const snapshot = this.#snapshot;
     const records = readRecords(new Reader(await unpack(packed)));
+    // Meanwhile the line may have broken, and what was read half is forgotten.
+    if (this.#snapshot !== snapshot) return;
     for (const record of records) this.replica.confirm(record);
     snapshot.read += packed.length;
     this.#become({ name: "reading", progress: snapshot.read / Math.max(snapshot.bytes, 1) });
@@ -326,28 +335,16 @@ export class Session {
     this.flush();
   }
 
-  #meet({ replaces, members }) {
-    if (replaces) this.roster.clear();
-    for (const member of members) {
-      this.roster.set(member.member, member);
-      if (!member.here) this.cursors.delete(member.member);
-      if (member.member !== this.member) continue;
-      if (member.role !== this.role) this.news.tell("role", member.role);
-      this.role = member.role;
-      this.name = member.name;
+  #meet(roster) {
+    this.crowd.meet(roster);
+    const self = roster.members.find(({ member }) => member === this.member);
+    if (self) {
+      if (self.role !== this.role) this.news.tell("role", self.role);
+      this.role = self.role;
+      this.name = self.name;
     }
     this.news.tell("roster");
     this.#changed();
-  }
-
-  #moved({ replaces, cursors }) {
-    if (replaces) this.cursors.clear();
-    for (const { member, at: [x, y], state } of cursors) {
-      if (member === this.member) continue;
-      if (state === frames.CURSOR.away) this.cursors.delete(member);
-      else this.cursors.set(member, { x, y, state });
-    }
-    this.news.tell("cursors");
   }
 
   #error({ code, fatal, retryMs, text }) {
@@ -364,21 +361,6 @@ export class Session {
     this.#seq = 0;
     this.#logId = 0n;
     this.#snapshot = null;
-  }
-
-  #said(saying) {
-    const known = this.sayings.findIndex(({ member, number }) => member === saying.member && number === saying.number);
-    if (known >= 0) this.sayings.splice(known, 1);
-    const waiting = this.sayings.findIndex(({ waits }) => waits);
-    if (saying.waits || waiting < 0) this.sayings.push(saying);
-    else this.sayings.splice(waiting, 0, saying);
-    this.sayings = this.sayings.slice(-SAYINGS_MAX);
-    this.news.tell("sayings", saying);
-  }
-
-  #unsaid(number) {
-    this.sayings = this.sayings.filter((saying) => saying.member !== this.member || saying.number !== number);
-    this.news.tell("sayings", null);
   }
 
   /** Many things change at once while others draw; who shows them is told once in a while. */

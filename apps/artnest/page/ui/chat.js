@@ -22,8 +22,8 @@ export function prepareChat(session) {
   };
   const show = (fresh) => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    list.replaceChildren(...session.sayings.map((saying, at) => row(saying, session.sayings[at - 1], session)));
-    if (session.sayings.length === 0) list.append(h("li", { class: "empty" }, "Nobody has said anything yet."));
+    list.replaceChildren(...session.talk.sayings.map((saying, at) => row(saying, session.talk.sayings[at - 1], session)));
+    if (session.talk.sayings.length === 0) list.append(h("li", { class: "empty" }, "Nobody has said anything yet."));
     if (isAtEnd) list.scrollTop = list.scrollHeight;
     const isNews = fresh?.time && fresh.member !== session.member && session.status.name === "live";
     if (isNews && byId("chat").hidden) byId("chat-open").classList.add("has-news");
@@ -41,7 +41,7 @@ export function prepareChat(session) {
 }
 
 function row({ member, text, time, waits }, before, session) {
-  const name = session.roster.get(member)?.name ?? "Somebody";
+  const name = session.crowd.nameOf(member) ?? "Somebody";
   const goesOn = before?.member === member;
   return h("li", { class: goesOn ? "goes-on" : null, "data-waits": String(waits) },
     goesOn ? null : face(member, name),

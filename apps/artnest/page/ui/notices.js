@@ -3,6 +3,8 @@
 import { byId, h } from "./dom.js";
 import { plural, READ_ONLY_TITLES } from "./words.js";
 
+/** From here on an owner is told how full the room is. */
+const FILLING = 0.9;
 const WORDS = { connecting: "Connecting", reading: "Reading", live: "Live", lost: "Offline", over: "Over" };
 
 export function prepareNotices(session) {
@@ -10,7 +12,7 @@ export function prepareNotices(session) {
     const { name } = session.status;
     if (byId("status").dataset.status !== name) byId("status").textContent = WORDS[name];
     byId("status").dataset.status = name;
-    const notices = [lineOf(session), readOnlyOf(session), watchesOf(session)].filter(Boolean);
+    const notices = [lineOf(session), readOnlyOf(session), fillingOf(session), watchesOf(session)].filter(Boolean);
     // What is said already is not said again, least of all by a screen reader.
     const isSaid = notices.map((notice) => notice.textContent).join() === [...byId("notices").children].map((notice) => notice.textContent).join();
     if (!isSaid) byId("notices").replaceChildren(...notices);
@@ -30,10 +32,18 @@ function lineOf(session) {
 function readOnlyOf(session) {
   if (!session.readOnly) return null;
   const { reason, text } = session.readOnly;
-  const held = session.outbox.isHeld ? session.outbox.strokes : 0;
+  const held = session.outbox.heldStrokes.size;
   return h("p", { class: "notice", "data-tone": "bad" }, h("strong", {}, `${READ_ONLY_TITLES[reason]}.`), ` ${text}`,
     held > 0 ? [` ${plural(held, "stroke")} of yours ${held === 1 ? "waits" : "wait"}. `,
       h("button", { type: "button", class: "quiet small", onclick: () => session.discardHeld() }, "Take back")] : null);
+}
+
+/** An owner can make room before it is too late. */
+function fillingOf(session) {
+  const { used, quota, readOnly, isOwner } = session;
+  if (!isOwner || readOnly || quota === 0 || used / quota < FILLING) return null;
+  return h("p", { class: "notice", "data-tone": "wait" }, h("strong", {}, `The room is ${Math.floor((100 * used) / quota)} % full.`),
+    " Under More, Room, you can forget how it was drawn; that makes room.");
 }
 
 function watchesOf(session) {

@@ -16,7 +16,7 @@ export const face = (member, name) => {
 
 export function preparePeople(session, onRename) {
   const show = () => {
-    const here = [...session.roster.values()].filter((person) => person.here);
+    const { here } = session.crowd;
     // Oneself first, then owners, then by name.
     const rank = ({ member, role }) => (member === session.member ? 0 : role === "owner" ? 1 : 2);
     here.sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));

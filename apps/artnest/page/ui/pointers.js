@@ -33,16 +33,16 @@ export class Pointers {
   }
 
   #paint() {
-    const { cursors, roster } = this.#session;
+    const { pointers, people } = this.#session.crowd;
     for (const [member, arrow] of this.#arrows) {
-      if (cursors.has(member)) continue;
+      if (pointers.has(member)) continue;
       arrow.element.remove();
       this.#arrows.delete(member);
     }
     let glides = false;
-    for (const [member, { x, y, state }] of cursors) {
+    for (const [member, { x, y, state }] of pointers) {
       const arrow = this.#arrows.get(member) ?? this.#add(member, x, y);
-      const name = roster.get(member)?.name ?? "";
+      const name = people.get(member)?.name ?? "";
       if (arrow.label.textContent !== name) arrow.label.textContent = name;
       arrow.element.classList.toggle("draws", state === CURSOR.drawing);
       arrow.x += (x - arrow.x) * GLIDE;

@@ -74,8 +74,8 @@ function open(id, room, session) {
   renderer.flows = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   prepareTitle(session, room);
-  prepareTool(session, brush);
   prepareDock(session, brush);
+  prepareTool(session, brush, sheet);
   prepareLayers(session, renderer, brush);
   preparePeople(session, async () => {
     const name = await askName(session.name, "Rename");
@@ -129,13 +129,15 @@ function prepareTitle(session, room) {
 }
 
 /** Whoever only watches has the hand that moves the sheet; whoever may draw gets the pen. */
-function prepareTool(session, brush) {
-  let role = "artist";
+function prepareTool(session, brush, sheet) {
+  let role = null;
   session.news.on("state", () => {
     if (session.role === role) return;
     if (session.role === "viewer") brush.tool = "hand";
     else if (role === "viewer") brush.tool = "pen";
     ({ role } = session);
+    // The dock comes or goes with the role.
+    sheet.refit();
   });
 }
 
@@ -170,9 +172,11 @@ function sheetOf(renderer, session) {
     fitted = fit(size, freeOf(renderer));
     renderer.view = fitted;
   };
-  addEventListener("resize", () => requestAnimationFrame(() => { if (fitted && same(renderer.view, fitted)) whole(); }));
+  const refit = () => requestAnimationFrame(() => { if (fitted && same(renderer.view, fitted)) whole(); });
+  addEventListener("resize", refit);
   return {
     whole,
+    refit,
     zoom(factor) { renderer.view = zoomAt(renderer.view, factor, ...middle(), renderer.density); },
     actual() { this.zoom(renderer.density / renderer.view.scale); },
     move(dx, dy) { renderer.view = pan(renderer.view, dx * renderer.density, dy * renderer.density); },

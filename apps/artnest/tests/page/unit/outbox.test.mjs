@@ -124,7 +124,10 @@ test("strokes that are held off can be taken back; what follows moves up with it
   box.push({ kind: "points", stroke: gone, ends: true, points: [] });
   box.push({ kind: "points", stroke: kept, ends: true, points: [] });
   box.hold(12);
-  const moved = box.retract(new Set([gone]));
+  assert.deepEqual([...box.heldStrokes], [gone, kept]);
+  const { gone: numbers, moved } = box.retract(new Set([gone]));
+  assert.deepEqual(numbers, [12, 14]);
+  assert.ok(box.isHeld, "a stroke still waits");
   assert.deepEqual(box.items.map(({ number, op }) => [number, op.kind, op.stroke]), [
     [11, "say", undefined], [12, "begin", undefined], [13, "points", 12],
   ]);
@@ -142,4 +145,23 @@ test("a server that was set back to a backup gets the rest under the numbers it 
   box.open(7, LIMITS);
   assert.deepEqual(box.items.map(({ number, op }) => [number, op.kind, op.stroke]), [[8, "begin", undefined], [9, "points", 8]]);
   assert.deepEqual(sentBy(box), [8, 9]);
+});
+
+test("in a full room an undo goes out once no stroke waits before it", () => {
+  const { box } = outbox();
+  box.open(0, LIMITS);
+  const stroke = box.push(begin(0, 0, 255));
+  box.push({ kind: "undo", stroke: 99 });
+  sentBy(box);
+  box.hold(stroke);
+  box.retract(new Set([stroke]));
+  assert.ok(!box.isHeld);
+  assert.deepEqual(box.next(), { first: 1, ops: [{ kind: "undo", stroke: 99 }] });
+});
+
+test("taking back when nothing waits is nothing", () => {
+  const { box } = outbox();
+  box.open(3, LIMITS);
+  assert.deepEqual(box.retract(new Set([1])), { gone: [], moved: new Map() });
+  assert.equal(box.push(say("x")), 4);
 });

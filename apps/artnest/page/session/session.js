@@ -26,8 +26,8 @@ export class Session {
   news = new News();
   /** `connecting`, `reading` (with `progress` from 0 to 1), `live`, `lost` (with `retryAt`) or `over` (with `code`, `text`). */
   status = { name: "connecting" };
-  role = "viewer";
-  roomName = "";
+  role;
+  roomName;
   name;
   /** Why nobody can draw, with a text for people; null where they can. */
   readOnly = null;
@@ -51,11 +51,14 @@ export class Session {
   #queue = Promise.resolve();
   #epoch = 0;
 
-  constructor({ room, identity, token, name, sheet }) {
+  /** `room` is what the HTTP API says of it, until the socket says more. */
+  constructor({ room, identity, token, name }) {
     this.name = name;
+    this.role = room.role;
+    this.roomName = room.name;
     this.#identity = identity;
     this.#token = token;
-    this.replica = new Replica(sheet, {
+    this.replica = new Replica({ width: room.width, height: room.height }, {
       said: (saying) => {
         this.talk.say(saying);
         this.news.tell("sayings", saying);
@@ -68,7 +71,7 @@ export class Session {
     });
     this.outbox = new Outbox(identity.disk, identity.items);
     this.pencil = new Pencil(this.replica, this.outbox);
-    const url = new URL(`/api/rooms/${room}/socket`, location.href);
+    const url = new URL(`/api/rooms/${room.id}/socket`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     this.#line = new Line(url, {
       opened: () => this.#opened(),

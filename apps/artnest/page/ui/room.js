@@ -35,8 +35,7 @@ export async function showRoom(id) {
   api.noteRoom(id, { name: room.name });
   const name = localStorage.getItem(NAME) ?? (await askName("", "Come in"));
   const identity = await identify(id);
-  const sheet = { width: room.width, height: room.height };
-  open(id, room, new Session({ room: id, identity, token: api.tokenOf(id), name, sheet }));
+  open(id, room, new Session({ room, identity, token: api.tokenOf(id), name }));
 }
 
 /** Takes the token out of the address bar, before anybody can read it over a shoulder. */
@@ -73,7 +72,7 @@ function open(id, room, session) {
   const surface = new Surface(stage, renderer, hand);
   renderer.flows = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  prepareTitle(session, room);
+  prepareTitle(session);
   prepareDock(session, brush);
   prepareTool(session, brush, sheet);
   prepareLayers(session, renderer, brush);
@@ -118,11 +117,10 @@ function followStatus(status, renderer) {
   if (status.name === "over") showTrouble(status);
 }
 
-function prepareTitle(session, room) {
+function prepareTitle(session) {
   const shown = () => {
-    const name = session.roomName || room.name;
-    byId("room-name").textContent = name;
-    document.title = `${name} · Artnest`;
+    byId("room-name").textContent = session.roomName;
+    document.title = `${session.roomName} · Artnest`;
   };
   session.news.on("state", shown);
   shown();
@@ -130,15 +128,17 @@ function prepareTitle(session, room) {
 
 /** Whoever only watches has the hand that moves the sheet; whoever may draw gets the pen. */
 function prepareTool(session, brush, sheet) {
-  let role = null;
-  session.news.on("state", () => {
+  let role = "artist";
+  const take = () => {
     if (session.role === role) return;
     if (session.role === "viewer") brush.tool = "hand";
     else if (role === "viewer") brush.tool = "pen";
     ({ role } = session);
     // The dock comes or goes with the role.
     sheet.refit();
-  });
+  };
+  session.news.on("state", take);
+  take();
 }
 
 /** The sheet shows that it has the focus to whoever walks by Tab, not to whoever draws and presses keys in between. */

@@ -25,6 +25,7 @@ pub use ledger::{Error, OpenError, WriterStats};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::{sync::Semaphore, time::sleep};
 
+pub(crate) use self::restore::replace;
 pub use self::{
     load::Loaded,
     log::{Appended, Batch},
@@ -32,7 +33,6 @@ pub use self::{
     rooms::{Changes, NewRoom},
     view::{Cursor, MemberRow, NotACursor, Page, RoomKey, RoomRow, SnapshotRow, Totals},
 };
-pub(crate) use self::{pack::unpack_part, restore::replace};
 
 /// How an older file is brought up to date; the tables are described there.
 const MIGRATIONS: [&str; 1] = [include_str!("store/schema/1.sql")];
@@ -106,7 +106,9 @@ impl Store {
                 pause = (pause * 2).min(REOPEN_LONGEST);
                 match self.reopen().await {
                     Ok(()) => break,
-                    Err(error) => tracing::error!(%error, retry_in = ?pause, "the store cannot be opened again"),
+                    Err(error) => {
+                        tracing::error!(%error, retry_in = ?pause, "the store cannot be opened again")
+                    }
                 }
             }
             tracing::info!("the store is open again");

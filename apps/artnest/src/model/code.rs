@@ -54,6 +54,31 @@ impl Code {
         }
     }
 
+    /// The word of the document, for labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Malformed => "malformed",
+            Self::Forbidden => "forbidden",
+            Self::NoEntry => "no_entry",
+            Self::Banned => "banned",
+            Self::Kicked => "kicked",
+            Self::Full => "full",
+            Self::Gap => "gap",
+            Self::Replaced => "replaced",
+            Self::TooSlow => "too_slow",
+            Self::GoingAway => "going_away",
+            Self::RoomDeleted => "room_deleted",
+            Self::Internal => "internal",
+            Self::StrokeGone => "stroke_gone",
+            Self::StrokeEnded => "stroke_ended",
+            Self::StrokeTooLong => "stroke_too_long",
+            Self::LayerLocked => "layer_locked",
+            Self::OutOfBounds => "out_of_bounds",
+            Self::NothingToDo => "nothing_to_do",
+        }
+    }
+
     /// Whether the connection ends with it.
     pub fn is_fatal(self) -> bool {
         self != Self::Forbidden && self.number() < 20

@@ -15,7 +15,10 @@ use super::{
     rooms::room_by_key,
     view::{RoomKey, RoomRow},
 };
-use crate::{canvas, wire::{LogFrame, Point}};
+use crate::{
+    canvas,
+    wire::{LogFrame, Point},
+};
 
 /// What is to be written.
 struct Compacted {

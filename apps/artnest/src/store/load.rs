@@ -1,10 +1,7 @@
 //! A room as it is when somebody comes: its drawing from the snapshot and the log after it, and whose operation was
 //! decided last.
 
-use std::{
-    collections::HashMap,
-    io,
-};
+use std::{collections::HashMap, io};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -84,7 +81,12 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn snapshot_part(&self, room: RoomKey, seq: u64, number: u32) -> Result<Option<Vec<u8>>, Error> {
+    pub async fn snapshot_part(
+        &self,
+        room: RoomKey,
+        seq: u64,
+        number: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
         self.ledger()
             .read(move |connection| {
                 let sql = "SELECT bytes FROM part WHERE room = ?1 AND seq = ?2 AND number = ?3";

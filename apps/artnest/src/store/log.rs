@@ -4,10 +4,7 @@ use std::io;
 
 use rusqlite::{Connection, params, types::Type};
 
-use super::{
-    Error, Store, pack,
-    view::RoomKey,
-};
+use super::{Error, Store, pack, view::RoomKey};
 use crate::wire::{LogFrame, RecordIter};
 
 /// Records that are to become durable together.
@@ -55,7 +52,12 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be read, or what it holds is damaged.
-    pub async fn frames_after(&self, room: RoomKey, seq: u64, bytes_max: usize) -> Result<Vec<LogFrame>, Error> {
+    pub async fn frames_after(
+        &self,
+        room: RoomKey,
+        seq: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<LogFrame>, Error> {
         self.ledger().read(move |connection| frames_after(connection, room, seq, bytes_max)).await
     }
 }
@@ -67,12 +69,12 @@ fn append(connection: &Connection, batch: &Batch) -> rusqlite::Result<Appended> 
     let mut update = connection.prepare_cached(sql)?;
     let length = frame.records.len();
     let before = frame.first - 1;
-    let mut used =
-        update.query(params![room.0, log_id, before, frame.last(), length, strokes, frame.at])?;
+    let mut used = update.query(params![room.0, log_id, before, frame.last(), length, strokes, frame.at])?;
     let Some(row) = used.next()? else { return Ok(Appended::Fenced) };
     let used_bytes = row.get(0)?;
     drop(used);
-    let sql = "INSERT INTO log (room, first_seq, last_seq, at, is_packed, bytes) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
+    let sql =
+        "INSERT INTO log (room, first_seq, last_seq, at, is_packed, bytes) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
     let mut insert = connection.prepare_cached(sql)?;
     insert.execute(params![room.0, frame.first, frame.last(), frame.at, &frame.records[..]])?;
     Ok(Appended::Durable { used_bytes })

@@ -25,7 +25,11 @@ pub struct Entry {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    Member { member: u32, role: Role, name: String },
+    Member {
+        member: u32,
+        role: Role,
+        name: String,
+    },
     Banned,
     /// They are not known, and nothing lets them in.
     NoEntry,
@@ -133,12 +137,11 @@ impl Store {
     pub async fn named(&self, room: RoomKey, members: Vec<u32>) -> Result<Vec<MemberRow>, Error> {
         self.ledger()
             .read(move |connection| {
-                let sql =
-                    "SELECT member, name, role, banned FROM member WHERE room = ?1 AND member = ?2";
+                let sql = "SELECT member, name, role, banned FROM member WHERE room = ?1 AND member = ?2";
                 let mut select = connection.prepare_cached(sql)?;
-                let rows = members.into_iter().map(|member| {
-                    select.query_row(params![room.0, member], member_row).optional()
-                });
+                let rows = members
+                    .into_iter()
+                    .map(|member| select.query_row(params![room.0, member], member_row).optional());
                 rows.filter_map(Result::transpose).collect()
             })
             .await
@@ -201,7 +204,8 @@ fn welcome(connection: &Connection, room: RoomKey, entry: &Entry, role: Role) ->
     // The room was deleted a moment ago.
     let Some(member) = taken else { return Ok(Admission::NoEntry) };
     let name = if entry.name.is_empty() { format!("Guest {member}") } else { entry.name.clone() };
-    let sql = "INSERT INTO member (room, member, key_sha256, name, role, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql =
+        "INSERT INTO member (room, member, key_sha256, name, role, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut insert = connection.prepare_cached(sql)?;
     insert.execute(params![room.0, member, entry.key_sha256, name, role.code(), now_ms()])?;
     Ok(Admission::Member { member, role, name })

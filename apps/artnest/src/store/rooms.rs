@@ -108,7 +108,13 @@ impl Store {
                        quota_bytes = CASE WHEN ?4 THEN ?5 ELSE quota_bytes END
                      WHERE id = ?1",
                 )?;
-                update.execute(params![id.as_str(), changes.name, is_public, quota.is_some(), quota.flatten()])?;
+                update.execute(params![
+                    id.as_str(),
+                    changes.name,
+                    is_public,
+                    quota.is_some(),
+                    quota.flatten()
+                ])?;
                 room(tx.connection, id)
             })
             .await
@@ -171,7 +177,8 @@ pub(super) fn room(connection: &Connection, id: RoomId) -> rusqlite::Result<Opti
 }
 
 pub(super) fn room_by_key(connection: &Connection, key: RoomKey) -> rusqlite::Result<Option<RoomRow>> {
-    let mut select = connection.prepare_cached(&format!("SELECT {ROOM_COLUMNS} FROM room WHERE room = ?1"))?;
+    let mut select =
+        connection.prepare_cached(&format!("SELECT {ROOM_COLUMNS} FROM room WHERE room = ?1"))?;
     select.query_row([key.0], room_row).optional()
 }
 
@@ -185,7 +192,8 @@ fn page(
         "SELECT {ROOM_COLUMNS} FROM room WHERE {filter} (updated_at, room) < (?1, ?2)
          ORDER BY updated_at DESC, room DESC LIMIT ?3"
     );
-    let (updated_at, room) = cursor.map_or((i64::MAX.unsigned_abs(), i64::MAX), |at| (at.updated_at, at.room));
+    let (updated_at, room) =
+        cursor.map_or((i64::MAX.unsigned_abs(), i64::MAX), |at| (at.updated_at, at.room));
     // One more than asked for tells whether there is a next part.
     let parameters: [&dyn ToSql; 3] = [&updated_at, &room, &(limit + 1)];
     let mut select = connection.prepare_cached(&sql)?;

@@ -1,0 +1,236 @@
+//! Orders on the command line: given to the server that has the data directory, or carried out here if none has.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::{Export, Operate, Restore, Rooms, visibility};
+use crate::{
+    config::{self, Config, Overrides, Place, Secrets},
+    links::Mint,
+    model::Role,
+    office::{self, Format, Office, Order},
+    store::{self, OpenError, Options, Store},
+};
+
+/// Restoring and checking take their time.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// Why an order came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Order(#[from] office::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(
+        "the server that has the data is not at {admin}: {source}\nSay where its admin listener is with --admin."
+    )]
+    OutOfReach { admin: String, source: reqwest::Error },
+    #[error("{0}")]
+    Refused(String),
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("say the format with --format png or --format svg")]
+    NoFormat,
+    #[error("some rooms are damaged")]
+    Damaged,
+}
+
+/// Carries out what was asked for, and prints what came of it.
+///
+/// # Errors
+///
+/// When it came to nothing.
+pub async fn run(operate: Operate) -> Result<(), Error> {
+    match operate {
+        Operate::Rooms(rooms) => run_rooms(rooms).await,
+        Operate::Export(export) => run_export(export).await,
+        Operate::Backup { file, place } => {
+            ledger::copy(&config(place)?.data, "artnest", &file)?;
+            println!("{}", file.display());
+            Ok(())
+        }
+        Operate::Restore(restore) => run_restore(restore).await,
+        Operate::Check { place } => run_check(place).await,
+    }
+}
+
+async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
+    match rooms {
+        Rooms::List { place } => list(place).await,
+        Rooms::Create { name, public, sheet: (width, height), place } => {
+            let order = Order::Create { name, visibility: visibility(public), width, height };
+            let config = config(place)?;
+            print_links(&config, &give(&config, order).await?, None);
+            Ok(())
+        }
+        Rooms::Links { room, role, place } => {
+            let config = config(place)?;
+            print_links(&config, &give(&config, Order::Links { room }).await?, role);
+            Ok(())
+        }
+        Rooms::Quota { room, mib, place } => {
+            print_room(&give(&config(place)?, Order::Quota { room, mib }).await?)
+        }
+        Rooms::Forget { room, place } => print_room(&give(&config(place)?, Order::Forget { room }).await?),
+        Rooms::Delete { room, place } => {
+            give(&config(place)?, Order::Delete { room: room.clone() }).await?;
+            println!("{room} is deleted");
+            Ok(())
+        }
+    }
+}
+
+async fn list(place: Place) -> Result<(), Error> {
+    let config = config(place)?;
+    println!("{:12}  {:>9}  {:>4}  {:>9}  name", "room", "strokes", "here", "KiB");
+    let mut cursor = None;
+    loop {
+        let listed = give(&config, Order::List { cursor }).await?;
+        for room in listed["items"].as_array().into_iter().flatten() {
+            print_line(room);
+        }
+        cursor = listed["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn print_line(room: &Value) {
+    println!(
+        "{:12}  {:>9}  {:>4}  {:>9}  {}",
+        room["id"].as_str().unwrap_or_default(),
+        room["strokes"],
+        room["online"],
+        room["used_bytes"].as_u64().unwrap_or(0) / 1024,
+        room["name"].as_str().unwrap_or_default(),
+    );
+}
+
+fn print_room(answer: &Value) -> Result<(), Error> {
+    print_line(&answer["room"]);
+    Ok(())
+}
+
+fn print_links(config: &Config, answer: &Value, only: Option<Role>) {
+    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    for role in Role::ALL.into_iter().rev().filter(|role| only.is_none_or(|only| only == *role)) {
+        let path = answer["links"][role.as_str()]["path"].as_str().unwrap_or_default();
+        match only {
+            Some(_) => println!("{base}{path}"),
+            None => println!("{:7}  {base}{path}", role.as_str()),
+        }
+    }
+}
+
+async fn run_export(export: Export) -> Result<(), Error> {
+    let Export { room, file, scale, format, place } = export;
+    let by_ending = match file.extension().and_then(|ending| ending.to_str()) {
+        Some("png") => Some(Format::Png),
+        Some("svg") => Some(Format::Svg),
+        _ => None,
+    };
+    let format = format.or(by_ending).ok_or(Error::NoFormat)?;
+    let answer = give(&config(place)?, Order::Export { room, format, scale }).await?;
+    let bytes = BASE64_STANDARD.decode(answer["base64"].as_str().unwrap_or_default()).unwrap_or_default();
+    fs::write(&file, bytes).map_err(|source| Error::Write { path: file.clone(), source })?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+async fn run_restore(restore: Restore) -> Result<(), Error> {
+    let Restore { file, rooms, place } = restore;
+    let config = config(place)?;
+    if rooms.is_empty() {
+        match store::replace(&config.data, &file) {
+            Ok(kept) => {
+                println!("{} is restored", config.data.display());
+                if let Some(kept) = kept {
+                    println!("what was there before is {}", kept.display());
+                }
+                return Ok(());
+            }
+            // A server runs; it restores room by room.
+            Err(OpenError::Locked { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let backup = fs::canonicalize(&file).map_err(|source| Error::Write { path: file, source })?;
+    let answer = give(&config, Order::Restore { backup, rooms }).await?;
+    for room in answer["restored"].as_array().into_iter().flatten() {
+        print_line(room);
+    }
+    Ok(())
+}
+
+async fn run_check(place: Place) -> Result<(), Error> {
+    let config = config(place)?;
+    ledger::check_copy(&config.data.join("artnest.db"))?;
+    let answer = give(&config, Order::Check).await?;
+    let damaged: Vec<_> = answer["damaged"].as_array().into_iter().flatten().collect();
+    for room in &damaged {
+        println!(
+            "{}  {}",
+            room["id"].as_str().unwrap_or_default(),
+            room["error"].as_str().unwrap_or_default()
+        );
+    }
+    println!("{} rooms, {} damaged", answer["rooms"], damaged.len());
+    if damaged.is_empty() { Ok(()) } else { Err(Error::Damaged) }
+}
+
+fn config(place: Place) -> Result<Config, config::Error> {
+    Config::load(Overrides { place, ..Overrides::default() }, Secrets::from_environment())
+}
+
+/// Has an order carried out.
+async fn give(config: &Config, order: Order) -> Result<Value, Error> {
+    match open(&config.data) {
+        Ok(store) => {
+            let office = Office { mint: Mint::new(store.link_secret()), store: store.clone(), rooms: None };
+            let done = office.carry_out(order).await;
+            store.close().await?;
+            Ok(done?)
+        }
+        Err(OpenError::Locked { .. }) => send(config, &order).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open(data: &Path) -> Result<Store, OpenError> {
+    Store::open(data, Options { disk_free_min: 0, pages_max: None })
+}
+
+async fn send(config: &Config, order: &Order) -> Result<Value, Error> {
+    // The error means that it is done already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let admin = format!("http://{}", config.admin);
+    let out_of_reach = |source| Error::OutOfReach { admin: admin.clone(), source };
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_WAIT_MAX).build();
+    let request = client.map_err(out_of_reach)?.post(format!("{admin}/api/orders")).json(order);
+    let key = config.admin_key.as_ref().map(SecretString::expose_secret);
+    let request = match key {
+        Some(key) => request.bearer_auth(key),
+        None => request,
+    };
+    let response = request.send().await.map_err(out_of_reach)?;
+    let is_good = response.status().is_success();
+    let answer: Value = response.json().await.map_err(out_of_reach)?;
+    if is_good {
+        Ok(answer)
+    } else {
+        Err(Error::Refused(answer["detail"].as_str().unwrap_or("it was refused").to_owned()))
+    }
+}

@@ -1,0 +1,161 @@
+//! Bringing back what a backup has: one room into a store in use, or the whole file into a directory at rest.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags, params, params_from_iter, types::Value};
+
+use super::{
+    Error, MIGRATIONS, OpenError, Store,
+    rooms::{fresh_log_id, room},
+    view::RoomRow,
+};
+use crate::model::RoomId;
+
+/// Columns that a room takes over from a backup; its number and its log are its own.
+const ROOM: &str = "id, name, is_public, width, height, seq, base_seq, snapshot_seq, used_bytes, quota_bytes, strokes, \
+    next_member, viewer_link, artist_link, owner_link, created_at, updated_at";
+/// What belongs to a room, with the columns beside its number.
+const PARTS: [(&str, &str); 4] = [
+    ("member", "member, key_sha256, name, role, is_fixed, banned, last_op, seen_at"),
+    ("log", "first_seq, last_seq, at, is_packed, bytes"),
+    ("snapshot", "seq, records, bytes, parts"),
+    ("part", "seq, number, bytes"),
+];
+
+impl Store {
+    /// The rooms of a backup.
+    ///
+    /// # Errors
+    ///
+    /// When it is none of ours, or damaged.
+    pub fn rooms_in(backup: &Path) -> Result<Vec<RoomId>, OpenError> {
+        let database = |source| OpenError::Database { path: backup.to_owned(), source };
+        let connection = open(backup)?;
+        let mut select = connection.prepare("SELECT id FROM room ORDER BY room").map_err(database)?;
+        let ids = select.query_map([], |row| row.get::<_, String>(0)).map_err(database)?;
+        let ids: Vec<String> = ids.collect::<Result<_, _>>().map_err(database)?;
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Puts a room of a backup in the place of the one that there is, if there is one, in one transaction. `None` where
+    /// the backup has no such room. Its log gets another number, so nobody resumes in the one that they knew.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be read or stored.
+    pub async fn restore_room(&self, backup: PathBuf, id: RoomId) -> Result<Option<RoomRow>, Error> {
+        let log_id = fresh_log_id();
+        self.ledger()
+            .write(move |tx| {
+                let backup = Connection::open_with_flags(&backup, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                restore(tx.connection, &backup, id, log_id)
+            })
+            .await
+    }
+}
+
+/// Puts a backup in the place of the file of a directory that nobody uses. What was there stays beside it, under another
+/// name, which is returned.
+///
+/// # Errors
+///
+/// When the backup is none of ours or damaged, the directory is in use, or the disk fails. Then nothing has changed.
+pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>, OpenError> {
+    open(backup)?;
+    // Whoever has the directory is asked by opening it; what is in the write-ahead log is folded by closing it.
+    let exists = directory.join("artnest.db").exists();
+    if exists {
+        drop(Store::open(directory, super::Options { disk_free_min: 0, pages_max: None })?);
+    }
+    let failed = |source| OpenError::Io { path: directory.to_owned(), source };
+    fs::create_dir_all(directory).map_err(failed)?;
+    let (file, fresh) = (directory.join("artnest.db"), directory.join("artnest.db.restoring"));
+    fs::copy(backup, &fresh).and_then(|_| fs::File::open(&fresh)?.sync_all()).map_err(failed)?;
+    let mut kept = None;
+    if exists {
+        let aside = free_name(directory).map_err(failed)?;
+        fs::rename(&file, &aside).map_err(failed)?;
+        kept = Some(aside);
+        for companion in ["artnest.db-wal", "artnest.db-shm"] {
+            let _ = fs::remove_file(directory.join(companion));
+        }
+    }
+    fs::rename(&fresh, &file).map_err(failed)?;
+    Ok(kept)
+}
+
+fn free_name(directory: &Path) -> io::Result<PathBuf> {
+    for number in 1..1_000 {
+        let name = directory.join(format!("artnest.db.before-restore-{number}"));
+        if !name.try_exists()? {
+            return Ok(name);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "remove some artnest.db.before-restore-… first"))
+}
+
+/// Opens a backup, if it is whole and of this version.
+fn open(backup: &Path) -> Result<Connection, OpenError> {
+    let database = |source| OpenError::Database { path: backup.to_owned(), source };
+    ledger::check_copy(backup)?;
+    let connection =
+        Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(database)?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(database)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found == known {
+        return Ok(connection);
+    }
+    let verdict = format!("it is of version {found}, and this Artnest restores only its own, {known}");
+    Err(OpenError::Damaged { path: backup.to_owned(), verdict })
+}
+
+fn restore(
+    connection: &Connection,
+    backup: &Connection,
+    id: RoomId,
+    log_id: u64,
+) -> rusqlite::Result<Option<RoomRow>> {
+    let select = format!("SELECT room, {ROOM} FROM room WHERE id = ?1");
+    let found = backup.query_row(&select, [id.as_str()], |row| {
+        (0..=ROOM.split(',').count()).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>()
+    });
+    let values = match found {
+        Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
+        found => found?,
+    };
+    let Some((theirs, values)) = values.split_first() else { return Ok(None) };
+    connection.execute("DELETE FROM room WHERE id = ?1", [id.as_str()])?;
+    let places = ", ?".repeat(values.len());
+    let insert = format!("INSERT INTO room (log_id, {ROOM}) VALUES (?{places})");
+    let log_id = Value::Integer(i64::try_from(log_id).unwrap_or(i64::MAX));
+    connection.execute(&insert, params_from_iter(std::iter::once(&log_id).chain(values)))?;
+    let ours = connection.last_insert_rowid();
+    for (table, columns) in PARTS {
+        copy_rows(connection, backup, table, columns, theirs, ours)?;
+    }
+    room(connection, id)
+}
+
+fn copy_rows(
+    connection: &Connection,
+    backup: &Connection,
+    table: &str,
+    columns: &str,
+    theirs: &Value,
+    ours: i64,
+) -> rusqlite::Result<()> {
+    let count = columns.split(',').count();
+    let mut select = backup.prepare(&format!("SELECT {columns} FROM {table} WHERE room = ?1"))?;
+    let insert = format!("INSERT INTO {table} (room, {columns}) VALUES (?{})", ", ?".repeat(count));
+    let mut insert = connection.prepare(&insert)?;
+    let mut rows = select.query(params![theirs])?;
+    while let Some(row) = rows.next()? {
+        let values: Vec<Value> = (0..count).map(|column| row.get(column)).collect::<Result<_, _>>()?;
+        insert.execute(params_from_iter(std::iter::once(Value::Integer(ours)).chain(values)))?;
+    }
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! Artnest's integration tests: the real program, loopback only.
 //! They are modules of one test program, so that it is linked once and `support` has no unused half.
 
+mod page;
 mod rooms;
 mod support;

@@ -8,6 +8,7 @@ mod edges;
 mod full;
 mod http;
 mod roles;
+mod page;
 mod rooms;
 mod slow;
 mod support;

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/bits"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -192,7 +193,7 @@ func chained() (float64, uint64) {
 	even := filtered(mixed, func(number uint64) bool { return number%2 == 0 })
 	var sum uint64
 	for number := range mapped(even, func(number uint64) uint64 { return number ^ number>>32 }) {
-		sum += number
+		sum = bits.RotateLeft64(sum, 5) + number
 	}
 	return per(start, chainedItems), sum
 }

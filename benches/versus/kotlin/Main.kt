@@ -4,6 +4,7 @@ import java.io.File
 import java.util.concurrent.atomic.AtomicInteger
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.channels.Channel
@@ -157,7 +158,7 @@ suspend fun chained(): Measured {
         .map { mix(it) }
         .filter { it % 2 == 0L }
         .map { it xor (it ushr 32) }
-        .fold(0L) { sum, number -> sum + number }
+        .fold(0L) { sum, number -> sum.rotateLeft(5) + number }
     return Measured(per(start, CHAINED.toInt()), sum)
 }
 
@@ -167,6 +168,7 @@ suspend fun buffered(): Measured {
     return Measured(per(start, BUFFERED.toInt()), sum)
 }
 
+@OptIn(ExperimentalCoroutinesApi::class)
 suspend fun merged(): Measured {
     val start = System.nanoTime()
     val sum = (0 until MERGED_FLOWS).asFlow()

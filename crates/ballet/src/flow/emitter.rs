@@ -99,9 +99,10 @@ impl<T> Future for Emit<'_, T> {
 }
 
 impl<T> Drop for Emit<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         // Its item still lies there, and nobody waits any more for it to be taken.
-        if self.item.is_none() {
+        if self.item.is_none() && self.slot.is_full() {
             drop(self.slot.take());
         }
     }

@@ -159,25 +159,22 @@ impl<T, F> Body<T, F> {
         let mut me = self.project();
         let slot: &Slot<T> = me.slot.as_deref().unwrap_or_else(|| unreachable!("made when the code began"));
         slot.polled_by(cx.waker());
-        loop {
+        let Some(mut code) = me.code.as_mut().as_pin_mut() else {
+            return Poll::Ready(Ok(ControlFlow::Continue(())));
+        };
+        let end = loop {
             ready!(me.turns.poll(cx));
-            let Some(code) = me.code.as_mut().as_pin_mut() else {
-                return Poll::Ready(Ok(ControlFlow::Continue(())));
-            };
-            if let Poll::Ready(end) = code.poll(cx) {
-                // An `emit` that was leaked may have left its item.
-                drop(slot.take());
-                me.code.set(None);
-                return Poll::Ready(end.verdict().map(ControlFlow::Continue));
+            if let Poll::Ready(end) = code.as_mut().poll(cx) {
+                break end;
             }
-            match slot.take() {
-                Some(item) => {
-                    if sink(item).is_break() {
-                        return Poll::Ready(Ok(ControlFlow::Break(())));
-                    }
-                }
-                None => return Poll::Pending,
+            let Some(item) = slot.take() else { return Poll::Pending };
+            if sink(item).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
             }
-        }
+        };
+        // An `emit` that was leaked may have left its item.
+        drop(slot.take());
+        me.code.set(None);
+        Poll::Ready(end.verdict().map(ControlFlow::Continue))
     }
 }

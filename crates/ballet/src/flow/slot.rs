@@ -41,6 +41,7 @@ impl<T> Slot<T> {
     ///
     /// The body belongs to the generator, which is polled and dropped through `Pin<&mut _>` or by value. So all uses
     /// have an order, also between threads: that by which the generator itself is handed on.
+    #[inline]
     fn with<R>(&self, work: impl FnOnce(&mut Inside<T>) -> R) -> R {
         // SAFETY: By the above no other thread is inside. Nor is this one: `work` is one of the closures below, which
         // call nothing of ours and no code of the user's. (Items and wakers are moved out and dropped outside.)
@@ -48,23 +49,41 @@ impl<T> Slot<T> {
     }
 
     /// Puts an item into the empty slot, for a body that is being polled by `waker`.
+    #[inline]
     pub(super) fn put(&self, item: T, waker: &Waker) {
-        let waiting = self.with(|inside| inside.poller != identity(waker)).then(|| waker.clone());
-        let (_item, _waiting) = self.with(|inside| {
-            let item = inside.item.replace(item);
-            (item, std::mem::replace(&mut inside.waiting, waiting))
-        });
+        let (replaced, is_poller) =
+            self.with(|inside| (inside.item.replace(item), inside.poller == identity(waker)));
+        if !is_poller {
+            self.wait(waker);
+        }
+        // Only an `emit` that was leaked leaves one.
+        drop(replaced);
+    }
+
+    #[cold]
+    fn wait(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let replaced = self.with(|inside| inside.waiting.replace(waker));
+        drop(replaced);
     }
 
     /// Takes the item out, and wakes whoever waits for that.
+    #[inline]
     pub(super) fn take(&self) -> Option<T> {
-        let (item, waiting) = self.with(|inside| (inside.item.take(), inside.waiting.take()));
-        if let Some(waiting) = waiting {
-            waiting.wake();
+        let (item, is_awaited) = self.with(|inside| (inside.item.take(), inside.waiting.is_some()));
+        if is_awaited {
+            self.wake();
         }
         item
     }
 
+    #[cold]
+    fn wake(&self) {
+        let waiting = self.with(|inside| inside.waiting.take());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.with(|inside| inside.item.is_some())
     }
@@ -76,6 +95,7 @@ impl<T> Slot<T> {
     }
 }
 
+#[inline]
 fn identity(waker: &Waker) -> (usize, usize) {
     (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
 }

@@ -6,10 +6,10 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{Child, Frame, Scope};
@@ -19,7 +19,7 @@ use crate::job::{Domain, Failure, Fault, current};
 pub(crate) struct Held<E: Fault> {
     scope: Scope<E>,
     /// Until it has ended.
-    run: Option<Pin<Box<dyn Future<Output = Result<(), Failure<E>>> + Send>>>,
+    run: Option<BoxFuture<'static, Result<(), Failure<E>>>>,
     /// Ends the scope's body, so that it waits for its last children; present until then.
     close: Option<oneshot::Sender<()>>,
     place: &'static Location<'static>,

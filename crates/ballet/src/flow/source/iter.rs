@@ -25,14 +25,19 @@ use super::super::error::Never;
 /// # }
 /// ```
 pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
-    Iter { items: items.into_iter() }
+    Iter { items: Some(items.into_iter()) }
 }
 
 /// The flow of [`iter`].
 #[derive(Clone)]
 pub struct Iter<I> {
-    items: I,
+    /// Absent while it is being asked, if it is small.
+    items: Option<I>,
 }
+
+/// An iterator of no more bytes is moved onto the stack for the time of a poll, so that the compiler may keep it in
+/// registers.
+const SMALL: usize = 64;
 
 // The iterator is never pinned.
 impl<I> Unpin for Iter<I> {}
@@ -46,14 +51,31 @@ impl<I: Iterator> Flow for Iter<I> {
     where
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
-        loop {
-            ready!(poll_unit(cx));
-            // A loop of a known length is one that the compiler can unroll.
-            for _ in 0..ITEMS_PER_UNIT {
-                let Some(item) = self.items.next() else { return Poll::Ready(Ok(ControlFlow::Continue(()))) };
-                if sink(item).is_break() {
-                    return Poll::Ready(Ok(ControlFlow::Break(())));
-                }
+        if const { size_of::<I>() > SMALL } {
+            return self.items.as_mut().map_or(ENDED, |items| poll_items(items, cx, sink));
+        }
+        let Some(mut items) = self.items.take() else { return ENDED };
+        let polled = poll_items(&mut items, cx, sink);
+        self.items = Some(items);
+        polled
+    }
+}
+
+const ENDED: Polled<Never> = Poll::Ready(Ok(ControlFlow::Continue(())));
+
+#[inline]
+fn poll_items<I, K>(items: &mut I, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+where
+    I: Iterator,
+    K: FnMut(I::Item) -> ControlFlow<()>,
+{
+    loop {
+        ready!(poll_unit(cx));
+        // A loop of a known length is one that the compiler can unroll.
+        for _ in 0..ITEMS_PER_UNIT {
+            let Some(item) = items.next() else { return ENDED };
+            if sink(item).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         }
     }

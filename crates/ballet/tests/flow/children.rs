@@ -281,3 +281,49 @@ async fn a_slow_group_holds_the_source_back() {
     assert!(taken.load(Ordering::Relaxed) <= 4, "{taken:?}");
     assert_eq!(grouped.as_mut().count().await, 99);
 }
+
+/// A collector that goes on for a while after it was asked to end: in a grace, or in a shield.
+#[ballet::test]
+async fn a_stage_that_begins_in_a_cancelled_job_runs_in_a_shield() -> Result<(), Error> {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    ballet::scope(async |s: Scope| {
+        let job = s.named("collector").spawn(async move {
+            let flow = flow::iter(0..5).buffer(2).map_par(2, async |n| n);
+            ballet::shield(async {
+                settle().await;
+                let items = flow.collect::<Vec<_>>().await;
+                told.lock().unwrap().extend(items);
+            })
+            .await;
+            Ok(())
+        });
+        tokio::task::yield_now().await;
+        job.job().cancel();
+        Ok(())
+    })
+    .await?;
+    assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 3, 4]);
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_stage_that_begins_in_the_grace_of_a_cancelled_job() -> Result<(), Error> {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&seen);
+    let start = Instant::now();
+    ballet::scope(async |s: Scope| {
+        let job = s.named("collector").graceful(1_000 * MS).spawn(async move {
+            ballet::cancelled().await;
+            told.fetch_add(flow::iter(0..5).buffer(2).count().await, Ordering::Relaxed);
+            Ok(())
+        });
+        tokio::task::yield_now().await;
+        job.job().cancel();
+        Ok(())
+    })
+    .await?;
+    assert_eq!(seen.load(Ordering::Relaxed), 5);
+    assert_eq!(ms_since(start), 0);
+    Ok(())
+}

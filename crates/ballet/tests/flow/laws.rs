@@ -71,7 +71,7 @@ async fn c57_zip_debounce_and_flat_map_latest_stop_and_finish_what_they_should()
     let living = Living::default();
     let endless = || {
         let guard = living.guard();
-        flow(async move |out| {
+        flow(async move |out| -> () {
             let _guard = guard;
             loop {
                 out.emit('x').await;

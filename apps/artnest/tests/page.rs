@@ -19,6 +19,11 @@ fn people_draw_together() {
 }
 
 #[test]
+fn people_see_talk_and_may_what_their_role_says() {
+    in_the_browser("people");
+}
+
+#[test]
 fn no_break_of_the_line_loses_or_doubles_a_stroke() {
     in_the_browser("line");
 }

@@ -21,7 +21,8 @@ export class Surface {
   #mode = null;
   #pointer = null;
   #early = [];
-  #pinch = null;
+  /** Where the sheet was held when it began to move, and the view then: offsets are whole pixels, so sums would drift. */
+  #held = null;
   #penSeen = false;
   #space = false;
 
@@ -67,7 +68,7 @@ export class Surface {
     if (event.pointerType === "touch" && fingers.length === 2 && this.#mode !== "draw") return this.#startPinch();
     if (this.#mode !== null) return;
     this.#pointer = event.pointerId;
-    if (this.#pans(event)) this.#become("pan");
+    if (this.#pans(event)) this.#hold("pan", at);
     else if (this.#hand.tool === "picker") this.#hand.pick(at);
     else if (event.pointerType === "touch") this.#waitForSecondFinger(at);
     else if (event.button === 0 || event.button === 5) this.#draw(at, event);
@@ -112,12 +113,11 @@ export class Surface {
   #move(event) {
     if (event.pointerType === "pen" && !this.#penSeen) this.#meetPen();
     const at = this.#sample(event);
-    const before = this.#down.get(event.pointerId);
-    if (!before) return this.#hand.hover(at);
+    if (!this.#down.has(event.pointerId)) return this.#hand.hover(at);
     this.#down.set(event.pointerId, at);
     if (this.#mode === "pinch") return this.#movePinch();
     if (event.pointerId !== this.#pointer) return;
-    if (this.#mode === "pan") this.#pan(at.x - before.x, at.y - before.y);
+    if (this.#mode === "pan") this.#drag(at);
     if (this.#mode === "touch") {
       this.#early.push(at);
       if (Math.hypot(at.x - this.#early[0].x, at.y - this.#early[0].y) > TOUCH_PX) this.#drawEarly();
@@ -156,17 +156,27 @@ export class Surface {
 
   #startPinch() {
     if (this.#mode === "touch") this.#early = [];
-    this.#become("pinch");
-    this.#pinch = this.#grip();
+    this.#hold("pinch", this.#grip());
+  }
+
+  #hold(mode, at) {
+    this.#held = { at, view: this.#renderer.view };
+    this.#become(mode);
+  }
+
+  #drag({ x, y }) {
+    const { at, view } = this.#held;
+    const density = this.#renderer.density;
+    this.#renderer.view = pan(view, (x - at.x) * density, (y - at.y) * density);
   }
 
   #movePinch() {
     const grip = this.#grip();
     if (!grip) return;
+    const { at, view } = this.#held;
     const density = this.#renderer.density;
-    const moved = pan(this.#renderer.view, (grip.x - this.#pinch.x) * density, (grip.y - this.#pinch.y) * density);
-    this.#renderer.view = zoomAt(moved, grip.span / this.#pinch.span, grip.x * density, grip.y * density, density);
-    this.#pinch = grip;
+    const moved = pan(view, (grip.x - at.x) * density, (grip.y - at.y) * density);
+    this.#renderer.view = zoomAt(moved, grip.span / at.span, grip.x * density, grip.y * density, density);
   }
 
   /** Where two fingers hold the sheet, and how far apart they are. */

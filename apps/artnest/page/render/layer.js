@@ -107,7 +107,7 @@ export class LayerPicture {
   /** Paints the base forward until a time of `performance.now`; returns the boxes in which the display is behind. */
   advance(until) {
     const touched = this.#touched.splice(0);
-    const inSight = this.#units([0, 0, this.#base.width, this.#base.height]);
+    const inSight = this.#inSight;
     while (this.#damaged.length > 0 && performance.now() < until) {
       const box = this.#damaged.shift();
       if (!overlap(box, inSight)) continue;
@@ -157,7 +157,8 @@ export class LayerPicture {
     for (const [stroke, shown] of this.#growing) {
       const bends = Math.max(stroke.points.length / 3 - 2, 0);
       const until = shown.bends + Math.ceil((bends - shown.bends) * (stroke.isOwn ? 1 : share));
-      if (until > shown.bends && stroke.isVisible) this.#extend(view, stroke, shown, until);
+      const isSeen = stroke.isVisible && overlap(stroke.box, this.#inSight);
+      if (until > shown.bends && isSeen) this.#extend(view, stroke, shown, until);
       shown.bends = until;
       if (until < bends) missing = true;
       else if (stroke.finished || performance.now() > shown.restsAt) this.#leave(stroke);
@@ -218,6 +219,11 @@ export class LayerPicture {
     }
     context.restore();
     context.restore();
+  }
+
+  /** What of the sheet the screen shows, in document units. */
+  get #inSight() {
+    return this.#units([0, 0, this.#base.width, this.#base.height]);
   }
 
   #isSettled(stroke) {

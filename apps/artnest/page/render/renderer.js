@@ -37,6 +37,7 @@ export class Renderer {
   tip = null;
   /** Called with every new view, and when the screen has another size. */
   onView = () => {};
+  #holds = false;
   /** Whether strokes that come now unfold before the eyes: not while a room is being read. */
   animates = false;
   /** Whether what others draw flows; off for who prefers less motion. */
@@ -73,13 +74,20 @@ export class Renderer {
     return this.#tips.height;
   }
 
-  /** Whether everything there is has been painted. */
+  /** Whether the screen shows everything there is, as it is. */
   get isComplete() {
-    return this.#frame === null && this.#isPainted && !this.#pictures.some((picture) => picture.isGrowing);
+    return this.#frame === null && this.#isPainted && !this.#stale && !this.#pictures.some((picture) => picture.isGrowing);
   }
 
   get #isPainted() {
     return this.#pictures.every((picture) => picture.isComplete);
+  }
+
+  /** While it holds, the screen keeps the picture that it has: a room that is read anew comes back as a whole. */
+  set holds(holds) {
+    this.#holds = holds;
+    this.#stale ||= holds;
+    this.request();
   }
 
   set view(next) {
@@ -188,8 +196,7 @@ export class Renderer {
     const unfolds = this.#pictures.map((picture) => picture.showGrowth(this.#shown, this.flows ? UNFOLD : 1));
     const touched = this.#pictures.map((picture) => picture.advance(until));
     const painted = this.#isPainted;
-    if (painted && this.#stale) this.#present();
-    else if (!this.#stale && this.#moved) this.#present();
+    if (this.#stale ? painted && !this.#holds : this.#moved) this.#present();
     else if (!this.#stale) this.#pictures.forEach((picture, layer) => follow(picture, touched[layer]));
     this.#paintTip();
     if (painted && this.animates) this.#paper.replaceChildren();

@@ -1,7 +1,7 @@
 // What everybody in the room must know for as long as it lasts: the line is down, the room is full, one only watches.
 
 import { byId, h } from "./dom.js";
-import { plural, READ_ONLY_TITLES } from "./words.js";
+import { plural, READ_ONLY } from "./words.js";
 
 /** From here on an owner is told how full the room is. */
 const FILLING = 0.9;
@@ -33,7 +33,7 @@ function readOnlyOf(session) {
   if (!session.readOnly) return null;
   const { reason, text } = session.readOnly;
   const held = session.outbox.heldStrokes.size;
-  return h("p", { class: "notice", "data-tone": "bad" }, h("strong", {}, `${READ_ONLY_TITLES[reason]}.`), ` ${text}`,
+  return h("p", { class: "notice", "data-tone": "bad" }, h("strong", {}, "Nobody can draw just now."), ` ${text || READ_ONLY[reason]}`,
     held > 0 ? [` ${plural(held, "stroke")} of yours ${held === 1 ? "waits" : "wait"}. `,
       h("button", { type: "button", class: "quiet small", onclick: () => session.discardHeld() }, "Take back")] : null);
 }

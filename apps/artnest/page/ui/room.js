@@ -93,7 +93,7 @@ function open(id, room, session) {
   }
   session.news.on("refused", (code) => { if (REFUSALS[code]) toast(REFUSALS[code]); });
   session.news.on("role", (role) => toast({ viewer: "You are watching now.", artist: "You may draw now.", owner: "You own this room now." }[role]));
-  session.news.on("status", (status) => followStatus(status, renderer));
+  followStatus(session, renderer);
   sheet.whole();
   preview(room, renderer);
   session.start();
@@ -107,14 +107,18 @@ async function preview(room, renderer) {
   if (blob && !renderer.animates) renderer.preview(URL.createObjectURL(blob));
 }
 
-function followStatus(status, renderer) {
-  renderer.animates = status.name === "live";
-  const veil = byId("veil");
-  veil.hidden = status.name !== "reading" && status.name !== "connecting";
-  if (status.name === "reading") {
-    veil.replaceChildren(h("p", {}, "Unrolling the sheet"), h("progress", { max: 1, value: status.progress }));
-  }
-  if (status.name === "over") showTrouble(status);
+function followStatus(session, renderer) {
+  let wasLive = false;
+  session.news.on("status", (status) => {
+    const isReading = status.name === "reading" || status.name === "connecting";
+    wasLive ||= status.name === "live";
+    renderer.animates = status.name === "live";
+    // The first time one may look on while the sheet fills.
+    renderer.holds = isReading && wasLive;
+    byId("veil").hidden = !isReading;
+    if (isReading) byId("veil").replaceChildren(h("p", {}, "Unrolling the sheet"), h("progress", { max: 1, value: status.progress }));
+    if (status.name === "over") showTrouble(status);
+  });
 }
 
 function prepareTitle(session) {

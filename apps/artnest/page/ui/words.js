@@ -44,11 +44,12 @@ export const CODE_OF_STATUS = { 401: "no_entry", 403: "no_entry", 404: "no_entry
 
 export const ROLE_WORDS = { viewer: "watches", artist: "draws", owner: "owns the room" };
 
-export const READ_ONLY_TITLES = {
-  quota: "The room is full to the brim",
-  disk: "The server’s disk is full",
-  store: "The server cannot write",
-  closing: "The server is closing",
+/** Why nobody can draw, where the server does not say it in its own words. */
+export const READ_ONLY = {
+  quota: "The room is full.",
+  disk: "The server’s disk is full.",
+  store: "The server cannot write.",
+  closing: "The server is closing.",
 };
 
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;

@@ -9,6 +9,8 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
+/** Nothing takes so long, unless it does not happen at all; machines that test have much else to do. */
+const PATIENCE_MS = 90_000;
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 export async function launch() {
@@ -32,6 +34,7 @@ export function troublesOf(page) {
 /** A window of somebody called `name`, a browser profile of its own, on `url`. */
 export async function windowOf(browser, url, name, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1_000, height: 700 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.addInitScript((stored) => { localStorage.setItem("artnest-name", stored); }, name);
   const page = await context.newPage();
   page.troubles = troublesOf(page);
@@ -117,4 +120,18 @@ export function ink(bytes) {
   let count = 0;
   for (let i = 0; i < bytes.length; i += 4) if (bytes[i] + bytes[i + 1] + bytes[i + 2] < 750) count++;
   return count;
+}
+
+/** Draws `count` random points beside the sheet, where they take up room and no time to paint. */
+export async function scribbleAside(page, count) {
+  await page.evaluate((points) => {
+    const { pencil } = window.artnest.session;
+    const brush = { layer: 0, eraser: false, rgba: [0, 0, 0, 255], size: 1 };
+    for (let i = 0; i < points; i++) {
+      const [x, y, pressure] = [6_000 + 900 * Math.random(), 6_000 + 900 * Math.random(), 255 * Math.random()];
+      if (i % 9_000 === 0) pencil.start(brush, x, y, pressure);
+      else pencil.move(x, y, pressure);
+    }
+    pencil.end();
+  }, count);
 }

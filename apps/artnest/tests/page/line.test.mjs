@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { becomes, draw, settled, showing, visit } from "./browser.mjs";
+import { becomes, draw, scribbleAside, settled, showing, visit } from "./browser.mjs";
 import { proxyTo } from "./proxy.mjs";
 import { assertEqual, stage } from "./stage.mjs";
 
@@ -103,15 +103,16 @@ test("a full room says so, keeps what it did not take, and takes it when there i
   const grace = await visit(on.browser, on.link("artist"), "Grace");
   await draw(grace, [300, 200], [500, 200]);
   await showing(1, ada, grace);
-  // The stroke is under way when the room is full.
+  // The stroke is under way when the room gets full: its beginning is taken, the rest is not.
   await grace.mouse.move(300, 300);
   await grace.mouse.down();
+  await showing(2, ada);
   await on.server.order("rooms", "quota", id, "0");
   await grace.mouse.move(500, 300, { steps: 10 });
   await grace.mouse.up();
-  for (const page of [ada, grace]) await page.getByText("The room is full to the brim.").waitFor();
+  for (const page of [ada, grace]) await page.getByText("Nobody can draw just now.").waitFor();
   await draw(ada, [300, 400], [500, 400]);
-  await showing(1, ada);
+  await ada.locator(".toast").waitFor();
   await on.server.order("rooms", "quota", id, "64");
   await settled(grace);
   await showing(2, ada, grace);
@@ -120,14 +121,21 @@ test("a full room says so, keeps what it did not take, and takes it when there i
 
 test("in a full room, one's own strokes can still be undone, also those that it did not take", async () => {
   const { id } = on.room.room;
+  await on.server.order("rooms", "quota", id, "1");
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
   const grace = await visit(on.browser, on.link("artist"), "Grace");
   await draw(grace, [300, 200], [500, 200]);
   await settled(grace);
-  await on.server.order("rooms", "quota", id, "0");
-  await grace.getByText("The room is full to the brim.").waitFor();
+  // Five bytes a point: more than a mebibyte.
+  await scribbleAside(ada, 260_000);
+  await ada.getByText(/strokes? of yours waits?\./).waitFor();
+  await grace.getByText("Nobody can draw just now.").waitFor();
   await grace.keyboard.press("Control+z");
-  await showing(0, grace);
+  const undone = (page) => page.waitForFunction(() => [...artnest.session.drawing.strokes()].some((stroke) => stroke.undone));
+  await undone(ada);
   await settled(grace);
-  await grace.keyboard.press("Control+Shift+z");
-  await showing(1, grace);
+  await ada.getByRole("button", { name: "Take back" }).click();
+  await settled(ada);
+  await ada.keyboard.press("Control+z");
+  await settled(ada);
 });

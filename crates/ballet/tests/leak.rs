@@ -230,7 +230,7 @@ fn fill_depots() {
 
 /// Sizes that are 16 bytes apart: eight in a row, from 128 bytes more for each `STEP`.
 fn fill_depots_by_step<const STEP: usize>() {
-    let fills: [fn() -> Pin<Box<dyn Future<Output = ()> + Send>>; 8] = [
+    let fills: [Wave; 8] = [
         || Box::pin(fill_depot::<STEP, 0>()),
         || Box::pin(fill_depot::<STEP, 16>()),
         || Box::pin(fill_depot::<STEP, 32>()),

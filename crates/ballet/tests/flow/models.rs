@@ -14,7 +14,7 @@ use crate::support::{block, check, items, plan};
 /// Emits even numbers twice.
 async fn twice(n: u8, out: &mut Emitter<'_, u8>) {
     out.emit(n).await;
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         tokio::task::yield_now().await;
         out.emit(n).await;
     }
@@ -86,7 +86,7 @@ proptest! {
     fn work_that_is_awaited_keeps_the_order(steps in steps()) {
         let all = items(&steps);
         let work = async |n: u8| {
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 tokio::task::yield_now().await;
             }
             u32::from(n)
@@ -94,7 +94,7 @@ proptest! {
         let expected: Vec<_> = all.iter().copied().map(u32::from).collect();
         check(|| plan(steps.clone()).then(work), &expected);
         check(|| plan(steps.clone()).map_par(3, work), &expected);
-        let expected: Vec<_> = all.iter().flat_map(|n| vec![*n; if n % 2 == 0 { 2 } else { 1 }]).collect();
+        let expected: Vec<_> = all.iter().flat_map(|n| vec![*n; if n.is_multiple_of(2) { 2 } else { 1 }]).collect();
         check(|| plan(steps.clone()).transform(twice), &expected);
     }
 

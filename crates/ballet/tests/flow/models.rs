@@ -220,7 +220,7 @@ fn on_empty_speaks_only_for_nothing() {
 fn a_flow_of_borrowed_items_is_collected_in_place() {
     let words = [String::from("to"), String::from("be")];
     let mut lengths = 0;
-    let shouted = flow::iter(&words).map(|word| word.as_str()).tap(|word| lengths += word.len());
+    let shouted = flow::iter(&words).map(String::as_str).tap(|word| lengths += word.len());
     let shouted: Vec<_> = block(shouted.then(async |word| word.to_uppercase()).collect());
     assert_eq!((shouted, lengths), (vec!["TO".to_owned(), "BE".to_owned()], 4));
 }

@@ -16,7 +16,7 @@ export class Drawing {
     this.sheet = sheet;
   }
 
-  /** The watcher's `added(stroke, index)`, `grew`, `finished`, `changed`, `removed(stroke, index)` and `reset()` are called. */
+  /** The watcher's `added(stroke, index)`, `grew`, `finished`, `changed`, `removed(stroke, index)`, `cleared(layer)` and `reset()` are called. */
   watch(watcher) {
     this.#watcher = watcher;
   }
@@ -96,9 +96,14 @@ export class Drawing {
 
   /** Removes what the server has ordered, from one layer or from all. */
   clear(layer) {
-    for (const stroke of this.#strokes.values()) {
-      if (!stroke.isWaiting && (layer === ALL_LAYERS || stroke.layer === layer)) this.remove(stroke);
-    }
+    this.layers.forEach(({ order }, each) => {
+      if (layer !== ALL_LAYERS && layer !== each) return;
+      const kept = order.filter((stroke) => stroke.isWaiting);
+      for (const stroke of order) if (!stroke.isWaiting) this.#strokes.delete(stroke.id);
+      order.length = 0;
+      for (const stroke of kept) order.push(stroke);
+      this.#watcher?.cleared(each);
+    });
   }
 
   reset() {

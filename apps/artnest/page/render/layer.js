@@ -11,6 +11,7 @@ import { pixels, toSheet } from "./view.js";
 const REST_MS = 3_000;
 /** Strokes between two looks at the clock. */
 const STRIDE = 8;
+const EVERYTHING = [-Infinity, -Infinity, Infinity, Infinity];
 
 export class LayerPicture {
   #order;
@@ -96,6 +97,13 @@ export class LayerPicture {
     this.#growing.delete(stroke);
     if (index < this.#painted) this.#painted--;
     this.#damaged.push(stroke.box);
+  }
+
+  /** Many strokes were taken out of the order at once. */
+  cleared() {
+    for (const stroke of this.#growing.keys()) if (!this.#order.includes(stroke)) this.#growing.delete(stroke);
+    this.restart(this.#view);
+    this.#touched.push(EVERYTHING);
   }
 
   /** The order was emptied. */

@@ -154,6 +154,11 @@ export class Renderer {
     this.request();
   }
 
+  cleared(layer) {
+    this.#pictures[layer].cleared();
+    this.request();
+  }
+
   reset() {
     for (const picture of this.#pictures) picture.reset();
     this.#stale = true;

@@ -26,7 +26,9 @@ async function showServer(page) {
   const server = await api.server().catch(() => null);
   if (!server) return;
   page.querySelector("[data-version]").textContent = `Artnest ${server.version}`;
-  page.querySelector("[data-create-key]").hidden = server.may_create;
+  page.querySelector("[data-create-key]").hidden = !server.create_needs_key;
+  page.querySelector("[data-new]").disabled = !server.may_create;
+  if (!server.may_create) page.querySelector(".hero-acts .hint").textContent = "Here, the operator makes the rooms.";
 }
 
 /** The rooms whose links this browser has; one that is gone can be taken off the wall. */

@@ -19,6 +19,7 @@ use crate::scope::Held;
 pub const FLOW_ON_PLACES: usize = 64;
 
 /// The flow of [`FlowExt::buffer`](crate::FlowExt::buffer), [`FlowExt::conflate`](crate::FlowExt::conflate) and [`FlowExt::flow_on`](crate::FlowExt::flow_on).
+#[must_use = "a flow does nothing until it is collected"]
 pub struct Buffer<S, T, E> {
     terms: Terms,
     /// [`Terms::begin`]. As a pointer, so that what it asks of the flow above is asked where the stage is made, and the

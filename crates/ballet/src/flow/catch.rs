@@ -17,6 +17,7 @@ use super::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::catch`](crate::FlowExt::catch).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Catch<S, B, E, T, F> {
         #[pin]
         source: Upstream<S>,
@@ -77,6 +78,7 @@ describe!(Catch<S, B, E, T, F>);
 pin_project! {
     /// The flow of [`FlowExt::on_empty`](crate::FlowExt::on_empty).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct OnEmpty<S, I> {
         #[pin]
         source: Upstream<S>,

@@ -26,6 +26,7 @@ pub enum Completion<'a, E> {
 
 pin_project! {
     /// The flow of [`FlowExt::on_completion`](crate::FlowExt::on_completion).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct OnCompletion<S, F, E>
     where
         F: FnOnce(Completion<'_, E>),

@@ -13,6 +13,7 @@ use super::upstream::Upstream;
 pin_project! {
     /// The flow of [`FlowExt::distinct_until_changed`](crate::FlowExt::distinct_until_changed).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Distinct<S, T> {
         #[pin]
         source: S,
@@ -52,6 +53,7 @@ describe!(Distinct<S, T>);
 pin_project! {
     /// The flow of [`FlowExt::distinct_until_changed_by`](crate::FlowExt::distinct_until_changed_by).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct DistinctBy<S, V, F> {
         #[pin]
         source: S,
@@ -93,6 +95,7 @@ describe!(DistinctBy<S, V, F>);
 pin_project! {
     /// The flow of [`FlowExt::scan`](crate::FlowExt::scan).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Scan<S, A, F> {
         #[pin]
         source: Upstream<S>,

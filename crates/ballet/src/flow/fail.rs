@@ -14,6 +14,7 @@ use super::upstream::Upstream;
 pin_project! {
     /// The flow of [`FlowExt::or_fail`](crate::FlowExt::or_fail).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct OrFail<S> {
         #[pin]
         source: Upstream<S>,
@@ -59,6 +60,7 @@ describe!(OrFail<S>);
 pin_project! {
     /// The flow of [`FlowExt::map_err`](crate::FlowExt::map_err).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct MapErr<S, F> {
         #[pin]
         source: S,

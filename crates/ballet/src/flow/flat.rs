@@ -14,6 +14,7 @@ use super::upstream::Upstream;
 pin_project! {
     /// The flow of [`FlowExt::chain`](crate::FlowExt::chain).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Chain<A, B> {
         #[pin]
         first: Upstream<A>,
@@ -55,6 +56,7 @@ describe!(Chain<A, B>);
 
 pin_project! {
     /// The flow of [`FlowExt::flat_map`](crate::FlowExt::flat_map).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct FlatMap<S, F, I> {
         #[pin]
         source: S,

@@ -14,6 +14,7 @@ use super::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::flat_map_merge`](crate::FlowExt::flat_map_merge).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct FlatMapMerge<S, F, I> {
         #[pin]
         source: Upstream<S>,

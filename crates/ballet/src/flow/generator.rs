@@ -72,6 +72,7 @@ where
 
 pin_project! {
     /// The flow that [`flow`](fn@crate::flow) makes.
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Generator<B, T, F> {
         // Until it begins.
         code: Option<B>,

@@ -14,6 +14,7 @@ use super::upstream::{Burst, Upstream};
 
 pin_project! {
     /// The flow of [`FlowExt::map_latest`](crate::FlowExt::map_latest).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct MapLatest<S, F, W> {
         #[pin]
         source: Upstream<S>,
@@ -81,6 +82,7 @@ describe!(MapLatest<S, F, W>);
 
 pin_project! {
     /// The flow of [`FlowExt::flat_map_latest`](crate::FlowExt::flat_map_latest).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct FlatMapLatest<S, F, I> {
         #[pin]
         source: Upstream<S>,

@@ -12,6 +12,7 @@ use super::describe;
 pin_project! {
     /// The flow of [`FlowExt::map`](crate::FlowExt::map).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Map<S, F> {
         #[pin]
         source: S,
@@ -45,6 +46,7 @@ describe!(Map<S, F>);
 pin_project! {
     /// The flow of [`FlowExt::filter`](crate::FlowExt::filter).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Filter<S, F> {
         #[pin]
         source: S,
@@ -79,6 +81,7 @@ describe!(Filter<S, F>);
 pin_project! {
     /// The flow of [`FlowExt::filter_map`](crate::FlowExt::filter_map).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct FilterMap<S, F> {
         #[pin]
         source: S,
@@ -115,6 +118,7 @@ describe!(FilterMap<S, F>);
 pin_project! {
     /// The flow of [`FlowExt::tap`](crate::FlowExt::tap).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Tap<S, F> {
         #[pin]
         source: S,

@@ -19,6 +19,7 @@ use crate::sync::Mutex;
 
 pin_project! {
     /// The flow of [`FlowExt::map_par`](crate::FlowExt::map_par) and [`FlowExt::map_par_unordered`](crate::FlowExt::map_par_unordered).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct MapPar<S, F, W, U> {
         #[pin]
         source: Upstream<S>,

@@ -14,6 +14,7 @@ use super::upstream::Upstream;
 pin_project! {
     /// The flow of [`FlowExt::retry`](crate::FlowExt::retry).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Retry<S> {
         // As it was before it began.
         source: S,
@@ -61,6 +62,7 @@ describe!(Retry<S>);
 
 pin_project! {
     /// The flow of [`FlowExt::retry_when`](crate::FlowExt::retry_when).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct RetryWhen<S, F, W> {
         // As it was before it began.
         source: S,

@@ -13,6 +13,7 @@ use super::upstream::Upstream;
 pin_project! {
     /// The flow of [`FlowExt::take`](crate::FlowExt::take).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Take<S> {
         #[pin]
         source: Upstream<S>,
@@ -58,6 +59,7 @@ describe!(Take<S>);
 pin_project! {
     /// The flow of [`FlowExt::take_while`](crate::FlowExt::take_while).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct TakeWhile<S, F> {
         #[pin]
         source: Upstream<S>,
@@ -103,6 +105,7 @@ describe!(TakeWhile<S, F>);
 pin_project! {
     /// The flow of [`FlowExt::drop`](crate::FlowExt::drop).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Drop<S> {
         #[pin]
         source: S,
@@ -142,6 +145,7 @@ describe!(Drop<S>);
 pin_project! {
     /// The flow of [`FlowExt::drop_while`](crate::FlowExt::drop_while).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct DropWhile<S, F> {
         #[pin]
         source: S,

@@ -16,6 +16,7 @@ use super::slot::Slot;
 
 pin_project! {
     /// The flow of [`FlowExt::then`](crate::FlowExt::then).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Then<S, F, W> {
         #[pin]
         source: S,
@@ -91,6 +92,7 @@ describe!(Then<S, F, W>);
 
 pin_project! {
     /// The flow of [`FlowExt::transform`](crate::FlowExt::transform).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Transform<S, B, T, U, F> {
         #[pin]
         source: S,

@@ -6,7 +6,7 @@ use super::Gatherer;
 
 /// Gathers into a collection; see [`FlowExt::collect`](crate::FlowExt::collect).
 #[derive(Debug, Default)]
-pub struct Collect<C>(pub(in super::super) C);
+pub struct Collect<C>(pub(in crate::flow) C);
 
 impl<T, C: Extend<T>> Gatherer<T> for Collect<C> {
     type Value = C;

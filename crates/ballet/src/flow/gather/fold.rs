@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::super::describe;
 use super::Gatherer;
+use crate::flow::describe;
 
 /// Folds; see [`FlowExt::fold`](crate::FlowExt::fold).
 pub struct Fold<A, F> {
@@ -13,7 +13,7 @@ pub struct Fold<A, F> {
 }
 
 impl<A, F> Fold<A, F> {
-    pub(in super::super) fn new(init: A, fold: F) -> Self {
+    pub(in crate::flow) fn new(init: A, fold: F) -> Self {
         Self { value: Some(init), fold }
     }
 }
@@ -41,7 +41,7 @@ pub struct Reduce<T, F> {
 }
 
 impl<T, F> Reduce<T, F> {
-    pub(in super::super) fn new(reduce: F) -> Self {
+    pub(in crate::flow) fn new(reduce: F) -> Self {
         Self { value: None, reduce }
     }
 }
@@ -67,7 +67,7 @@ describe!(Reduce<T, F>);
 
 /// Keeps the last item; see [`FlowExt::last`](crate::FlowExt::last).
 #[derive(Debug)]
-pub struct Last<T>(pub(in super::super) Option<T>);
+pub struct Last<T>(pub(in crate::flow) Option<T>);
 
 impl<T> Gatherer<T> for Last<T> {
     type Value = Option<T>;

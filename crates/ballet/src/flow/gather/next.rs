@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
-use super::super::basis::Flow;
-use super::super::error::{FlowError, Output};
+use crate::flow::basis::Flow;
+use crate::flow::error::{FlowError, Output};
 
 /// The future of [`FlowExt::next`](crate::FlowExt::next).
 #[must_use = "a flow runs only when it is awaited"]
-pub struct Next<'a, S>(pub(in super::super) &'a mut S);
+pub struct Next<'a, S>(pub(in crate::flow) &'a mut S);
 
 impl<S: Flow + Unpin> Future for Next<'_, S> {
     type Output = Output<S::Error, Option<S::Item>>;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::super::describe;
 use super::Gatherer;
+use crate::flow::describe;
 
 /// Keeps the first item; see [`FlowExt::first`](crate::FlowExt::first).
 #[derive(Debug)]
-pub struct First<T>(pub(in super::super) Option<T>);
+pub struct First<T>(pub(in crate::flow) Option<T>);
 
 impl<T> Gatherer<T> for First<T> {
     type Value = Option<T>;
@@ -25,7 +25,7 @@ impl<T> Gatherer<T> for First<T> {
 
 /// Keeps the only item; see [`FlowExt::single`](crate::FlowExt::single).
 #[derive(Debug)]
-pub struct Single<T>(pub(in super::super) Result<T, NotSingle>);
+pub struct Single<T>(pub(in crate::flow) Result<T, NotSingle>);
 
 impl<T> Gatherer<T> for Single<T> {
     type Value = Result<T, NotSingle>;
@@ -71,7 +71,7 @@ pub struct Any<F> {
 }
 
 impl<F> Any<F> {
-    pub(in super::super) fn new(is: F) -> Self {
+    pub(in crate::flow) fn new(is: F) -> Self {
         Self { is, found: false }
     }
 }
@@ -99,7 +99,7 @@ pub struct All<F> {
 }
 
 impl<F> All<F> {
-    pub(in super::super) fn new(is: F) -> Self {
+    pub(in crate::flow) fn new(is: F) -> Self {
         Self { is, holds: true }
     }
 }

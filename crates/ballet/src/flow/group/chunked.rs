@@ -7,13 +7,14 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::upstream::Upstream;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::chunked`](crate::FlowExt::chunked).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Chunked<S, T> {
         #[pin]
         source: Upstream<S>,
@@ -24,7 +25,7 @@ pin_project! {
 
 impl<S, T> Chunked<S, T> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, size: usize) -> Self {
+    pub(in crate::flow) fn new(source: S, size: usize) -> Self {
         assert!(size > 0, "a chunk holds at least one item");
         Self { source: Upstream::new(source), size, chunk: Vec::new() }
     }
@@ -66,6 +67,7 @@ describe!(Chunked<S, T>);
 pin_project! {
     /// The flow of [`FlowExt::windowed`](crate::FlowExt::windowed).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Windowed<S, T> {
         #[pin]
         source: S,
@@ -79,7 +81,7 @@ pin_project! {
 
 impl<S, T> Windowed<S, T> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, size: usize, step: usize) -> Self {
+    pub(in crate::flow) fn new(source: S, size: usize, step: usize) -> Self {
         assert!(size > 0, "a window holds at least one item");
         assert!(step > 0, "a window that takes no step would stand still for ever");
         Self { source, size, step, window: VecDeque::new(), gap: 0 }

@@ -10,16 +10,17 @@ use std::task::{Context as Poller, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{Both, Never, Unify};
-use super::super::herd::{Herd, Round};
-use super::super::upstream::Upstream;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{Both, Never, Unify};
+use crate::flow::herd::{Herd, Round};
+use crate::flow::upstream::Upstream;
 use crate::job::lock;
 use crate::sync::Mutex;
 
 pin_project! {
     /// The flow of [`FlowExt::group_by`](crate::FlowExt::group_by).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct GroupBy<S, T, V, F, M, I> {
         #[pin]
         source: Upstream<S>,
@@ -35,7 +36,7 @@ pin_project! {
 
 impl<S, T, V, F, M, I> GroupBy<S, T, V, F, M, I> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, limit: usize, key: F, make: M) -> Self {
+    pub(in crate::flow) fn new(source: S, limit: usize, key: F, make: M) -> Self {
         assert!(limit > 0, "with zero groups at a time there would be none for any item");
         let (source, members) = (Upstream::new(source), Herd::new());
         Self { source, key, make, limit, members, groups: Groups::default(), next: None }

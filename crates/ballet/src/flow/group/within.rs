@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::timing::Timer;
-use super::super::upstream::Upstream;
 use super::chunked::add;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::timing::Timer;
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::grouped_within`](crate::FlowExt::grouped_within).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct GroupedWithin<S, T> {
         #[pin]
         source: Upstream<S>,
@@ -29,7 +30,7 @@ pin_project! {
 
 impl<S, T> GroupedWithin<S, T> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, size: usize, time: Duration) -> Self {
+    pub(in crate::flow) fn new(source: S, size: usize, time: Duration) -> Self {
         assert!(size > 0, "a group holds at least one item");
         Self { source: Upstream::new(source), size, time, group: Vec::new(), timer: Timer::new() }
     }

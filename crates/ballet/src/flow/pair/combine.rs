@@ -6,15 +6,16 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{Both, Unify};
-use super::super::upstream::Upstream;
 use super::Turn;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{Both, Unify};
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::combine`](crate::FlowExt::combine).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Combine<A, B, X, Y> {
         #[pin]
         first: Upstream<A>,
@@ -27,7 +28,7 @@ pin_project! {
 }
 
 impl<A, B, X, Y> Combine<A, B, X, Y> {
-    pub(in super::super) fn new(first: A, second: B) -> Self {
+    pub(in crate::flow) fn new(first: A, second: B) -> Self {
         let (first, second) = (Upstream::new(first), Upstream::new(second));
         Self { first, second, left: None, right: None, turn: Turn::First }
     }

@@ -6,15 +6,16 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{Both, Unify};
-use super::super::upstream::Upstream;
 use super::Turn;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{Both, Unify};
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::interleave`](crate::FlowExt::interleave).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Interleave<A, B> {
         #[pin]
         first: Upstream<A>,
@@ -25,7 +26,7 @@ pin_project! {
 }
 
 impl<A, B> Interleave<A, B> {
-    pub(in super::super) fn new(first: A, second: B) -> Self {
+    pub(in crate::flow) fn new(first: A, second: B) -> Self {
         Self { first: Upstream::new(first), second: Upstream::new(second), turn: Turn::First }
     }
 }

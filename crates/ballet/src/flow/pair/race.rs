@@ -6,14 +6,15 @@ use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{Both, Unify};
-use super::super::upstream::Upstream;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{Both, Unify};
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::race`](crate::FlowExt::race).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Race<A, B> {
         #[pin]
         first: Upstream<A>,
@@ -32,7 +33,7 @@ enum Winner {
 }
 
 impl<A, B> Race<A, B> {
-    pub(in super::super) fn new(first: A, second: B) -> Self {
+    pub(in crate::flow) fn new(first: A, second: B) -> Self {
         Self { first: Upstream::new(first), second: Upstream::new(second), winner: Winner::Nobody }
     }
 }

@@ -6,14 +6,15 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{Both, Unify};
-use super::super::upstream::Upstream;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{Both, Unify};
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::zip`](crate::FlowExt::zip).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Zip<A, B, X, Y> {
         #[pin]
         first: Upstream<A>,
@@ -26,7 +27,7 @@ pin_project! {
 }
 
 impl<A, B, X, Y> Zip<A, B, X, Y> {
-    pub(in super::super) fn new(first: A, second: B) -> Self {
+    pub(in crate::flow) fn new(first: A, second: B) -> Self {
         Self { first: Upstream::new(first), second: Upstream::new(second), left: None, right: None }
     }
 }

@@ -3,9 +3,10 @@
 use std::future::poll_fn;
 use std::panic::Location;
 
-use super::super::emitter::Emitter;
-use super::super::generator::Generator;
 use crate::channel::{self, Cause, Receiver, Sender};
+use crate::flow::describe;
+use crate::flow::emitter::Emitter;
+use crate::flow::generator::Generator;
 use crate::job::{Failure, Fault};
 use crate::scope::{Held, Scope};
 
@@ -114,7 +115,7 @@ pub struct ChannelCode<B> {
     place: &'static Location<'static>,
 }
 
-super::super::describe!(ChannelCode<B>);
+describe!(ChannelCode<B>);
 
 /// A flow of what a callback is called with: of a driver, a watcher, a library that knows no `async`.
 ///

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
-use super::super::basis::{Flow, Polled};
-use super::super::budget::{ITEMS_PER_UNIT, poll_unit};
-use super::super::describe;
-use super::super::error::Never;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::{ITEMS_PER_UNIT, poll_unit};
+use crate::flow::describe;
+use crate::flow::error::Never;
 
 /// A flow of the items of an iterator. It cannot fail.
 ///
@@ -30,6 +30,7 @@ pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
 
 /// The flow of [`iter`].
 #[derive(Clone)]
+#[must_use = "a flow does nothing until it is collected"]
 pub struct Iter<I> {
     /// Absent while it is being asked, if it is small.
     items: Option<I>,

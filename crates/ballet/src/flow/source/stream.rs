@@ -7,11 +7,11 @@ use std::task::{Context as Poller, Poll, ready};
 use futures_util::Stream;
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::budget::Turns;
-use super::super::describe;
-use super::super::error::{FlowError, Never, Output};
-use super::super::upstream::Upstream;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::Turns;
+use crate::flow::describe;
+use crate::flow::error::{FlowError, Never, Output};
+use crate::flow::upstream::Upstream;
 
 /// A flow of the items of a [`Stream`]. It cannot fail.
 ///
@@ -35,6 +35,7 @@ pub fn stream<S: Stream>(stream: S) -> FromStream<S> {
 pin_project! {
     /// The flow of [`stream`].
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct FromStream<S> {
         #[pin]
         stream: S,
@@ -77,7 +78,7 @@ pin_project! {
 }
 
 impl<S> IntoStream<S> {
-    pub(in super::super) fn new(source: S) -> Self {
+    pub(in crate::flow) fn new(source: S) -> Self {
         Self { source: Upstream::new(source) }
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::super::basis::{Flow, Polled};
-use super::super::error::Never;
-use super::super::timing::{Timer, until_next};
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::error::Never;
+use crate::flow::timing::{Timer, until_next};
 
 /// A flow that emits once in each period, for ever: first when one period has passed since it began. It cannot fail.
 ///
@@ -41,6 +41,7 @@ pub fn tick(period: Duration) -> Tick {
 
 pin_project! {
     /// The flow of [`tick`].
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Tick {
         period: Duration,
         #[pin]

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::upstream::Upstream;
 use super::Timer;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::upstream::Upstream;
 
 pin_project! {
     /// The flow of [`FlowExt::debounce`](crate::FlowExt::debounce).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Debounce<S, T> {
         #[pin]
         source: Upstream<S>,
@@ -26,7 +27,7 @@ pin_project! {
 }
 
 impl<S, T> Debounce<S, T> {
-    pub(in super::super) fn new(source: S, quiet: Duration) -> Self {
+    pub(in crate::flow) fn new(source: S, quiet: Duration) -> Self {
         Self { source: Upstream::new(source), quiet, timer: Timer::new(), latest: None }
     }
 }

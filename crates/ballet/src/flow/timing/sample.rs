@@ -8,12 +8,13 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
 use super::{Timer, until_next};
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
 
 pin_project! {
     /// The flow of [`FlowExt::sample`](crate::FlowExt::sample).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Sample<S, T> {
         #[pin]
         source: S,
@@ -28,7 +29,7 @@ pin_project! {
 
 impl<S, T> Sample<S, T> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, period: Duration) -> Self {
+    pub(in crate::flow) fn new(source: S, period: Duration) -> Self {
         assert!(!period.is_zero(), "a flow cannot be sampled with a period of zero");
         Self { source, period, timer: Timer::new(), began: None, latest: None }
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
 
 pin_project! {
     /// The flow of [`FlowExt::throttle`](crate::FlowExt::throttle).
     #[derive(Clone)]
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Throttle<S> {
         #[pin]
         source: S,
@@ -24,7 +25,7 @@ pin_project! {
 }
 
 impl<S> Throttle<S> {
-    pub(in super::super) fn new(source: S, rest: Duration) -> Self {
+    pub(in crate::flow) fn new(source: S, rest: Duration) -> Self {
         Self { source, rest, passed: None }
     }
 }

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::super::basis::{Flow, Polled};
-use super::super::describe;
-use super::super::error::{FlowError, Raise};
-use super::super::upstream::Upstream;
 use super::Timer;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::describe;
+use crate::flow::error::{FlowError, Raise};
+use crate::flow::upstream::Upstream;
 use crate::scope::Elapsed;
 
 pin_project! {
     /// The flow of [`FlowExt::timeout`](crate::FlowExt::timeout).
+    #[must_use = "a flow does nothing until it is collected"]
     pub struct Timeout<S, E> {
         #[pin]
         source: Upstream<S>,
@@ -32,7 +33,7 @@ pin_project! {
 
 impl<S, E> Timeout<S, E> {
     #[track_caller]
-    pub(in super::super) fn new(source: S, limit: Duration) -> Self {
+    pub(in crate::flow) fn new(source: S, limit: Duration) -> Self {
         let (source, place) = (Upstream::new(source), Location::caller());
         Self { source, limit, place, timer: Timer::new(), error: PhantomData }
     }

@@ -10,32 +10,32 @@ use tokio::time::{Sleep, sleep};
 
 pin_project! {
     /// Set or not set; rings once.
-    pub(in super::super) struct Timer {
+    pub(in crate::flow) struct Timer {
         #[pin]
         sleep: Option<Sleep>,
     }
 }
 
 impl Timer {
-    pub(in super::super) fn new() -> Self {
+    pub(in crate::flow) fn new() -> Self {
         Self { sleep: None }
     }
 
-    pub(in super::super) fn is_set(&self) -> bool {
+    pub(in crate::flow) fn is_set(&self) -> bool {
         self.sleep.is_some()
     }
 
     /// Sets it anew.
-    pub(in super::super) fn set(self: Pin<&mut Self>, time: Duration) {
+    pub(in crate::flow) fn set(self: Pin<&mut Self>, time: Duration) {
         self.project().sleep.set(Some(sleep(time)));
     }
 
-    pub(in super::super) fn stop(self: Pin<&mut Self>) {
+    pub(in crate::flow) fn stop(self: Pin<&mut Self>) {
         self.project().sleep.set(None);
     }
 
     /// Ready when it rings; then it is not set any more. Pending also where it is not set.
-    pub(in super::super) fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+    pub(in crate::flow) fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         let mut sleep = self.project().sleep;
         let Some(running) = sleep.as_mut().as_pin_mut() else { return Poll::Pending };
         // Outside the cooperative budget: a source that uses it up must not silence the clock.
@@ -48,7 +48,7 @@ impl Timer {
 }
 
 /// How long it is until one more period has passed.
-pub(in super::super) fn until_next(period: Duration, passed: Duration) -> Duration {
+pub(in crate::flow) fn until_next(period: Duration, passed: Duration) -> Duration {
     let into_it = passed.as_nanos() % period.as_nanos();
     period.saturating_sub(Duration::from_nanos(u64::try_from(into_it).unwrap_or(u64::MAX)))
 }

@@ -90,7 +90,8 @@ where
                     return Poll::Ready(result);
                 }
                 let log = lock(&log);
-                if log.wish != Wish::Cancel && !(is_full && !log.is_full()) {
+                let is_to_go_on = log.wish == Wish::Cancel || (is_full && !log.is_full());
+                if !is_to_go_on {
                     return Poll::Pending;
                 }
             }
@@ -271,7 +272,7 @@ impl<T: fmt::Debug, E: ShowError> Events<T, E> {
         &mut self,
         place: &'static Location<'static>,
         wanted: &str,
-        take: fn(Event<T, E>) -> Result<R, Event<T, E>>,
+        take: impl FnOnce(Event<T, E>) -> Result<R, Event<T, E>>,
     ) -> R {
         let next = poll_fn(|cx| lock(&self.log).poll_next(cx));
         let Ok(event) = tokio::time::timeout(self.patience, next).await else {

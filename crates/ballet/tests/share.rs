@@ -171,8 +171,7 @@ async fn an_empty_or_failing_flow_is_told_to_whoever_waits_for_the_first_item() 
             }
             Err(Error::msg("no signal"))
         });
-        let Err(error) = fails.first_state_in(&s).await else { panic!("it fails") };
-        assert_eq!(error.to_string(), "no signal");
+        assert_eq!(fails.first_state_in(&s).await.unwrap_err().to_string(), "no signal");
         let state = flow::iter([7]).first_state_in(&s).await.expect("it has an item");
         assert_eq!(state.value(), 7);
         Ok(())

@@ -90,8 +90,7 @@ where
                     return Poll::Ready(result);
                 }
                 let log = lock(&log);
-                let is_to_go_on = log.wish == Wish::Cancel || (is_full && !log.is_full());
-                if !is_to_go_on {
+                if log.wish != Wish::Cancel && !(is_full && !log.is_full()) {
                     return Poll::Pending;
                 }
             }
@@ -272,7 +271,7 @@ impl<T: fmt::Debug, E: ShowError> Events<T, E> {
         &mut self,
         place: &'static Location<'static>,
         wanted: &str,
-        take: impl FnOnce(Event<T, E>) -> Result<R, Event<T, E>>,
+        take: fn(Event<T, E>) -> Result<R, Event<T, E>>,
     ) -> R {
         let next = poll_fn(|cx| lock(&self.log).poll_next(cx));
         let Ok(event) = tokio::time::timeout(self.patience, next).await else {

@@ -59,7 +59,7 @@ impl<T, E> Subscriber<T, E> {
     ///
     /// # Errors
     ///
-    /// The error with which the flow [failed](crate::SharedEmitter::fail), after everything was received.
+    /// The error with which the flow [failed](crate::flow::SharedEmitter::fail), after everything was received.
     ///
     /// # Cancel safety
     ///

@@ -16,7 +16,8 @@ export class Drawing {
     this.sheet = sheet;
   }
 
-  /** The watcher's `added(stroke, index)`, `grew`, `finished`, `changed`, `removed(stroke, index)`, `cleared(layer)` and `reset()` are called. */
+  /** Calls the watcher's `added(stroke, index)`, `grew(stroke)`, `finished(stroke)`, `changed(stroke)`, `removed(stroke,
+   * index)`, `cleared(layer)` and `reset()`. */
   watch(watcher) {
     this.#watcher = watcher;
   }

@@ -9,7 +9,9 @@ const BYTES_MAX = 1_000;
 
 export function prepareChat(session) {
   const list = h("ol", { class: "sayings", "aria-live": "polite" });
-  const input = h("input", { "aria-label": "Say something", placeholder: "Say something", maxlength: BYTES_MAX / 2, autocomplete: "off" });
+  const input = h("input", {
+    "aria-label": "Say something", placeholder: "Say something", maxlength: BYTES_MAX / 2, autocomplete: "off",
+  });
   const form = h("form", { onsubmit: (event) => { event.preventDefault(); say(); } },
     input, h("button", { class: "icon-button", "aria-label": "Send" }, icon("send")));
   byId("chat").append(h("header", {}, h("h2", {}, "Chat")), list, form);
@@ -42,10 +44,9 @@ export function prepareChat(session) {
 
 function row({ member, text, time, waits }, before, session) {
   const name = session.crowd.nameOf(member) ?? "Somebody";
-  const goesOn = before?.member === member;
-  return h("li", { class: goesOn ? "goes-on" : null, "data-waits": String(waits) },
-    goesOn ? null : face(member, name),
-    h("div", {},
-      goesOn ? null : h("p", { class: "by" }, h("strong", {}, name), time ? h("time", { datetime: new Date(time).toISOString() }, clock.format(time)) : null),
-      h("p", {}, text)));
+  if (before?.member === member) return h("li", { class: "goes-on", "data-waits": String(waits) }, h("div", {}, h("p", {}, text)));
+  const at = time ? h("time", { datetime: new Date(time).toISOString() }, clock.format(time)) : null;
+  return h("li", { "data-waits": String(waits) },
+    face(member, name),
+    h("div", {}, h("p", { class: "by" }, h("strong", {}, name), at), h("p", {}, text)));
 }

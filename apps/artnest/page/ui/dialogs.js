@@ -1,15 +1,15 @@
 // Questions: a dialog that resolves to the answer, or to null when it was waved away.
 
 import { h } from "./dom.js";
+import { actsOf } from "./parts.js";
 
 /** Asks with buttons: `acts` are `{ label, value, tone }`, the first is the one that Enter means. */
 export function confirmed({ title, text, acts }) {
-  return ask((answer) => [
-    h("h2", {}, title), h("p", {}, text),
-    h("div", { class: "acts" },
-      h("button", { type: "button", class: "quiet", onclick: () => answer(null) }, "Cancel"),
-      acts.map(({ label, value, tone }) => h("button", { type: "button", class: tone ?? "primary", onclick: () => answer(value) }, label))),
-  ]);
+  return ask((answer) => {
+    const buttons = acts.map(({ label, value, tone = "primary" }) =>
+      h("button", { type: "button", class: tone, onclick: () => answer(value) }, label));
+    return [h("h2", {}, title), h("p", {}, text), actsOf(() => answer(null), buttons)];
+  });
 }
 
 /** Asks for a line of text. */

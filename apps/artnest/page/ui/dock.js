@@ -2,8 +2,8 @@
 
 import { SIZE_MAX, SIZE_MIN } from "./brush.js";
 import { byId, h } from "./dom.js";
-import { icon } from "./icons.js";
 import { nameOf, PIGMENTS } from "./palette.js";
+import { iconButton, slider, toggle } from "./parts.js";
 import { popover } from "./popover.js";
 
 const TOOLS = [
@@ -16,20 +16,20 @@ const TOOLS = [
 const SLIDER_MAX = 1_000;
 
 export function prepareDock(session, brush) {
-  const tools = TOOLS.map(({ name, label, key }) => h("button", {
-    class: "icon-button tool", type: "button", "data-tool": name, "aria-label": label, title: `${label} (${key})`,
-    onclick: () => { brush.tool = name; },
-  }, icon(name)));
-  const size = h("button", { class: "icon-button size", type: "button", "aria-label": "Brush" }, h("span", { class: "dot" }), h("output"));
+  const tools = TOOLS.map(({ name, label, key }) => iconButton(name, label, {
+    class: "tool", "data-tool": name, title: `${label} (${key})`, onclick: () => { brush.tool = name; },
+  }));
+  const dot = h("span", { class: "dot" });
+  const width = h("output");
+  const size = h("button", { class: "icon-button size", type: "button", "aria-label": "Brush" }, dot, width);
   const colour = h("button", { class: "icon-button colour", type: "button", title: "Colours" }, h("span", { class: "swatch" }));
   const recent = h("div", { class: "recent", role: "group", "aria-label": "Recent colours" });
-  const undo = h("button", { class: "icon-button", type: "button", "aria-label": "Undo", title: "Undo (Ctrl Z)", onclick: () => session.undo() }, icon("undo"));
-  const redo = h("button", { class: "icon-button", type: "button", "aria-label": "Redo", title: "Redo (Ctrl Shift Z)", onclick: () => session.redo() }, icon("redo"));
-  const layers = h("button", { class: "icon-button layers-open", type: "button", "aria-label": "Layers", title: "Layers" }, icon("layers"));
+  const undo = iconButton("undo", "Undo", { title: "Undo (Ctrl Z)", onclick: () => session.undo() });
+  const redo = iconButton("redo", "Redo", { title: "Redo (Ctrl Shift Z)", onclick: () => session.redo() });
+  const layers = iconButton("layers", "Layers", { class: "layers-open" });
 
-  byId("dock").append(
-    h("div", { class: "group" }, tools), h("div", { class: "group" }, size, colour, recent), h("div", { class: "group" }, undo, redo, layers),
-  );
+  const groups = [tools, [size, colour, recent], [undo, redo, layers]];
+  byId("dock").append(...groups.map((group) => h("div", { class: "group" }, group)));
   byId("dock").addEventListener("keydown", walk);
   // After a click the keys are the sheet's again: space moves it, and does not press the button once more.
   byId("dock").addEventListener("click", ({ detail, target }) => {
@@ -43,8 +43,8 @@ export function prepareDock(session, brush) {
     byId("page").querySelector(".room").dataset.tool = brush.tool;
     for (const tool of tools) tool.setAttribute("aria-pressed", String(tool.dataset.tool === brush.tool));
     // What the dot shows is a hint of the size; the ring at the pointer shows it exactly.
-    size.querySelector(".dot").style.scale = String(0.14 + 0.86 * Math.sqrt(brush.size / SIZE_MAX));
-    size.querySelector("output").textContent = String(brush.size);
+    dot.style.scale = String(0.14 + 0.86 * Math.sqrt(brush.size / SIZE_MAX));
+    width.textContent = String(brush.size);
     size.title = `Brush: ${brush.size} wide`;
     colour.querySelector(".swatch").style.setProperty("--colour", brush.colour);
     colour.setAttribute("aria-label", `Colour: ${nameOf(brush.colour)}`);
@@ -88,36 +88,25 @@ function colourPanel(brush) {
 }
 
 function brushPanel(brush) {
-  const size = slider("Size", 0, SLIDER_MAX, (value) => { brush.size = SIZE_MIN * (SIZE_MAX / SIZE_MIN) ** (value / SLIDER_MAX); });
+  const ratio = SIZE_MAX / SIZE_MIN;
+  const size = slider("Size", 0, SLIDER_MAX, (value) => { brush.size = SIZE_MIN * ratio ** (value / SLIDER_MAX); });
   const steady = slider("Steady hand", 0, 100, (value) => brush.change({ steady: value }));
-  const feels = h("input", { type: "checkbox", role: "switch", onchange: () => brush.change({ feels: feels.checked }) });
-  const fingers = h("input", { type: "checkbox", role: "switch", onchange: () => brush.change({ fingersDraw: fingers.checked }) });
+  const feels = toggle("Width by pressure", "Of the pen; of the speed without one.", {
+    onchange: () => brush.change({ feels: feels.input.checked }),
+  });
+  const fingers = toggle("Fingers draw", "Off: one finger moves the sheet.", {
+    onchange: () => brush.change({ fingersDraw: fingers.input.checked }),
+  });
   const show = () => {
-    size.show(SLIDER_MAX * Math.log(brush.size / SIZE_MIN) / Math.log(SIZE_MAX / SIZE_MIN), String(brush.size));
+    size.show((SLIDER_MAX * Math.log(brush.size / SIZE_MIN)) / Math.log(ratio), String(brush.size));
     steady.show(brush.steady, `${brush.steady} %`);
-    feels.checked = brush.feels;
-    fingers.checked = brush.fingersDraw;
+    feels.input.checked = brush.feels;
+    fingers.input.checked = brush.fingersDraw;
   };
   brush.news.on("change", show);
   show();
   return h("div", { class: "panel pop", role: "dialog", "aria-label": "Brush" },
-    size.element, steady.element,
-    h("label", { class: "switch" }, feels, h("span", {}, "Width by pressure", h("small", {}, "Of the pen; of the speed without one."))),
-    h("label", { class: "switch" }, fingers, h("span", {}, "Fingers draw", h("small", {}, "Off: one finger moves the sheet."))));
-}
-
-function slider(label, min, max, onInput) {
-  const input = h("input", { type: "range", min, max, "aria-label": label, oninput: () => onInput(Number(input.value)) });
-  const output = h("output");
-  const element = h("label", { class: "slider" }, h("span", {}, label), output, input);
-  return {
-    element,
-    show(value, text) {
-      input.value = String(Math.round(value));
-      input.setAttribute("aria-valuetext", text);
-      output.textContent = text;
-    },
-  };
+    size.element, steady.element, feels.element, fingers.element);
 }
 
 /** The arrow keys walk along the dock, as along any toolbar. */

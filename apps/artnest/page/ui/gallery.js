@@ -3,8 +3,8 @@
 import * as api from "../api.js";
 import { closeOnBackdrop } from "./dialogs.js";
 import { h, show } from "./dom.js";
-import { icon } from "./icons.js";
 import { drawNest } from "./nest.js";
+import { iconButton } from "./parts.js";
 import { prepareToggle } from "./theme.js";
 import { ago, plural } from "./words.js";
 
@@ -78,10 +78,10 @@ function card(room, { forget = false, gone = false }) {
   const element = h("li", { class: gone ? "card gone" : "card" },
     h("a", { href: `/r/${room.id}` }, frame, h("h3", {}, room.name), h("p", { class: "meta" }, now, words)));
   if (forget) {
-    element.append(h("button", {
-      type: "button", class: "icon-button small forget", "aria-label": `Forget ${room.name}`, title: "Take it off this wall. The room stays.",
+    element.append(iconButton("close", `Forget ${room.name}`, {
+      class: "small forget", title: "Take it off this wall. The room stays.",
       onclick: () => { api.forgetRoom(room.id); element.remove(); },
-    }, icon("close")));
+    }));
   }
   return element;
 }

@@ -2,37 +2,48 @@
 
 import { ask } from "./dialogs.js";
 import { h } from "./dom.js";
-import { icon } from "./icons.js";
+import { heading } from "./parts.js";
 
 const SIZE_STEP = 1.15;
 const PAN_PX = 80;
 
-/** `keys` as `KeyboardEvent.key`, with `ctrl` for Ctrl or ⌘; `says` is how they are shown. */
+const tool = (name) => ({ brush }) => { brush.tool = name; };
+const lastColour = ({ brush }) => { brush.colour = brush.recent[1] ?? brush.colour; };
+const smaller = ({ brush }) => { brush.size = Math.min(brush.size / SIZE_STEP, brush.size - 0.5); };
+const larger = ({ brush }) => { brush.size = Math.max(brush.size * SIZE_STEP, brush.size + 0.5); };
+const undo = ({ session }) => session.undo();
+const redo = ({ session }) => session.redo();
+const move = (dx, dy) => ({ sheet }) => sheet.move(dx * PAN_PX, dy * PAN_PX);
+
+/**
+ * `keys` as `KeyboardEvent.key`; `ctrl` for Ctrl or ⌘; `shift` where it matters. `says` and `does` stand on the sheet, under
+ * `group`; what has none is another key for the row above it.
+ */
 const TABLE = [
-  { group: "Tools", says: "B", keys: ["b", "p"], does: "pen", act: ({ brush }) => { brush.tool = "pen"; } },
-  { group: "Tools", says: "E", keys: ["e"], does: "eraser", act: ({ brush }) => { brush.tool = "eraser"; } },
-  { group: "Tools", says: "H", keys: ["h"], does: "move the sheet", act: ({ brush }) => { brush.tool = "hand"; } },
-  { group: "Tools", says: "I", keys: ["i"], does: "take a colour from the sheet", act: ({ brush }) => { brush.tool = "picker"; } },
-  { group: "Tools", says: "X", keys: ["x"], does: "the colour before", act: ({ brush }) => { brush.colour = brush.recent[1] ?? brush.colour; } },
-  { group: "Tools", says: "[  ]", keys: ["["], does: "smaller, larger brush", act: ({ brush }) => { brush.size = Math.min(brush.size / SIZE_STEP, brush.size - 0.5); } },
-  { keys: ["]"], act: ({ brush }) => { brush.size = Math.max(brush.size * SIZE_STEP, brush.size + 0.5); } },
-  { group: "Tools", says: "Alt 1 2 3", keys: [], does: "back, middle, front layer" },
-  { group: "Strokes", says: "Ctrl Z", keys: ["z"], ctrl: true, shift: false, does: "undo my last stroke", act: ({ session }) => session.undo() },
-  { group: "Strokes", says: "Ctrl Shift Z", keys: ["z"], ctrl: true, shift: true, does: "redo it", act: ({ session }) => session.redo() },
-  { keys: ["y"], ctrl: true, act: ({ session }) => session.redo() },
-  { group: "Sheet", says: "Space", keys: [], does: "hold and drag to move it" },
-  { group: "Sheet", says: "Wheel, pinch", keys: [], does: "zoom" },
-  { group: "Sheet", says: "+  −", keys: ["+", "="], does: "zoom in, out", act: ({ sheet }) => sheet.zoom(1.25) },
+  { group: "Tools", says: "B", does: "pen", keys: ["b", "p"], act: tool("pen") },
+  { group: "Tools", says: "E", does: "eraser", keys: ["e"], act: tool("eraser") },
+  { group: "Tools", says: "H", does: "move the sheet", keys: ["h"], act: tool("hand") },
+  { group: "Tools", says: "I", does: "take a colour from the sheet", keys: ["i"], act: tool("picker") },
+  { group: "Tools", says: "X", does: "the colour before", keys: ["x"], act: lastColour },
+  { group: "Tools", says: "[ ]", does: "smaller, larger brush", keys: ["["], act: smaller },
+  { keys: ["]"], act: larger },
+  { group: "Tools", says: "Alt 1 2 3", does: "back, middle, front layer", keys: [] },
+  { group: "Strokes", says: "Ctrl Z", does: "undo my last stroke", keys: ["z"], ctrl: true, shift: false, act: undo },
+  { group: "Strokes", says: "Ctrl Shift Z", does: "redo it", keys: ["z"], ctrl: true, shift: true, act: redo },
+  { keys: ["y"], ctrl: true, act: redo },
+  { group: "Sheet", says: "Space", does: "hold and drag to move it", keys: [] },
+  { group: "Sheet", says: "Wheel Pinch", does: "zoom", keys: [] },
+  { group: "Sheet", says: "+ −", does: "zoom in, out", keys: ["+", "="], act: ({ sheet }) => sheet.zoom(1.25) },
   { keys: ["-", "_"], act: ({ sheet }) => sheet.zoom(0.8) },
-  { group: "Sheet", says: "0", keys: ["0"], does: "100 %", act: ({ sheet }) => sheet.actual() },
-  { group: "Sheet", says: "1", keys: ["1"], does: "the whole sheet", act: ({ sheet }) => sheet.whole() },
-  { group: "Sheet", says: "Arrows", keys: ["ArrowLeft"], does: "move it", act: ({ sheet }) => sheet.move(PAN_PX, 0) },
-  { keys: ["ArrowRight"], act: ({ sheet }) => sheet.move(-PAN_PX, 0) },
-  { keys: ["ArrowUp"], act: ({ sheet }) => sheet.move(0, PAN_PX) },
-  { keys: ["ArrowDown"], act: ({ sheet }) => sheet.move(0, -PAN_PX) },
-  { group: "Room", says: "C", keys: ["c"], does: "chat", act: ({ panels }) => panels.toggle("chat") },
-  { group: "Room", says: "U", keys: ["u"], does: "people", act: ({ panels }) => panels.toggle("people") },
-  { group: "Room", says: "?", keys: ["?"], does: "this sheet", act: () => openHelp() },
+  { group: "Sheet", says: "0", does: "100 %", keys: ["0"], act: ({ sheet }) => sheet.actual() },
+  { group: "Sheet", says: "1", does: "the whole sheet", keys: ["1"], act: ({ sheet }) => sheet.whole() },
+  { group: "Sheet", says: "Arrows", does: "move it", keys: ["ArrowLeft"], act: move(1, 0) },
+  { keys: ["ArrowRight"], act: move(-1, 0) },
+  { keys: ["ArrowUp"], act: move(0, 1) },
+  { keys: ["ArrowDown"], act: move(0, -1) },
+  { group: "Room", says: "C", does: "chat", keys: ["c"], act: ({ panels }) => panels.toggle("chat") },
+  { group: "Room", says: "U", does: "people", keys: ["u"], act: ({ panels }) => panels.toggle("people") },
+  { group: "Room", says: "?", does: "this sheet", keys: ["?"], act: () => openHelp() },
 ];
 
 /** Listens to the keys; `what` has `session`, `brush`, `sheet`, `panels` and `surface`. */
@@ -71,16 +82,17 @@ function actOf(event, what) {
 }
 
 export function openHelp() {
-  const groups = Map.groupBy?.(TABLE.filter((row) => row.group), (row) => row.group) ?? grouped();
+  const groups = grouped();
   return ask((answer) => [
-    h("header", {}, h("h2", {}, "Keys and help"),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => answer(null) }, icon("close"))),
-    h("div", { class: "keys" }, [...groups].map(([group, rows]) => h("section", {}, h("h3", {}, group),
-      h("dl", {}, rows.map(({ says, does }) => h("div", {}, h("dt", {}, says.split(" ").map((key) => key && h("kbd", {}, key))), h("dd", {}, does))))))),
+    heading("Keys and help", () => answer(null)),
+    h("div", { class: "keys" }, [...groups].map(([group, rows]) => h("section", {}, h("h3", {}, group), h("dl", {}, rows.map(told))))),
     h("p", { class: "hint" }, "Two fingers move and zoom. A pen wins over the palm. Its other end erases. ",
       h("a", { href: "/about" }, "What Artnest keeps, and where")),
   ]);
 }
+
+const told = ({ says, does }) =>
+  h("div", {}, h("dt", {}, says.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, does));
 
 function grouped() {
   const groups = new Map();

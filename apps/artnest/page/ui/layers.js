@@ -1,7 +1,7 @@
 // The three layers: which one is drawn on, which are seen (by oneself), which are locked (for everybody).
 
 import { byId, h } from "./dom.js";
-import { icon } from "./icons.js";
+import { iconButton } from "./parts.js";
 
 export const LAYER_NAMES = ["Back", "Middle", "Front"];
 
@@ -34,14 +34,16 @@ function row(layer, session, renderer, brush, show) {
       type: "button", class: "layer-name", "aria-label": `Draw on ${name}`, "aria-pressed": String(layer === brush.layer),
       title: `${name} (Alt ${layer + 1})`, onclick: () => { brush.layer = layer; },
     }, h("span", { class: "leaf" }), name),
-    h("button", {
-      type: "button", class: "icon-button small", "aria-label": `${visible ? "Hide" : "Show"} ${name}`, title: visible ? "Hide, for me" : "Show",
-      onclick: () => { renderer.showLayer(layer, !visible); show(); },
-    }, icon(visible ? "eye" : "closed")),
-    session.isOwner || locked
-      ? h("button", {
-        type: "button", class: "icon-button small", disabled: !session.isOwner, "aria-label": `${locked ? "Unlock" : "Lock"} ${name}`,
-        title: locked ? "Locked: only owners draw here" : "Lock, for everybody", onclick: () => session.lock(layer, !locked),
-      }, icon(locked ? "lock" : "unlock"))
-      : null);
+    iconButton(visible ? "eye" : "closed", `${visible ? "Hide" : "Show"} ${name}`, {
+      class: "small", title: visible ? "Hide, for me" : "Show", onclick: () => { renderer.showLayer(layer, !visible); show(); },
+    }),
+    session.isOwner || locked ? lockOf(layer, locked, session) : null);
+}
+
+/** Everybody sees that a layer is locked; owners can change it. */
+function lockOf(layer, locked, session) {
+  return iconButton(locked ? "lock" : "unlock", `${locked ? "Unlock" : "Lock"} ${LAYER_NAMES[layer]}`, {
+    class: "small", title: locked ? "Locked: only owners draw here" : "Lock, for everybody",
+    disabled: !session.isOwner, onclick: () => session.lock(layer, !locked),
+  });
 }

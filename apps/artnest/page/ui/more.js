@@ -7,6 +7,7 @@ import { byId, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { LAYER_NAMES } from "./layers.js";
 import { openHelp } from "./keys.js";
+import { actsOf, toggle } from "./parts.js";
 import { closePopover, popover } from "./popover.js";
 import { nextTheme, theme } from "./theme.js";
 import { toast } from "./toast.js";
@@ -76,7 +77,7 @@ async function settings(id, session) {
   const banned = members.filter((member) => member.banned);
   await ask((answer) => {
     const name = h("input", { value: room.name, maxlength: 60, required: true });
-    const isPublic = h("input", { type: "checkbox", role: "switch", checked: room.visibility === "public" });
+    const isPublic = toggle("Let anybody watch", "It hangs in the gallery for all to see.", { checked: room.visibility === "public" });
     const trouble = h("p", { class: "trouble", role: "alert" });
     const guarded = (act) => async (event) => {
       event.preventDefault();
@@ -88,25 +89,28 @@ async function settings(id, session) {
       }
     };
     const keep = guarded(async () => {
-      await api.changeRoom(id, { name: name.value.trim(), visibility: isPublic.checked ? "public" : "private" });
+      await api.changeRoom(id, { name: name.value.trim(), visibility: isPublic.input.checked ? "public" : "private" });
       session.renamed(name.value.trim());
     });
     return [h("form", { onsubmit: keep },
       h("h2", {}, "Room"),
       h("label", { class: "field" }, "Name", name),
-      h("label", { class: "switch" }, isPublic, h("span", {}, "Let anybody watch", h("small", {}, "It hangs in the gallery for all to see."))),
+      isPublic.element,
       h("p", { class: "gauge" }, meter(room), `${megabytes(room.used_bytes)} of ${megabytes(room.quota_bytes)} used`),
-      banned.length > 0 ? h("section", {}, h("h3", {}, "Banned"), h("ul", { class: "persons" }, banned.map((each) => pardon(id, each)))) : null,
+      banned.length > 0 ? bannedOf(id, banned) : null,
       h("div", { class: "far-acts" },
         h("button", { type: "button", class: "quiet", onclick: guarded(() => forget(id)) }, "Forget how it was drawn…"),
         h("button", { type: "button", class: "bad", onclick: guarded(() => remove(id)) }, "Delete the room…")),
       trouble,
-      h("div", { class: "acts" }, h("button", { type: "button", class: "quiet", onclick: () => answer(null) }, "Cancel"), h("button", { class: "primary" }, "Save")))];
+      actsOf(() => answer(null), h("button", { class: "primary" }, "Save")))];
   });
 }
 
 const megabytes = (bytes) => `${(bytes / 1_048_576).toFixed(bytes < 10_485_760 ? 1 : 0)} MiB`;
 const meter = (room) => h("meter", { min: 0, max: room.quota_bytes, high: room.quota_bytes * 0.9, value: room.used_bytes });
+
+const bannedOf = (id, banned) =>
+  h("section", {}, h("h3", {}, "Banned"), h("ul", { class: "persons" }, banned.map((each) => pardon(id, each))));
 
 function pardon(id, { member, name }) {
   const row = h("li", {}, h("strong", {}, name), h("button", {
@@ -118,7 +122,8 @@ function pardon(id, { member, name }) {
 
 async function forget(id) {
   const sure = await confirmed({
-    title: "Forget how it was drawn?", text: "The drawing stays as it is; the time-lapse begins anew. That makes room in a room that is full.",
+    title: "Forget how it was drawn?",
+    text: "The drawing stays as it is; the time-lapse begins anew. That makes room in a room that is full.",
     acts: [{ label: "Forget", value: true, tone: "bad" }],
   });
   if (sure) await api.forgetHistory(id);

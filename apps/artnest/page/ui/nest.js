@@ -97,7 +97,8 @@ function twig(seed, { middle, wide, high, base }, browns) {
     const pressure = Math.round(255 * (1 - 0.75 * Math.abs(t) ** 1.6));
     points.push(480 + (wide + stray) * Math.cos(angle), base + (high + stray) * Math.sin(angle) + 3 * noise(seed + t), pressure);
   }
-  return stroke(points, 5 + 8 * Math.abs(noise(seed * 11.7)), browns[Math.floor(Math.abs(noise(seed * 13.1)) * browns.length * 0.999)]);
+  const brown = browns[Math.floor(Math.abs(noise(seed * 13.1)) * browns.length * 0.999)];
+  return stroke(points, 5 + 8 * Math.abs(noise(seed * 11.7)), brown);
 }
 
 const stroke = (points, size, [red, green, blue]) => ({ points, size, colour: `rgb(${red} ${green} ${blue})` });
@@ -118,7 +119,8 @@ function preparePen(canvas, context) {
   const sample = (event) => {
     const { left, top, width } = canvas.getBoundingClientRect();
     const scale = WIDTH / width;
-    return { x: (event.clientX - left) * scale, y: (event.clientY - top) * scale, pressure: event.pressure, time: event.timeStamp };
+    const [x, y] = [(event.clientX - left) * scale, (event.clientY - top) * scale];
+    return { x, y, pressure: event.pressure, time: event.timeStamp };
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType === "touch") return;

@@ -1,9 +1,9 @@
 // Who is here: faces in the bar, and a panel with names, roles and, for owners, what they may do about people.
 
-import { byId, h } from "./dom.js";
-import { icon } from "./icons.js";
-import { colourOf, initialsOf } from "./palette.js";
 import { confirmed } from "./dialogs.js";
+import { byId, h } from "./dom.js";
+import { colourOf, initialsOf } from "./palette.js";
+import { iconButton } from "./parts.js";
 import { ROLE_WORDS } from "./words.js";
 
 const FACES_MAX = 4;
@@ -39,7 +39,8 @@ function faces(here) {
 
 function row(person, session, onRename) {
   const isMe = person.member === session.member;
-  const words = h("div", { class: "who" }, h("strong", {}, person.name, isMe ? " (you)" : ""), h("small", {}, ROLE_WORDS[person.role]));
+  const name = h("strong", {}, person.name, isMe ? " (you)" : "");
+  const words = h("div", { class: "who" }, name, h("small", {}, ROLE_WORDS[person.role]));
   const acts = isMe
     ? h("button", { type: "button", class: "quiet small", onclick: onRename }, "Rename")
     : session.isOwner ? ownersActs(person, session) : null;
@@ -49,8 +50,8 @@ function row(person, session, onRename) {
 function ownersActs({ member, name, role }, session) {
   const roles = h("select", { "aria-label": `Role of ${name}`, onchange: () => session.setRole(member, roles.value) },
     ["viewer", "artist", "owner"].map((each) => h("option", { value: each, selected: each === role }, ROLE_WORDS[each])));
-  const out = h("button", {
-    type: "button", class: "icon-button small", "aria-label": `Send ${name} out`, title: "Send out",
+  const out = iconButton("close", `Send ${name} out`, {
+    class: "small",
     async onclick() {
       const choice = await confirmed({
         title: `Send ${name} out?`, text: "They may come back by the link, unless you ban them. What they drew stays.",
@@ -58,6 +59,6 @@ function ownersActs({ member, name, role }, session) {
       });
       if (choice) session.kick(member, choice === "ban");
     },
-  }, icon("close"));
+  });
   return h("div", { class: "acts" }, roles, out);
 }

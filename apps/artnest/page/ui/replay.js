@@ -16,6 +16,9 @@ import { asScript } from "./script.js";
 import { showTrouble } from "./trouble.js";
 
 const SEEK_MAX = 1_000;
+/** What the bar above and the player below cover of the stage. */
+const BAR_PX = 64;
+const PLAYER_PX = 88;
 const SPEEDS = [1, 4, 16, 64];
 /** The slowest speed at which all is told in so long is where one begins. */
 const TOLD_MS = 30_000;
@@ -54,7 +57,10 @@ function play({ records, times, length }, room) {
   renderer.flows = false;
   // There is nothing to draw with: the surface only moves the sheet.
   const surface = new Surface(byId("stage"), renderer, { tool: "hand", fingersDraw: false, hover() {}, away() {} });
-  const whole = () => { renderer.view = fit(replica.drawing.sheet, [0, 60 * renderer.density, renderer.width, renderer.height - 84 * renderer.density]); };
+  const whole = () => {
+    const { width, height, density } = renderer;
+    renderer.view = fit(replica.drawing.sheet, [0, BAR_PX * density, width, height - PLAYER_PX * density]);
+  };
   whole();
   addEventListener("resize", () => requestAnimationFrame(whole));
 

@@ -22,7 +22,7 @@ import { Pointers } from "./pointers.js";
 import { openShare } from "./share.js";
 import { toast } from "./toast.js";
 import { showTrouble } from "./trouble.js";
-import { REFUSALS } from "./words.js";
+import { NEW_ROLES, REFUSALS } from "./words.js";
 
 const NAME = "artnest-name";
 /** Of the sheet, at least so much stays on the screen. */
@@ -49,7 +49,8 @@ function takeToken(id) {
 
 async function askName(value, act) {
   const name = await asked({
-    title: "What are you called?", text: "The others see it beside your pen.", label: "Name", value, max: 32, act, required: false,
+    title: "What are you called?", text: "The others see it beside your pen.", label: "Name", value, max: 32, act,
+    required: false,
   });
   if (name) localStorage.setItem(NAME, name);
   return name ?? value;
@@ -88,11 +89,10 @@ function open(id, room, session) {
   prepareFocus(stage);
   prepareKeys({ session, brush, sheet, panels, surface });
   byId("share-open").addEventListener("click", () => openShare(id, session).catch((error) => toast(error.message)));
-  for (const button of document.querySelectorAll("[data-zoom]")) {
-    button.addEventListener("click", () => ({ in: () => sheet.zoom(1.25), out: () => sheet.zoom(0.8), whole: () => sheet.whole() })[button.dataset.zoom]());
-  }
+  const zooms = { in: () => sheet.zoom(1.25), out: () => sheet.zoom(0.8), whole: sheet.whole };
+  for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", zooms[button.dataset.zoom]);
   session.news.on("refused", (code) => { if (REFUSALS[code]) toast(REFUSALS[code]); });
-  session.news.on("role", (role) => toast({ viewer: "You are watching now.", artist: "You may draw now.", owner: "You own this room now." }[role]));
+  session.news.on("role", (role) => toast(NEW_ROLES[role]));
   followStatus(session, renderer);
   sheet.whole();
   preview(room, renderer);
@@ -116,7 +116,8 @@ function followStatus(session, renderer) {
     // The first time one may look on while the sheet fills.
     renderer.holds = isReading && wasLive;
     byId("veil").hidden = !isReading;
-    if (isReading) byId("veil").replaceChildren(h("p", {}, "Unrolling the sheet"), h("progress", { max: 1, value: status.progress }));
+    const progress = h("progress", { max: 1, value: status.progress, "aria-label": "How much of it is here" });
+    if (isReading) byId("veil").replaceChildren(h("p", {}, "Unrolling the sheet"), progress);
     if (status.name === "over") showTrouble(status);
   });
 }

@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { ask, confirmed } from "./dialogs.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { heading, iconButton } from "./parts.js";
 import { toast } from "./toast.js";
 
 const OFFERS = [
@@ -15,25 +16,25 @@ const OFFERS = [
 export async function openShare(id, session) {
   if (session.isOwner) {
     const links = await api.links(id);
-    await ask((answer) => [heading(answer), h("div", { class: "offers" }, OFFERS.map((offer) => ownersOffer(id, offer, links)))]);
+    await show(OFFERS.map((offer) => ownersOffer(id, offer, links)));
     return;
   }
   const url = `${location.origin}/r/${id}${api.tokenOf(id) ? `#${api.tokenOf(id)}` : ""}`;
   const text = session.role === "viewer" ? "Whoever has it can watch." : "Whoever has it comes in as you did.";
-  await ask((answer) => [heading(answer), h("div", { class: "offers" }, offerOf("Link to this room", text, url))]);
+  await show([offerOf("Link to this room", text, url)]);
 }
 
-const heading = (answer) => h("header", {}, h("h2", {}, "Share this room"),
-  h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => answer(null) }, icon("close")));
+const show = (offers) => ask((answer) => [heading("Share this room", () => answer(null)), h("div", { class: "offers" }, offers)]);
 
 function ownersOffer(id, { role, title, text }, links) {
   const urlOf = (known) => new URL(known[role].path, location.origin).href;
   const element = offerOf(title, text, urlOf(links));
-  const renew = h("button", {
-    type: "button", class: "icon-button small", "aria-label": `Renew the link ${title.toLowerCase()}`, title: "Renew: the old link lets nobody in any more",
+  const renew = iconButton("renew", `Renew the link ${title.toLowerCase()}`, {
+    class: "small", title: "Renew: the old link lets nobody in any more",
     async onclick() {
       const sure = await confirmed({
-        title: "Renew this link?", text: "The old one lets no newcomer in. Who is in already stays.", acts: [{ label: "Renew", value: true }],
+        title: "Renew this link?", text: "The old one lets no newcomer in. Who is in already stays.",
+        acts: [{ label: "Renew", value: true }],
       });
       if (!sure) return;
       try {
@@ -43,7 +44,7 @@ function ownersOffer(id, { role, title, text }, links) {
         toast(error.message);
       }
     },
-  }, icon("renew"));
+  });
   element.querySelector(".line").append(renew);
   return element;
 }

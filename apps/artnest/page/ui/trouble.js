@@ -9,7 +9,8 @@ export function showTrouble(error) {
   const { title, text, act } = TROUBLES[code];
   document.title = `${title} · Artnest`;
   const again = h("button", { class: "primary large", onclick: () => location.reload() }, "Try again");
-  const gallery = h("a", { class: act === "gallery" ? "button primary large" : "button quiet large", href: "/" }, "To the gallery");
+  const tone = act === "gallery" ? "primary" : "quiet";
+  const gallery = h("a", { class: `button ${tone} large`, href: "/" }, "To the gallery");
   const room = h("a", { class: "button primary large", href: location.pathname.replace(/\/replay$/, "") }, "To the room");
   byId("page").replaceChildren(
     h("main", { class: "trouble-page" },

@@ -22,25 +22,47 @@ export const REFUSALS = {
 
 /** Pages that say what to do, by code: of an HTTP problem, or of the error that ended a visit. */
 export const TROUBLES = {
-  no_page: { title: "There is no such page", text: "The address may have been cut off when it was copied.", act: "gallery" },
-  no_entry: {
-    title: "This door does not open",
-    text: "There is no such room, or the link to it was renewed. Ask whoever invited you for a new link; it must be copied whole, with what stands after the #.",
-    act: "gallery",
+  no_page: {
+    title: "There is no such page", act: "gallery",
+    text: "The address may have been cut off when it was copied.",
   },
-  banned: { title: "You cannot come in", text: "An owner of this room has banned you. Only an owner can take that back.", act: "gallery" },
-  kicked: { title: "You were sent out", text: "An owner has asked you to leave. You may come back.", act: "again" },
-  full: { title: "The room is full", text: "There is no place left just now. Try again in a while.", act: "again" },
-  replaced: { title: "This room is open elsewhere", text: "The same visit goes on in another tab or window. It is there, whole; or take it back here.", act: "again" },
-  room_deleted: { title: "The room is gone", text: "An owner has deleted it, with its drawing.", act: "gallery" },
-  version: { title: "A newer server", text: "The server has changed since this page was loaded. Load it again.", act: "again" },
-  offline: { title: "The server does not answer", text: "Your line may be down, or the server is being started. Nothing of what you drew is lost: it waits in this browser.", act: "again" },
-  no_history: { title: "Nothing to play yet", text: "Nobody has drawn in this room.", act: "room" },
-  unknown: { title: "Something went wrong", text: "Load the page again. If it happens twice, tell whoever runs this server.", act: "again" },
+  no_entry: {
+    title: "This door does not open", act: "gallery",
+    text: "There is no such room, or the link to it was renewed. Ask whoever invited you for a new link; it must be " +
+      "copied whole, with what stands after the #.",
+  },
+  banned: {
+    title: "You cannot come in", act: "gallery",
+    text: "An owner of this room has banned you. Only an owner can take that back.",
+  },
+  kicked: { title: "You were sent out", act: "again", text: "An owner has asked you to leave. You may come back." },
+  full: { title: "The room is full", act: "again", text: "There is no place left just now. Try again in a while." },
+  replaced: {
+    title: "This room is open elsewhere", act: "again",
+    text: "The same visit goes on in another tab or window. It is there, whole; or take it back here.",
+  },
+  room_deleted: { title: "The room is gone", act: "gallery", text: "An owner has deleted it, with its drawing." },
+  version: {
+    title: "A newer server", act: "again",
+    text: "The server has changed since this page was loaded. Load it again.",
+  },
+  offline: {
+    title: "The server does not answer", act: "again",
+    text: "Your line may be down, or the server is being started. Nothing of what you drew is lost: it waits in this browser.",
+  },
+  no_history: { title: "Nothing to play yet", act: "room", text: "Nobody has drawn in this room." },
+  unknown: {
+    title: "Something went wrong", act: "again",
+    text: "Load the page again. If it happens twice, tell whoever runs this server.",
+  },
 };
 
 /** The same matters by the status of an HTTP answer. */
 export const CODE_OF_STATUS = { 401: "no_entry", 403: "no_entry", 404: "no_entry" };
+
+export const NEW_ROLES = {
+  viewer: "You are watching now.", artist: "You may draw now.", owner: "You own this room now.",
+};
 
 export const ROLE_WORDS = { viewer: "watches", artist: "draws", owner: "owns the room" };
 

@@ -80,7 +80,7 @@ impl Rate {
 ///
 /// # Cost
 ///
-/// Two uncontended locks for a call, and no allocation.
+/// One uncontended lock for a call that need not wait, and no allocation.
 ///
 /// # Examples
 ///
@@ -185,13 +185,12 @@ impl RateLimiter {
     /// [`Limited`], with the time after which to come again.
     pub fn try_acquire(&self) -> Result<(), Limited> {
         let limited = |until| Limited { limiter: Arc::clone(&self.0.name), until };
-        match self.0.line.try_acquire() {
-            Ok(_turn) => self.0.take().map_err(limited),
-            Err(_) => {
-                let behind = self.0.waiting.load(Ordering::Relaxed).max(1);
+        match self.waiting() {
+            0 => self.0.take().map_err(limited),
+            waiting => {
                 let interval = lock(&self.0.bucket).rate.interval;
-                let behind = interval.saturating_mul(u32::try_from(behind).unwrap_or(u32::MAX));
-                Err(limited(after(Instant::now(), behind)))
+                let theirs = interval.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
+                Err(limited(after(Instant::now(), theirs)))
             }
         }
     }

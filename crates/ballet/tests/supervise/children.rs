@@ -315,6 +315,46 @@ async fn what_is_asked_of_a_supervisor_that_ends_is_answered() -> Result<(), Err
     Ok(())
 }
 
+/// An error that looks at the supervisor when it is dropped.
+struct Looks(Children<Looks>);
+
+impl std::fmt::Debug for Looks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("looks")
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        assert!(self.0.list().len() < 3);
+    }
+}
+
+#[ballet::test]
+async fn no_destructor_of_an_error_runs_while_the_supervisor_cannot_be_looked_at() {
+    let supervisor =
+        Supervisor::<Looks>::new(ballet::Strategy::OneForOne).without_limit().on_incident(|_| {});
+    let (children, handle) = (supervisor.children(), supervisor.children());
+    let busy = child("busy").transient().run(async move |life: Life| {
+        life.ready();
+        if life.restarts() < 600 { Err(Looks(handle)) } else { Ok(()) }
+    });
+    let broken = {
+        let handle = children.clone();
+        child("broken").run(async move |_: Life| Err(Looks(handle)))
+    };
+    let meddles = async {
+        children.ready().await.map(drop)?;
+        for _ in 0..10 {
+            drop(children.add(broken.clone()).await);
+            drop(children.remove("busy").await);
+        }
+        Ok::<_, ballet::ChildError<Looks>>(())
+    };
+    let (report, meddled) = tokio::join!(supervisor.child(busy).run(), meddles);
+    assert!(report.is_ok() && meddled.is_ok());
+}
+
 #[ballet::test]
 async fn a_thousand_children_come_and_go() -> Result<(), Error> {
     with(Supervisor::one_for_one().keep_open(), async |children| {

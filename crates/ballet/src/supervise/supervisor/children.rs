@@ -163,9 +163,10 @@ impl<E: Fault> Children<E> {
 
     async fn command(&self, make: impl FnOnce(Answer<E>) -> Command<E>) -> Result<(), ChildError<E>> {
         let (answer, answered) = oneshot::channel();
-        let commands = self.run().await?.commands.clone();
-        // Where the supervisor ends first, it drops the command, and the answer with it.
-        commands.send(make(answer)).await.map_err(|_| ChildError::ended())?;
+        let sent = self.run().await?.commands.send(make(answer)).await;
+        sent.map_err(|_| ChildError::ended())?;
+        // Where the supervisor ends first, the answer is dropped with the command. A command that was sent at the same
+        // moment lies in the channel until the last sender is gone, so none is kept here.
         answered.await.unwrap_or_else(|_| Err(ChildError::ended()))
     }
 

@@ -158,7 +158,7 @@ impl<E: Fault> Director<E> {
         let now = Instant::now();
         match event {
             Event::Stop(closing, reason) => {
-                self.run.roster().close(Verdict::Closed(closing), reason, now);
+                self.run.roster().close(Verdict::Closed(closing), &reason, now);
             }
             Event::Retire => self.run.roster().retire(now),
             Event::Ready(id, life) => {
@@ -199,6 +199,7 @@ impl<E: Fault> Director<E> {
             }
             Action::Forget(id) => drop(self.cast.remove(&id)),
             Action::Tell(incident) => self.sink(&incident),
+            Action::Drop(what) => drop(what),
             // Whoever asked may have gone.
             Action::Answer(answer, answered) => drop(answer.send(answered)),
             Action::Opened => {
@@ -222,7 +223,8 @@ impl<E: Fault> Director<E> {
             child = child.graceful(grace);
         }
         let (starting, life) = begin(child, place, |ready| body.begin(ready, restarts));
-        self.run.roster().begun(id, life.job().clone());
+        let before = self.run.roster().begun(id, life.job().clone());
+        drop(before);
         self.lives.push(Box::pin(first_event(id, starting, life)));
     }
 

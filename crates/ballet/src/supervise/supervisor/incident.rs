@@ -188,13 +188,14 @@ impl<E> History<E> {
         Self { kept: VecDeque::new(), forgotten: 0, restarts: 0 }
     }
 
-    pub(super) fn enter(&mut self, incident: Arc<Incident<E>>) {
+    /// Keeps an incident, and gives the one that is no longer kept.
+    pub(super) fn enter(&mut self, incident: Arc<Incident<E>>) -> Option<Arc<Incident<E>>> {
         self.restarts += u64::from(incident.restarts_after().is_some());
-        if self.kept.len() == INCIDENTS_KEPT {
-            self.kept.pop_front();
-            self.forgotten += 1;
-        }
+        let is_full = self.kept.len() == INCIDENTS_KEPT;
+        self.forgotten += u64::from(is_full);
+        let forgotten = if is_full { self.kept.pop_front() } else { None };
         self.kept.push_back(incident);
+        forgotten
     }
 
     /// The incidents that are kept, oldest first.

@@ -28,6 +28,7 @@ mod order;
 mod rules;
 mod state;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -94,6 +95,8 @@ pub(super) enum Action<E> {
     Name(Id),
     Forget(Id),
     Tell(Arc<Incident<E>>),
+    /// Nobody needs it any more. Its destructors are code of the user's, so they do not run under the lock.
+    Drop(Box<dyn Any + Send>),
     Answer(Answer<E>, Result<(), ChildError<E>>),
     /// All children that the supervisor was made with have been ready.
     Opened,
@@ -146,9 +149,9 @@ impl<E: Fault> Roster<E> {
         self.settle(now);
     }
 
-    /// The life that the director was told to begin is this job.
-    pub(super) fn begun(&mut self, id: Id, job: Job) {
-        self.child(id).job = Some(job);
+    /// The life that the director was told to begin is this job. Gives the job of the life before.
+    pub(super) fn begun(&mut self, id: Id, job: Job) -> Option<Job> {
+        self.child(id).job.replace(job)
     }
 
     /// A life has said that it is ready.
@@ -312,6 +315,7 @@ impl<E: Fault> Roster<E> {
         self.refuse(id, &ChildError::stopped);
         if let Some(child) = self.children.remove(&id) {
             self.ids.remove(&child.terms.name);
+            self.actions.push_back(Action::Drop(Box::new(child)));
         }
         self.actions.push_back(Action::Forget(id));
     }
@@ -343,11 +347,13 @@ impl<E: Fault> Roster<E> {
             cause,
             consequence,
         });
-        child.last = Some(Arc::clone(&incident));
+        let before = child.last.replace(Arc::clone(&incident));
+        let mut forgotten = None;
         if consequence != Consequence::Told {
-            self.history.enter(Arc::clone(&incident));
+            forgotten = self.history.enter(Arc::clone(&incident));
             self.actions.push_back(Action::Tell(Arc::clone(&incident)));
         }
+        self.actions.push_back(Action::Drop(Box::new((before, forgotten))));
         incident
     }
 }

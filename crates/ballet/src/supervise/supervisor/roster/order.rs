@@ -159,7 +159,7 @@ impl<E: Fault> Roster<E> {
     }
 
     /// Stops all, last first. The first verdict counts.
-    pub(in super::super) fn close(&mut self, verdict: Verdict<E>, reason: Reason, now: Instant) {
+    pub(in super::super) fn close(&mut self, verdict: Verdict<E>, reason: &Reason, now: Instant) {
         if self.is_closing() {
             return;
         }

@@ -102,7 +102,8 @@ impl<E: Fault> Roster<E> {
             self.forget(id);
         }
         if is_significant && (self.rules.significance == Significance::Any || !self.awaits_significant()) {
-            self.close(Verdict::Closed(Closing::Significant(name)), Reason::Requested(origin), now);
+            let reason = Reason::Requested(origin);
+            self.close(Verdict::Closed(Closing::Significant(name)), &reason, now);
         }
     }
 
@@ -114,7 +115,7 @@ impl<E: Fault> Roster<E> {
         let incident = self.note(id, cause, Consequence::Escalates, now);
         let reason = Reason::SiblingFailed(self.origin(id));
         self.set(id, State::Done);
-        self.close(Verdict::GaveUp(why, incident), reason, now);
+        self.close(Verdict::GaveUp(why, incident), &reason, now);
     }
 
     /// Plans the next life of a child, and by the strategy those of others.

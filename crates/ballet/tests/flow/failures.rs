@@ -168,8 +168,7 @@ async fn errors_of_two_flows_are_one() {
         sure.merge(unsure)
     }
     assert_eq!(both(flow::iter([1]), torn()).count().await, Err("torn"));
-    let as_errors =
-        torn().map_err(|error| Error::msg(error)).chain(flow::iter([Ok(1)]).or_fail::<_, Error>());
+    let as_errors = torn().map_err(Error::msg).chain(flow::iter([Ok(1)]).or_fail::<_, Error>());
     assert_eq!(as_errors.drain().await.unwrap_err().to_string(), "torn");
 }
 

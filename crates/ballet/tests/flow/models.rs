@@ -14,7 +14,7 @@ use crate::support::{block, check, items, plan};
 /// Emits even numbers twice.
 async fn twice(n: u8, out: &mut Emitter<'_, u8>) {
     out.emit(n).await;
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         tokio::task::yield_now().await;
         out.emit(n).await;
     }
@@ -86,7 +86,7 @@ proptest! {
     fn work_that_is_awaited_keeps_the_order(steps in steps()) {
         let all = items(&steps);
         let work = async |n: u8| {
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 tokio::task::yield_now().await;
             }
             u32::from(n)
@@ -220,7 +220,7 @@ fn on_empty_speaks_only_for_nothing() {
 fn a_flow_of_borrowed_items_is_collected_in_place() {
     let words = [String::from("to"), String::from("be")];
     let mut lengths = 0;
-    let shouted = flow::iter(&words).map(|word| word.as_str()).tap(|word| lengths += word.len());
+    let shouted = flow::iter(&words).map(String::as_str).tap(|word| lengths += word.len());
     let shouted: Vec<_> = block(shouted.then(async |word| word.to_uppercase()).collect());
     assert_eq!((shouted, lengths), (vec!["TO".to_owned(), "BE".to_owned()], 4));
 }

@@ -19,7 +19,7 @@ pub(crate) fn ms_since(start: tokio::time::Instant) -> u128 {
 /// Runs a future to its end in virtual time, for tests that are no `async` functions.
 pub(crate) fn block<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.unwrap().block_on(future)
+    runtime.expect("a runtime can be built").block_on(future)
 }
 
 /// A flow that emits the items of a plan, and yields where the plan has none.
@@ -108,10 +108,14 @@ pub(crate) struct Log(Arc<std::sync::Mutex<Vec<String>>>);
 
 impl Log {
     pub(crate) fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
+        self.list().push(what.into());
     }
 
     pub(crate) fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.list())
+    }
+
+    fn list(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0.lock().expect("no test panics while it writes")
     }
 }

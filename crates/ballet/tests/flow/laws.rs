@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ballet::flow::{BoxFlow, Completion, Emitter, Never};
 use ballet::{Context, Error, FlowExt, Key, Reason, Scope, flow};

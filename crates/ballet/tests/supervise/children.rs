@@ -374,3 +374,26 @@ async fn a_thousand_children_come_and_go() -> Result<(), Error> {
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_workers_no_answer_is_lost_when_the_supervisor_ends() {
+    for round in 0..500 {
+        let asked = ballet::scope(async |s: Scope| {
+            let supervisor = Supervisor::one_for_one().keep_open();
+            let children = supervisor.children();
+            s.spawn(async { Ok(supervisor.run().await?) });
+            for _ in 0..4 {
+                let children = children.clone();
+                s.spawn(async move {
+                    while !children.terminate("nobody").await.is_err_and(|error| error.is_ended()) {}
+                    Ok(())
+                });
+            }
+            drop(children.terminate("nobody").await); // it runs
+            children.stop();
+            Ok(())
+        });
+        let ended = tokio::time::timeout(SECOND * 30, asked).await;
+        assert!(ended.is_ok_and(|ended| ended.is_ok()), "somebody waits for ever in round {round}");
+    }
+}

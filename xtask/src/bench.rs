@@ -58,6 +58,7 @@ fn build_measured(name: &str) -> Result<()> {
             process::run(process::cargo().args(["build", "--release", "--package", "gateway", "--bins"]))?;
             "bench-gateway"
         }
+        "artnest" => "artnest",
         "herald" => "herald",
         "io" => "bench-io",
         "scope" => "bench-scope",

@@ -34,6 +34,10 @@ const TOOLS: [Tool; 8] = [
 const HERALD_BENCH_TOOLS: [Tool; 2] =
     [Tool { name: "smtp-sink", ensure: debian::smtp_sink }, Tool { name: "wrk", ensure: debian::wrk }];
 
+/// What the benchmark of Artnest measures against.
+const ARTNEST_BENCH_TOOLS: [Tool; 2] =
+    [Tool { name: "node", ensure: tools::node }, Tool { name: "peers", ensure: tools::artnest_peers }];
+
 /// What the comparison with other languages needs. What comes from Python's packages comes by the tests' Python.
 const VERSUS_BENCH_TOOLS: [Tool; 3] = [
     Tool { name: "java", ensure: tools::java },
@@ -49,6 +53,7 @@ pub(crate) fn run() -> Result<()> {
 /// Installs what a benchmark measures against or with.
 pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
+        "artnest" => ensure(&ARTNEST_BENCH_TOOLS),
         "herald" => ensure(&HERALD_BENCH_TOOLS),
         "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),

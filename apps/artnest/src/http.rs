@@ -7,7 +7,6 @@
 mod access;
 pub(crate) mod admin;
 mod body;
-pub(crate) mod health;
 mod history;
 mod page;
 mod pictures;
@@ -28,7 +27,7 @@ use axum::{
 use ballet::Phases;
 
 use self::problem::{Kind, Problem};
-pub(crate) use self::{health::Health, pictures::Pictures, upgrade::Sockets};
+pub(crate) use self::{pictures::Pictures, upgrade::Sockets};
 use crate::{config::Creation, socket::Door};
 
 /// What the handlers share.
@@ -43,7 +42,6 @@ pub(crate) struct Api {
     /// Where pages may come from that open a socket, beside our own address.
     pub(crate) origins: HashSet<String>,
     pub(crate) phases: Phases,
-    pub(crate) health: Health,
 }
 
 /// Every route, with its guards.

@@ -3,10 +3,11 @@
 //! The page draws the same by the same formula. No IO; what takes long runs where its caller puts it. Read this for the
 //! discs along a stroke, then `raster` and `svg`.
 
+mod outline;
 mod raster;
 mod svg;
 
-pub use raster::{PIXELS_MAX, TooLarge, png};
+pub use raster::{NoPicture, PIXELS_MAX, png};
 pub use svg::svg;
 
 use crate::wire::{Point, STEPS_PER_UNIT};
@@ -47,8 +48,9 @@ impl Disc {
     }
 }
 
-/// The discs along a stroke: its ink is the union of the hulls of each two that follow each other.
-fn samples(points: &[Point], size: u16) -> Vec<Disc> {
+/// The discs along a stroke: its ink is the union of the hulls of each two that follow each other. A picture that is
+/// smaller than the sheet, by this scale, shows no more of a curve than it has pixels for.
+fn samples(points: &[Point], size: u16, scale: f64) -> Vec<Disc> {
     let knots: Vec<Disc> = points.iter().map(|&point| Disc::of(point, size)).collect();
     let (Some(&first), Some(&last)) = (knots.first(), knots.last()) else { return Vec::new() };
     let mut discs = vec![first];
@@ -58,7 +60,7 @@ fn samples(points: &[Point], size: u16) -> Vec<Disc> {
         if index == 0 {
             discs.push(from);
         }
-        bend(&mut discs, from, knot, to);
+        bend(&mut discs, from, knot, to, scale.min(1.0));
     }
     if knots.len() > 1 {
         discs.push(last);
@@ -67,9 +69,9 @@ fn samples(points: &[Point], size: u16) -> Vec<Disc> {
 }
 
 /// The quadratic curve from one middle to the next, without its beginning.
-fn bend(discs: &mut Vec<Disc>, from: Disc, knot: Disc, to: Disc) {
+fn bend(discs: &mut Vec<Disc>, from: Disc, knot: Disc, to: Disc, scale: f64) {
     let sharpness = f64::hypot(from.x - 2.0 * knot.x + to.x, from.y - 2.0 * knot.y + to.y);
-    let steps = (2.0 * sharpness.sqrt()).ceil().clamp(1.0, STEPS_MAX);
+    let steps = (2.0 * (sharpness * scale).sqrt()).ceil().clamp(1.0, STEPS_MAX);
     let mut step = 1.0;
     while step <= steps {
         let (t, s) = (step / steps, 1.0 - step / steps);
@@ -80,24 +82,6 @@ fn bend(discs: &mut Vec<Disc>, from: Disc, knot: Disc, to: Disc) {
         });
         step += 1.0;
     }
-}
-
-/// Where the outer tangents touch two discs, in the order in which they go around their hull clockwise; `None` where
-/// one holds the other.
-fn tangents(a: Disc, b: Disc) -> Option<[(f64, f64); 4]> {
-    let (dx, dy) = (b.x - a.x, b.y - a.y);
-    let length = f64::hypot(dx, dy);
-    let taper = a.r - b.r;
-    if length <= taper.abs() {
-        return None;
-    }
-    let (ux, uy) = (dx / length, dy / length);
-    let sine = taper / length;
-    let cosine = (1.0 - sine * sine).sqrt();
-    let left = (sine * ux + cosine * uy, sine * uy - cosine * ux);
-    let right = (sine * ux - cosine * uy, sine * uy + cosine * ux);
-    let touch = |disc: Disc, way: (f64, f64)| (disc.x + disc.r * way.0, disc.y + disc.r * way.1);
-    Some([touch(a, left), touch(b, left), touch(b, right), touch(a, right)])
 }
 
 /// Whether all points have the same pressure: then the ink is a line of one width with round ends and joints.
@@ -115,14 +99,14 @@ mod tests {
 
     #[test]
     fn no_point_has_no_disc_and_one_has_one() {
-        assert!(samples(&[], 64).is_empty());
-        assert_eq!(samples(&[point(3, 4, 255)], 64), [Disc { x: 3.0, y: 4.0, r: 2.0 }]);
-        assert_eq!(samples(&[point(0, 0, 0)], 64)[0].r, 2.0 * 0.15);
+        assert!(samples(&[], 64, 1.0).is_empty());
+        assert_eq!(samples(&[point(3, 4, 255)], 64, 1.0), [Disc { x: 3.0, y: 4.0, r: 2.0 }]);
+        assert_eq!(samples(&[point(0, 0, 0)], 64, 1.0)[0].r, 2.0 * 0.15);
     }
 
     #[test]
     fn a_stroke_begins_and_ends_at_its_points_and_bends_in_between() {
-        let discs = samples(&[point(0, 0, 255), point(10, 0, 255), point(10, 10, 255)], 64);
+        let discs = samples(&[point(0, 0, 255), point(10, 0, 255), point(10, 10, 255)], 64, 1.0);
         assert_eq!((discs[0].x, discs[0].y), (0.0, 0.0));
         assert_eq!((discs[1].x, discs[1].y), (5.0, 0.0));
         let last = discs.last().unwrap();
@@ -136,21 +120,7 @@ mod tests {
     fn a_new_point_changes_only_the_last_line() {
         let points: Vec<_> =
             (0..20).map(|i| point(i * 7 % 13, i * 5 % 11, u8::try_from(i * 12).unwrap())).collect();
-        let (short, long) = (samples(&points[..19], 64), samples(&points, 64));
+        let (short, long) = (samples(&points[..19], 64, 1.0), samples(&points, 64, 1.0));
         assert_eq!(short[..short.len() - 1], long[..short.len() - 1]);
-    }
-
-    #[test]
-    fn tangents_go_clockwise_around_the_hull_and_touch_both_discs() {
-        let (a, b) = (Disc { x: 0.0, y: 0.0, r: 2.0 }, Disc { x: 10.0, y: 3.0, r: 1.0 });
-        let corners = tangents(a, b).unwrap();
-        for (corner, disc) in corners.iter().zip([a, b, b, a]) {
-            assert!((f64::hypot(corner.0 - disc.x, corner.1 - disc.y) - disc.r).abs() < 1e-9);
-        }
-        let area: f64 =
-            (0..4).map(|i| (corners[i], corners[(i + 1) % 4])).map(|(p, q)| p.0 * q.1 - q.0 * p.1).sum();
-        // With y downwards, a positive area is clockwise.
-        assert!(area > 0.0, "{area}");
-        assert_eq!(tangents(a, Disc { x: 0.5, y: 0.0, r: 1.0 }), None);
     }
 }

@@ -158,7 +158,7 @@ impl Office {
         let loaded = self.store.drawing(row.key).await?.ok_or_else(|| Error::NoRoom(room.to_owned()))?;
         let sheet = Sheet { width: row.width, height: row.height };
         let painting = tokio::task::spawn_blocking(move || match format {
-            Format::Png => ink::png(&loaded.canvas, sheet, scale, false),
+            Format::Png => ink::png(&loaded.canvas, sheet, scale, false, || true),
             Format::Svg => Ok(ink::svg(&loaded.canvas, sheet).into_bytes()),
         });
         let painted = painting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

@@ -4,6 +4,9 @@
 //! let go when it has been empty for a while. One whose writer fails or panics ends everybody's connection with "come
 //! again" and is started anew; the others do not notice. Nothing of a room is kept here but the way to reach it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},

@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     config::{self, Config, Overrides, Secrets},
-    http::{self, Api, Health, Pictures, Sockets, admin::Admin},
+    http::{self, Api, Pictures, Sockets, admin::Admin},
     links::Mint,
     metrics::Metrics,
     office::Office,
@@ -88,7 +88,6 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
         rooms_max: config.rooms_max,
         origins: config.origins.clone(),
         phases,
-        health: Health::new(store.clone()),
     });
     let office = Office { store: store.clone(), mint, rooms: Some(rooms.clone()) };
     let admin =
@@ -98,7 +97,7 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
     scope.named("rooms").spawn(rooms.run());
     scope.named("connections").spawn(Sockets::run(Arc::clone(&api)));
     scope.named("http").spawn(http::server::serve(listener, http::router(api)));
-    scope.named("admin").spawn(http::server::serve(admin_listener, http::admin::router(Arc::new(admin))));
+    scope.named("admin").spawn(http::server::serve(admin_listener, http::admin::router(&Arc::new(admin))));
 
     io::stdout().write_all(greeting::text(&config, address, admin_address).as_bytes())?;
     if !address.ip().is_loopback() && config.public_url.is_none() {

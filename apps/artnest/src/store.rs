@@ -12,6 +12,8 @@ mod members;
 mod pack;
 mod restore;
 mod rooms;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::{
@@ -23,7 +25,10 @@ use std::{
 use ledger::Ledger;
 pub use ledger::{Error, OpenError, WriterStats};
 use rusqlite::{Connection, OptionalExtension};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::{Instant, sleep},
+};
 
 pub(crate) use self::restore::replace;
 pub use self::{
@@ -38,6 +43,8 @@ pub use self::{
 const MIGRATIONS: [&str; 1] = [include_str!("store/schema/1.sql")];
 /// Reads at the same time: joins, exports and one compaction.
 const READERS: usize = 4;
+/// How long one answer of [`Store::probe`] counts.
+const PROBE_VALID: Duration = Duration::from_millis(900);
 /// After a failed disk operation, the pause before it is opened again; it doubles …
 const REOPEN_FIRST: Duration = Duration::from_millis(250);
 /// … up to this.
@@ -67,6 +74,8 @@ struct Inner {
     /// Another one after a failed disk operation.
     ledger: RwLock<Ledger>,
     link_secret: [u8; 32],
+    /// When a write was tried last, and what came of it.
+    probed: Mutex<Option<(Instant, Result<(), Error>)>>,
     /// One compaction at a time: it has a whole drawing in memory.
     compaction: Semaphore,
 }
@@ -88,6 +97,7 @@ impl Store {
             options,
             ledger: RwLock::new(ledger),
             link_secret,
+            probed: Mutex::new(None),
             compaction: Semaphore::new(1),
         })))
     }
@@ -107,7 +117,7 @@ impl Store {
                 match self.reopen().await {
                     Ok(()) => break,
                     Err(error) => {
-                        tracing::error!(%error, retry_in = ?pause, "the store cannot be opened again")
+                        tracing::error!(%error, retry_in = ?pause, "the store cannot be opened again");
                     }
                 }
             }
@@ -133,13 +143,25 @@ impl Store {
         !self.ledger().is_closed()
     }
 
-    /// Whether there is room for a write: makes one.
+    /// Whether a write succeeds: makes one, at most once in a while, however many ask.
     ///
     /// # Errors
     ///
-    /// When there is not.
+    /// Why it did not.
     pub async fn probe(&self) -> Result<(), Error> {
-        let probed = self
+        let mut last = self.0.probed.lock().await;
+        if let Some((at, outcome)) = &*last
+            && at.elapsed() < PROBE_VALID
+        {
+            return outcome.clone();
+        }
+        let outcome = self.try_to_write().await;
+        *last = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    async fn try_to_write(&self) -> Result<(), Error> {
+        let disk_is_low = self
             .ledger()
             .write(|tx| {
                 let mut update = tx.prepare(
@@ -150,7 +172,7 @@ impl Store {
                 Ok(tx.disk_is_low)
             })
             .await?;
-        if probed { Err(Error::DiskFull) } else { Ok(()) }
+        if disk_is_low { Err(Error::DiskFull) } else { Ok(()) }
     }
 
     /// What the writer did since the open.

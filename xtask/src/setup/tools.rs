@@ -16,6 +16,7 @@ use crate::{process, workspace};
 const NODE_MAJOR_MIN: u32 = 18;
 /// Each with a `package-lock.json` of its own.
 const PAGE_TESTS: [&str; 2] = ["apps/herald/tests/page", "apps/artnest"];
+const ARTNEST_PEERS: &str = "benches/artnest/peers";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
 const VERSUS_PACKAGES: &str = "benches/versus/requirements.txt";
 
@@ -73,6 +74,25 @@ fn npm_packages(folder: &str) -> Result<String> {
         process::run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
     })?;
     Ok(format!("{installed} {}", packages.display()))
+}
+
+/// The servers that Artnest is measured against, with the programs that run them beside their packages.
+pub(crate) fn artnest_peers() -> Result<String> {
+    let (source, folder) = (Path::new(ARTNEST_PEERS), workspace::tools()?.join("artnest-peers"));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for entry in fs::read_dir(source)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), folder.join(entry.file_name()))?;
+        }
+    }
+    let installed = made_from(&source.join("package-lock.json"), &folder, || {
+        let mut npm = Command::new("npm");
+        // One of the packages would compile a store on disk, which nobody asks it for.
+        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        process::run(npm.current_dir(&folder))
+    })?;
+    Ok(format!("{installed} {}", folder.display()))
 }
 
 pub(crate) fn python_packages() -> Result<String> {

@@ -137,8 +137,11 @@ fn a_stroke_has_at_most_so_many_points() {
     assert_eq!(room.tries(ADA, Role::Artist, more), Err(Code::StrokeTooLong));
 }
 
-/// Something that somebody tries; most of it is allowed at some time.
-fn attempts() -> impl Strategy<Value = Vec<(u32, u8, u8, u32, Vec<(i32, i32)>)>> {
+/// Something that somebody tries; most of it is allowed at some time. Who, what, on which layer, to which stroke, and
+/// with which points.
+type Attempt = (u32, u8, u8, u32, Vec<(i32, i32)>);
+
+fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     let points = vec((-40_000..40_000_i32, -40_000..40_000_i32), 0..5);
     vec((1..4_u32, 0..8_u8, 0..4_u8, 1..30_u32, points), 0..200)
 }

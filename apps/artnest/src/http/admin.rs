@@ -43,13 +43,13 @@ pub(crate) struct Admin {
     pub(crate) started: Instant,
 }
 
-pub(crate) fn router(admin: Arc<Admin>) -> Router {
+pub(crate) fn router(admin: &Arc<Admin>) -> Router {
     let api = Arc::clone(&admin.api);
     let guarded = Router::new()
         .route("/api/status", get(status))
         .route("/api/orders", post(order))
         .route("/metrics", get(metrics))
-        .route_layer(from_fn_with_state(Arc::clone(&admin), guard));
+        .route_layer(from_fn_with_state(Arc::clone(admin), guard));
     let shown = Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
@@ -60,7 +60,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .with_state(Arc::clone(&api));
     guarded
         .merge(shown)
-        .with_state(Arc::clone(&admin))
+        .with_state(Arc::clone(admin))
         .merge(health)
         .fallback(async || Problem::new(Kind::NotFound, "No such path; the README lists them."))
         .layer(axum::extract::DefaultBodyLimit::max(body::BODY_BYTES_MAX))
@@ -113,7 +113,7 @@ fn is_local(host: &str) -> bool {
 async fn status(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Problem> {
     let api = &admin.api;
     let totals = api.door.store.totals().await?;
-    let health = api.health.check().await;
+    let health = api.door.store.probe().await;
     let live: Vec<_> = api
         .door
         .rooms

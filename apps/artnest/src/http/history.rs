@@ -14,7 +14,7 @@ use futures_util::stream;
 use super::{Api, access::Visitor};
 use crate::{
     store::{Error, RoomRow, SnapshotRow, Store},
-    wire::Frames,
+    wire::{Frames, LogFrame},
 };
 
 /// Records read from the store at once.
@@ -61,7 +61,7 @@ async fn portion(
         Stage::Log(seq) if seq >= room.seq => Ok(None),
         Stage::Log(seq) => {
             let frames = store.frames_after(room.key, seq, PORTION_BYTES).await?;
-            let Some(last) = frames.last().map(|frame| frame.last()) else { return Ok(None) };
+            let Some(last) = frames.last().map(LogFrame::last) else { return Ok(None) };
             let frames: Vec<_> = frames
                 .iter()
                 .map(|frame| Frames::log(frame.first, frame.at, frame.count, &frame.records))

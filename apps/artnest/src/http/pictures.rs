@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ballet::Scope;
+use ballet::{Cancel, Scope};
 use lru::LruCache;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -25,7 +25,7 @@ use super::{
     problem::{Kind, Problem},
 };
 use crate::{
-    ink::{self, Sheet},
+    ink::{self, NoPicture, Sheet},
     model::RoomId,
     store::{Loaded, RoomRow},
     wire::Point,
@@ -63,7 +63,7 @@ type Drawing = Loaded<Vec<Point>>;
 async fn paint<T: Send + 'static>(
     api: &Api,
     room: &RoomRow,
-    paint: impl FnOnce(&Drawing, Sheet) -> T + Send + 'static,
+    paint: impl FnOnce(&Drawing, Sheet, &Cancel) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let Ok(_place) = api.pictures.places.try_acquire() else {
         return Err(Problem::new(Kind::Unavailable, "Many pictures are being made. Ask again later."));
@@ -73,7 +73,7 @@ async fn paint<T: Send + 'static>(
     let loaded = api.door.store.drawing(room.key).await?.ok_or_else(absent)?;
     let sheet = Sheet { width: room.width, height: room.height };
     let painted = ballet::scope(async |scope: Scope| {
-        Ok(scope.named("picture").compute(move |_| Ok(paint(&loaded, sheet))).await)
+        Ok(scope.named("picture").compute(move |cancel| Ok(paint(&loaded, sheet, cancel))).await)
     });
     painted.await.map_err(|failure| Problem::internal(&failure))
 }
@@ -105,9 +105,9 @@ pub(super) async fn thumbnail(
     Ok((common, [(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
 
-fn small(drawing: &Drawing, sheet: Sheet) -> Result<Vec<u8>, ink::TooLarge> {
+fn small(drawing: &Drawing, sheet: Sheet, cancel: &Cancel) -> Result<Vec<u8>, NoPicture> {
     let scale = f64::min(THUMBNAIL.0 / f64::from(sheet.width), THUMBNAIL.1 / f64::from(sheet.height));
-    ink::png(&drawing.canvas, sheet, scale.min(1.0), false)
+    ink::png(&drawing.canvas, sheet, scale.min(1.0), false, || !cancel.is_cancelled())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,8 +126,9 @@ pub(super) async fn png(
     if !(0.1..=4.0).contains(&scale) {
         return Err(Problem::new(Kind::Invalid, "`scale` is 0.1 to 4."));
     }
-    let painted =
-        paint(&api, &room, move |drawing, sheet| ink::png(&drawing.canvas, sheet, scale, wishes.transparent));
+    let painted = paint(&api, &room, move |drawing, sheet, cancel| {
+        ink::png(&drawing.canvas, sheet, scale, wishes.transparent, || !cancel.is_cancelled())
+    });
     let png = painted.await?.map_err(|error| Problem::new(Kind::Invalid, format!("It would be {error}.")))?;
     Ok(attachment(&room, "png", "image/png", png))
 }
@@ -136,7 +137,7 @@ pub(super) async fn svg(
     State(api): State<Arc<Api>>,
     Visitor { room, .. }: Visitor,
 ) -> Result<Response, Problem> {
-    let svg = paint(&api, &room, |drawing, sheet| ink::svg(&drawing.canvas, sheet)).await?;
+    let svg = paint(&api, &room, |drawing, sheet, _| ink::svg(&drawing.canvas, sheet)).await?;
     Ok(attachment(&room, "svg", "image/svg+xml", svg.into_bytes()))
 }
 

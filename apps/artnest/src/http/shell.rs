@@ -90,6 +90,6 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Pr
     if !api.phases.is_ready() {
         return Err(Problem::new(Kind::Unavailable, "Artnest is shutting down."));
     }
-    api.health.check().await?;
+    api.door.store.probe().await?;
     Ok(Json(json!({ "status": "ready" })))
 }

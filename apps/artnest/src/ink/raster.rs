@@ -5,7 +5,11 @@ use tiny_skia::{
     Stroke as Pen, Transform,
 };
 
-use super::{Disc, Sheet, is_even, samples, tangents};
+use super::{
+    Disc, Sheet, is_even,
+    outline::{Part, outline},
+    samples,
+};
 use crate::{
     canvas::{Canvas, Stroke},
     wire::{LAYERS, Point, STEPS_PER_UNIT, Tool},
@@ -14,65 +18,77 @@ use crate::{
 /// A picture may have so many pixels: 96 MiB, and as much again for a layer.
 pub const PIXELS_MAX: u64 = 24_000_000;
 
-/// A picture that would have too many pixels, or none.
+/// Why there is no picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a picture of {width} × {height} pixels; at least 1 and at most {PIXELS_MAX} of them can be drawn")]
-pub struct TooLarge {
-    pub width: u64,
-    pub height: u64,
+pub enum NoPicture {
+    #[error(
+        "a picture of {width} × {height} pixels; at least 1 and at most {PIXELS_MAX} of them can be drawn"
+    )]
+    Size { width: u64, height: u64 },
+    /// Nobody wants it any more.
+    #[error("nobody waits for the picture")]
+    Unwanted,
 }
 
-/// Draws the sheet as a PNG file, with so many pixels to a unit; white below, or nothing.
+/// Draws the sheet as a PNG file, with so many pixels to a unit; white below, or nothing. Looks before each stroke
+/// whether it is still wanted.
 ///
 /// # Errors
 ///
-/// When it would have too many pixels.
+/// When it would have too many pixels, or is not wanted any more.
 pub fn png(
     canvas: &Canvas<Vec<Point>>,
     sheet: Sheet,
     scale: f64,
     is_transparent: bool,
-) -> Result<Vec<u8>, TooLarge> {
+    is_wanted: impl Fn() -> bool,
+) -> Result<Vec<u8>, NoPicture> {
     let mut picture = blank(sheet, scale)?;
     if !is_transparent {
         picture.fill(Color::WHITE);
     }
+    let size = NoPicture::Size { width: picture.width().into(), height: picture.height().into() };
     let scale = Transform::from_scale(scale as f32, scale as f32);
     let strokes = canvas.in_order();
     for layer in 0..LAYERS {
         let on_layer = strokes.iter().map(|(_, stroke)| *stroke).filter(|stroke| stroke.layer == layer);
         let on_layer: Vec<_> = on_layer.collect();
         if on_layer.iter().any(|stroke| stroke.tool == Tool::Eraser) {
-            let too_large = TooLarge { width: picture.width().into(), height: picture.height().into() };
-            let mut apart = Pixmap::new(picture.width(), picture.height()).ok_or(too_large)?;
-            draw_all(&mut apart, &on_layer, scale);
+            let mut apart = Pixmap::new(picture.width(), picture.height()).ok_or(size)?;
+            draw_all(&mut apart, &on_layer, scale, &is_wanted)?;
             let whole = Transform::identity();
             picture.draw_pixmap(0, 0, apart.as_ref(), &PixmapPaint::default(), whole, None);
         } else {
-            draw_all(&mut picture, &on_layer, scale);
+            draw_all(&mut picture, &on_layer, scale, &is_wanted)?;
         }
     }
-    let too_large = TooLarge { width: picture.width().into(), height: picture.height().into() };
-    picture.encode_png().map_err(|_| too_large)
+    picture.encode_png().map_err(|_| size)
 }
 
-fn blank(sheet: Sheet, scale: f64) -> Result<Pixmap, TooLarge> {
+fn blank(sheet: Sheet, scale: f64) -> Result<Pixmap, NoPicture> {
     let pixels = |units: u16| (f64::from(units) * scale).round() as u64;
     let (width, height) = (pixels(sheet.width), pixels(sheet.height));
-    let too_large = TooLarge { width, height };
+    let size = NoPicture::Size { width, height };
     if width.saturating_mul(height) > PIXELS_MAX {
-        return Err(too_large);
+        return Err(size);
     }
-    let (Ok(width), Ok(height)) = (u32::try_from(width), u32::try_from(height)) else {
-        return Err(too_large);
-    };
-    Pixmap::new(width, height).ok_or(too_large)
+    let (Ok(width), Ok(height)) = (u32::try_from(width), u32::try_from(height)) else { return Err(size) };
+    Pixmap::new(width, height).ok_or(size)
 }
 
-fn draw_all(picture: &mut Pixmap, strokes: &[&Stroke<Vec<Point>>], scale: Transform) {
+fn draw_all(
+    picture: &mut Pixmap,
+    strokes: &[&Stroke<Vec<Point>>],
+    scale: Transform,
+    is_wanted: &impl Fn() -> bool,
+) -> Result<(), NoPicture> {
     for stroke in strokes {
+        if !is_wanted() {
+            return Err(NoPicture::Unwanted);
+        }
         draw(picture, stroke, scale);
     }
+    Ok(())
 }
 
 fn draw(picture: &mut Pixmap, stroke: &Stroke<Vec<Point>>, scale: Transform) {
@@ -84,14 +100,14 @@ fn draw(picture: &mut Pixmap, stroke: &Stroke<Vec<Point>>, scale: Transform) {
     let colour = Color::from_rgba8(red, green, blue, alpha);
     let paint =
         Paint { shader: Shader::SolidColor(colour), blend_mode, anti_alias: true, ..Paint::default() };
-    let discs = samples(&stroke.ink, stroke.size);
+    let discs = samples(&stroke.ink, stroke.size, scale.sx.into());
     if is_even(&stroke.ink) {
         let width = discs.first().map_or(0.0, |disc| disc.r * 2.0) as f32;
         let pen = Pen { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Pen::default() };
         if let Some(path) = middle_line(&discs) {
             picture.stroke_path(&path, &paint, &pen, scale, None);
         }
-    } else if let Some(path) = outline(&discs) {
+    } else if let Some(path) = filled(&discs) {
         picture.fill_path(&path, &paint, FillRule::Winding, scale, None);
     }
 }
@@ -112,19 +128,22 @@ fn middle_line(discs: &[Disc]) -> Option<Path> {
     path.finish()
 }
 
-/// The hulls of all neighbours, each wound the same way.
-fn outline(discs: &[Disc]) -> Option<Path> {
+fn filled(discs: &[Disc]) -> Option<Path> {
     let mut path = PathBuilder::new();
-    for disc in discs {
-        path.push_circle(disc.x as f32, disc.y as f32, disc.r as f32);
-    }
-    for pair in discs.windows(2) {
-        let Some([a, b, c, d]) = tangents(pair[0], pair[1]) else { continue };
-        path.move_to(a.0 as f32, a.1 as f32);
-        for corner in [b, c, d] {
-            path.line_to(corner.0 as f32, corner.1 as f32);
+    for part in outline(discs) {
+        match part {
+            Part::Disc(disc) => path.push_circle(disc.x as f32, disc.y as f32, disc.r as f32),
+            Part::Polygon(corners) => {
+                for (index, (x, y)) in corners.into_iter().enumerate() {
+                    if index == 0 {
+                        path.move_to(x as f32, y as f32);
+                    } else {
+                        path.line_to(x as f32, y as f32);
+                    }
+                }
+                path.close();
+            }
         }
-        path.close();
     }
     path.finish()
 }
@@ -136,7 +155,10 @@ mod tests {
 
     const SHEET: Sheet = Sheet { width: 40, height: 20 };
 
-    fn drawn(strokes: &[(u8, u8, [u8; 4], &[(i32, i32, u8)])]) -> Canvas<Vec<Point>> {
+    /// Layer, tool, colour, and positions with pressure.
+    type Drawn<'a> = (u8, u8, [u8; 4], &'a [(i32, i32, u8)]);
+
+    fn drawn(strokes: &[Drawn<'_>]) -> Canvas<Vec<Point>> {
         let mut canvas = Canvas::default();
         for (number, &(layer, tool, colour, points)) in (1..).zip(strokes) {
             let points = points.iter().map(|&(x, y, pressure)| Point { x: x * 16, y: y * 16, pressure });
@@ -148,7 +170,7 @@ mod tests {
     }
 
     fn pixel(canvas: &Canvas<Vec<Point>>, is_transparent: bool, x: u32, y: u32) -> [u8; 4] {
-        let picture = Pixmap::decode_png(&png(canvas, SHEET, 1.0, is_transparent).unwrap()).unwrap();
+        let picture = Pixmap::decode_png(&png(canvas, SHEET, 1.0, is_transparent, || true).unwrap()).unwrap();
         let pixel = picture.pixel(x, y).unwrap().demultiply();
         [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()]
     }
@@ -176,7 +198,7 @@ mod tests {
         }
         let tapered = drawn(&[(0, 0, RED, TAPERED)]);
         assert_eq!(pixel(&tapered, false, 5, 7), RED);
-        assert_eq!(pixel(&tapered, false, 20, 7), WHITE);
+        assert_eq!(pixel(&tapered, false, 20, 6), WHITE);
     }
 
     #[test]
@@ -202,9 +224,15 @@ mod tests {
     fn a_picture_of_too_many_pixels_is_refused_before_it_is_made() {
         let empty = drawn(&[]);
         let huge = Sheet { width: 8_192, height: 8_192 };
-        assert!(png(&empty, huge, 1.0, false).is_err());
-        assert!(png(&empty, huge, f64::INFINITY, false).is_err());
-        assert!(png(&empty, SHEET, 0.0, false).is_err());
-        assert!(png(&empty, SHEET, f64::NAN, false).is_err());
+        assert!(png(&empty, huge, 1.0, false, || true).is_err());
+        assert!(png(&empty, huge, f64::INFINITY, false, || true).is_err());
+        assert!(png(&empty, SHEET, 0.0, false, || true).is_err());
+        assert!(png(&empty, SHEET, f64::NAN, false, || true).is_err());
+    }
+
+    #[test]
+    fn a_picture_that_nobody_wants_any_more_is_not_finished() {
+        let canvas = drawn(&[(0, 0, RED, DOT), (0, 0, RED, DOT)]);
+        assert_eq!(png(&canvas, SHEET, 1.0, false, || false), Err(NoPicture::Unwanted));
     }
 }

@@ -5,7 +5,11 @@
 
 use std::fmt::{self, Write};
 
-use super::{Disc, Sheet, is_even, samples, tangents};
+use super::{
+    Disc, Sheet, is_even,
+    outline::{Part, outline},
+    samples,
+};
 use crate::{
     canvas::{Canvas, Stroke},
     wire::{LAYERS, Point, Tool},
@@ -81,14 +85,14 @@ impl Svg {
     }
 
     fn stroke(&mut self, stroke: &Stroke<Vec<Point>>, colour: &str, alpha: u8) -> fmt::Result {
-        let discs = samples(&stroke.ink, stroke.size);
+        let discs = samples(&stroke.ink, stroke.size, 1.0);
         let Some(first) = discs.first() else { return Ok(()) };
         self.0.write_str("<path d=\"")?;
         if is_even(&stroke.ink) {
             self.line(&discs)?;
             write!(self.0, r#"" fill="none" stroke="{colour}" stroke-width="{}""#, Short(first.r * 2.0))?;
         } else {
-            self.hulls(&discs)?;
+            self.outline(&discs)?;
             write!(self.0, r#"" fill="{colour}""#)?;
         }
         if alpha < 255 {
@@ -104,17 +108,20 @@ impl Svg {
         Ok(())
     }
 
-    fn hulls(&mut self, discs: &[Disc]) -> fmt::Result {
-        for &Disc { x, y, r } in discs {
-            let (left, right, r, y) = (Short(x - r), Short(x + r), Short(r), Short(y));
-            write!(self.0, "M{left} {y}A{r} {r} 0 1 1 {right} {y}A{r} {r} 0 1 1 {left} {y}Z")?;
-        }
-        for pair in discs.windows(2) {
-            let Some(corners) = tangents(pair[0], pair[1]) else { continue };
-            for (index, (x, y)) in corners.into_iter().enumerate() {
-                write!(self.0, "{}{} {}", if index == 0 { 'M' } else { 'L' }, Short(x), Short(y))?;
+    fn outline(&mut self, discs: &[Disc]) -> fmt::Result {
+        for part in outline(discs) {
+            match part {
+                Part::Disc(Disc { x, y, r }) => {
+                    let (left, right, r, y) = (Short(x - r), Short(x + r), Short(r), Short(y));
+                    write!(self.0, "M{left} {y}A{r} {r} 0 1 1 {right} {y}A{r} {r} 0 1 1 {left} {y}Z")?;
+                }
+                Part::Polygon(corners) => {
+                    for (index, (x, y)) in corners.into_iter().enumerate() {
+                        write!(self.0, "{}{} {}", if index == 0 { 'M' } else { 'L' }, Short(x), Short(y))?;
+                    }
+                    self.0.write_char('Z')?;
+                }
             }
-            self.0.write_char('Z')?;
         }
         Ok(())
     }

@@ -69,6 +69,9 @@ pub(crate) enum Message {
     Changed(RoomRow),
     /// The room goes away, and everybody is told so.
     Close(Code),
+    /// The writer panics.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Somebody who was let in.

@@ -217,6 +217,8 @@ impl Writer {
                 Message::Kick { from, member, ban } => self.kick(from, member, ban).await,
                 Message::Unbanned(member) => self.crowd.unban(member),
                 Message::Changed(row) => self.changed(row),
+                #[cfg(test)]
+                Message::Panic => panic!("a test wants it"),
                 Message::Close(code) => {
                     self.crowd.end_all(code);
                     return Ok(true);

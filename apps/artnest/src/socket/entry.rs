@@ -61,7 +61,7 @@ fn read(frame: &bytes::Bytes) -> Result<Join, Broken> {
 
 /// Lets somebody in, if they may come in.
 pub(super) async fn enter(door: &Door, id: RoomId, join: &Join) -> Result<Entered, Code> {
-    let row = door.store.room(id).await.map_err(failed)?.ok_or(Code::NoEntry)?;
+    let row = door.store.room(id).await.map_err(|error| failed(&error))?.ok_or(Code::NoEntry)?;
     let (member, role, name) = admit(door, &row, join).await?;
     let mailbox = Arc::new(Mailbox::default());
     let mut last = None;
@@ -88,7 +88,7 @@ async fn admit(door: &Door, row: &RoomRow, join: &Join) -> Result<(Option<u32>, 
     };
     let admission = match door.store.admit(row.key, entry.clone()).await {
         Ok(admission) => admission,
-        Err(_) => match door.store.recognise(row.key, entry).await.map_err(failed)? {
+        Err(_) => match door.store.recognise(row.key, entry).await.map_err(|error| failed(&error))? {
             Some(admission) => admission,
             None => return Ok((None, Role::Viewer, "Guest".to_owned())),
         },
@@ -149,7 +149,7 @@ fn first_frames(
     (vec![Frames::welcome(&welcome), whole.roster, whole.cursors], whole.number)
 }
 
-fn failed(error: store::Error) -> Code {
+fn failed(error: &store::Error) -> Code {
     tracing::warn!(%error, "a room could not be looked up");
     Code::Internal
 }

@@ -15,7 +15,7 @@ use crate::{
     model::Code,
     room::Fan,
     store::{self, RoomKey, SnapshotRow, Store},
-    wire::Frames,
+    wire::{Frames, LogFrame},
 };
 
 /// Records read from the store at once.
@@ -144,7 +144,7 @@ impl Feed {
 }
 
 async fn behind(store: Store, room: RoomKey, sent: u64) -> Result<Portion, Code> {
-    let frames = store.frames_after(room, sent, PORTION_BYTES).await.map_err(failed)?;
+    let frames = store.frames_after(room, sent, PORTION_BYTES).await.map_err(|error| failed(&error))?;
     let Some(first) = frames.first() else {
         // Nothing follows. What arrives next tells whether anything was missed.
         return Ok(Portion { frames: Vec::new(), next: Stage::Live { sent } });
@@ -153,14 +153,14 @@ async fn behind(store: Store, room: RoomKey, sent: u64) -> Result<Portion, Code>
         // History was forgotten beyond where the client is.
         return Ok(Portion { frames: Vec::new(), next: Stage::NoSnapshot });
     }
-    let sent = frames.last().map_or(sent, |frame| frame.last());
+    let sent = frames.last().map_or(sent, LogFrame::last);
     let frames =
         frames.iter().map(|frame| Frames::log(frame.first, frame.at, frame.count, &frame.records)).collect();
     Ok(Portion { frames, next: Stage::Behind { sent } })
 }
 
 async fn snapshot(store: Store, room: RoomKey) -> Result<Portion, Code> {
-    let Some(row) = store.newest_snapshot(room).await.map_err(failed)? else {
+    let Some(row) = store.newest_snapshot(room).await.map_err(|error| failed(&error))? else {
         // The log is all there is; the client is to forget what it had.
         return Ok(Portion {
             frames: vec![Frames::snapshot_begin(0, 0, 0, 0)],
@@ -172,7 +172,7 @@ async fn snapshot(store: Store, room: RoomKey) -> Result<Portion, Code> {
 }
 
 async fn part(store: Store, room: RoomKey, row: SnapshotRow, number: u32) -> Result<Portion, Code> {
-    match store.snapshot_part(room, row.seq, number).await.map_err(failed)? {
+    match store.snapshot_part(room, row.seq, number).await.map_err(|error| failed(&error))? {
         Some(packed) => {
             let frames = vec![Frames::snapshot_part(number, &packed)];
             Ok(Portion { frames, next: after_part(row, number + 1) })
@@ -186,7 +186,7 @@ fn after_part(row: SnapshotRow, next: u32) -> Stage {
     if next < row.parts { Stage::Part { row, number: next } } else { Stage::Behind { sent: row.seq } }
 }
 
-fn failed(error: store::Error) -> Code {
+fn failed(error: &store::Error) -> Code {
     tracing::warn!(%error, "a log could not be read");
     Code::Internal
 }

@@ -47,7 +47,7 @@ proptest! {
         while rest.peek().is_some() {
             let mut writer = PointsWriter::default();
             while rest.next_if(|&point| writer.push(point)).is_some() {}
-            prop_assert!(writer.points().len() > 0);
+            prop_assert!(!writer.points().is_empty());
             read.extend(writer.points().iter());
         }
         prop_assert_eq!(read, points);

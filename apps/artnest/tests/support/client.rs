@@ -109,11 +109,11 @@ impl Door {
                     end: None,
                     frames: VecDeque::new(),
                 };
-                let seq = client.welcome.seq;
-                client
-                    .until("it has caught up", |client| client.replica.seq >= seq || client.end.is_some())
-                    .await;
-                Ok(client)
+                let (seq, known) = (client.welcome.seq, client.replica.snapshots);
+                let begun = |client: &Client| client.welcome.resumes || client.replica.snapshots > known;
+                let here = |client: &Client| begun(client) && client.replica.seq >= seq;
+                client.until_or_end("it has caught up", here).await;
+                if here(&client) { Ok(client) } else { Err(client.end.unwrap_or(End::Lost)) }
             }
             Ok(ServerFrame::Error { code, .. }) => Err(End::Told(code)),
             Ok(frame) => panic!("{frame:?} instead of a welcome"),
@@ -165,10 +165,6 @@ impl Client {
         let _ = self.socket.send(Message::Binary(bytes)).await;
     }
 
-    pub(crate) async fn send_message(&mut self, message: Message) {
-        let _ = self.socket.send(message).await;
-    }
-
     /// Takes one frame.
     pub(crate) async fn take(&mut self) {
         match read(&mut self.socket).await {
@@ -194,6 +190,16 @@ impl Client {
         if self.frames.len() > 1_000 {
             self.frames.pop_front();
         }
+    }
+
+    /// Takes frames until it is so, or the connection ends.
+    async fn until_or_end(&mut self, what: &str, is_so: impl Fn(&Client) -> bool) {
+        let waiting = async {
+            while !is_so(self) && self.end.is_none() {
+                self.take().await;
+            }
+        };
+        assert!(timeout(SOON, waiting).await.is_ok(), "not within {SOON:?}: {what}");
     }
 
     /// Takes frames until it is so.

@@ -13,9 +13,9 @@ use std::{
 
 use artnest::wire::{Op, Point, Points, PointsWriter};
 
-pub(crate) use client::{Client, Door, End, key};
+pub(crate) use client::{Client, Door, End, key, read};
 pub(crate) use replica::Replica;
-pub(crate) use server::{Server, http_client};
+pub(crate) use server::{Server, command, signal};
 
 /// How long anything may take that should happen.
 pub(crate) const SOON: Duration = Duration::from_secs(30);

@@ -22,6 +22,11 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
+    /// One that claims to be so far.
+    pub(crate) fn at(seq: u64) -> Replica {
+        Replica { seq, ..Replica::default() }
+    }
+
     /// Takes a frame; panics where it breaks what the protocol promises.
     pub(crate) fn take(&mut self, frame: &ServerFrame) {
         match frame {

@@ -74,16 +74,16 @@ impl Server {
         self.address
     }
 
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
-    }
-
-    pub(crate) fn data(&self) -> PathBuf {
-        self.directory.join("data")
     }
 
     /// Makes a room; the way in.
@@ -206,7 +206,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 /// A client; `reqwest` is built without a default for TLS, and wants one chosen before the first.
-pub(crate) fn http_client() -> reqwest::Client {
+fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }

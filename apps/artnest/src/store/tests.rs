@@ -1,0 +1,194 @@
+//! What the store promises about a log, whatever is done to it between two looks.
+
+use bytes::Bytes;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::{
+    canvas::{Canvas, Tally},
+    model::{Role, Visibility},
+    wire::{LogFrame, Op, Point, PointsWriter, Record, RecordIter, put_record},
+};
+
+fn open(directory: &tempfile::TempDir) -> Store {
+    Store::open(directory.path(), Options { disk_free_min: 0, pages_max: None }).unwrap()
+}
+
+async fn room(store: &Store) -> RoomRow {
+    let new = NewRoom { name: "Room".into(), visibility: Visibility::Public, width: 100, height: 100 };
+    store.create_room(new, 10).await.unwrap().unwrap()
+}
+
+/// A log as it should be, and the drawing that it comes to.
+#[derive(Default)]
+struct Model {
+    records: Vec<Vec<u8>>,
+    canvas: Canvas<Tally>,
+    numbers: [u32; 3],
+}
+
+impl Model {
+    /// Some records that are allowed, encoded.
+    fn draw(&mut self, rng: &mut StdRng) -> (u16, Bytes) {
+        let (mut batch, mut count) = (Vec::new(), 0);
+        for _ in 0..rng.random_range(1..8) {
+            let member = rng.random_range(1..=3_u32);
+            let points: PointsWriter = (0..rng.random_range(0..40))
+                .map(|_| Point { x: rng.random_range(0..999), y: rng.random_range(0..999), pressure: 7 })
+                .collect();
+            let stroke = rng.random_range(1..30);
+            let op = match rng.random_range(0..6) {
+                0..=1 => Op::Begin {
+                    layer: 0,
+                    tool: 0,
+                    colour: [0; 4],
+                    size: 9,
+                    ends: false,
+                    points: points.points(),
+                },
+                2..=3 => Op::Points { stroke, ends: false, points: points.points() },
+                4 => Op::Undo { stroke },
+                _ => Op::Redo { stroke },
+            };
+            if self.canvas.check(member, Role::Artist, &op).is_err() {
+                continue;
+            }
+            let number = &mut self.numbers[usize::try_from(member - 1).unwrap()];
+            *number += 1;
+            let record = Record { member, number: *number, op };
+            self.canvas.apply(&record).unwrap();
+            let mut bytes = Vec::new();
+            put_record(&mut bytes, &record);
+            batch.extend_from_slice(&bytes);
+            self.records.push(bytes);
+            count += 1;
+        }
+        (count, batch.into())
+    }
+}
+
+async fn append(store: &Store, row: &RoomRow, model: &mut Model, rng: &mut StdRng) {
+    let before = u64::try_from(model.records.len()).unwrap();
+    let (count, records) = model.draw(rng);
+    if count == 0 {
+        return;
+    }
+    let frame = LogFrame { first: before + 1, at: before, count, records };
+    let batch = Batch { room: row.key, log_id: row.log_id, frame, strokes: model.canvas.visible() };
+    assert!(matches!(store.append(batch).await.unwrap(), Appended::Durable { .. }));
+}
+
+async fn check(store: &Store, row: &RoomRow, model: &Model, rng: &mut StdRng) {
+    let loaded = store.load(row.key).await.unwrap().unwrap();
+    assert_eq!(loaded.row.seq, u64::try_from(model.records.len()).unwrap());
+    assert_eq!(loaded.canvas.visible(), model.canvas.visible());
+    for (member, &number) in (1..).zip(&model.numbers) {
+        assert_eq!(loaded.last_ops.get(&member).copied().unwrap_or(0), number);
+    }
+    // From any place on, everything that follows, without a gap.
+    let base = loaded.row.base_seq;
+    let from = rng.random_range(base..=loaded.row.seq);
+    let (mut seq, mut bytes) = (from, Vec::new());
+    loop {
+        let frames = store.frames_after(row.key, seq, 500).await.unwrap();
+        if frames.is_empty() {
+            break;
+        }
+        for frame in frames {
+            assert_eq!(frame.first, seq + 1);
+            assert_eq!(
+                RecordIter::new(&frame.records).filter(Result::is_ok).count(),
+                usize::from(frame.count)
+            );
+            bytes.extend_from_slice(&frame.records);
+            seq = frame.last();
+        }
+    }
+    assert_eq!(bytes, model.records[usize::try_from(from).unwrap()..].concat());
+}
+
+#[tokio::test]
+async fn a_log_stays_what_it_is_through_snapshots_packing_forgetting_and_reopening() {
+    for seed in 0..8 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(&directory);
+        let row = room(&store).await;
+        // Members, so that their last operations have a place beside the log.
+        for key in 1..=3 {
+            let entry = Entry { key_sha256: [key; 32], role: Some(Role::Artist), name: String::new() };
+            let admission = store.admit(row.key, entry).await.unwrap();
+            assert!(matches!(admission, Admission::Member { member, .. } if member == u32::from(key)));
+        }
+        let mut model = Model::default();
+        for _ in 0..40 {
+            match rng.random_range(0..10) {
+                0 => assert!(store.compact(row.key).await.unwrap()),
+                1 => {
+                    let forgot = store.forget(row.key).await.unwrap().unwrap();
+                    assert_eq!(forgot.base_seq, forgot.seq);
+                }
+                2 => {
+                    store.close().await.unwrap();
+                    store = open(&directory);
+                }
+                _ => append(&store, &row, &mut model, &mut rng).await,
+            }
+            check(&store, &row, &model, &mut rng).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_follow_the_log_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let row = room(&store).await;
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut model = Model::default();
+    append(&store, &row, &mut model, &mut rng).await;
+    let seq = u64::try_from(model.records.len()).unwrap();
+    let frame = LogFrame { first: 1, at: 0, count: 1, records: Bytes::from(model.records[0].clone()) };
+    let good = Batch { room: row.key, log_id: row.log_id, frame, strokes: 0 };
+    let after = |first| LogFrame { first, ..good.frame.clone() };
+    for batch in [
+        good.clone(),
+        Batch { frame: after(seq + 2), ..good.clone() },
+        Batch { frame: after(seq + 1), log_id: row.log_id ^ 1, ..good.clone() },
+    ] {
+        assert_eq!(store.append(batch).await.unwrap(), Appended::Fenced);
+    }
+    check(&store, &row, &model, &mut rng).await;
+    assert!(store.delete_room(row.key).await.unwrap());
+    let batch = Batch { frame: after(seq + 1), ..good };
+    assert_eq!(store.append(batch).await.unwrap(), Appended::Fenced);
+}
+
+#[tokio::test]
+async fn what_a_deleted_room_took_up_is_free_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let row = room(&store).await;
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut model = Model::default();
+    append(&store, &row, &mut model, &mut rng).await;
+    store.compact(row.key).await.unwrap();
+    assert!(store.totals().await.unwrap().used_bytes > 0);
+    store.delete_room(row.key).await.unwrap();
+    for table in ["room", "member", "log", "snapshot", "part"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let query = move |connection: &Connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
+        assert_eq!(store.ledger().read(query).await.unwrap(), 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn below_the_floor_of_free_disk_nothing_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let row = room(&open(&directory)).await;
+    let store = Store::open(directory.path(), Options { disk_free_min: u64::MAX, pages_max: None }).unwrap();
+    let frame = LogFrame { first: 1, at: 0, count: 0, records: Bytes::new() };
+    let batch = Batch { room: row.key, log_id: row.log_id, frame, strokes: 0 };
+    assert_eq!(store.append(batch).await.unwrap(), Appended::DiskIsLow);
+    assert!(matches!(store.probe().await, Err(Error::DiskFull)));
+}

@@ -1,0 +1,151 @@
+//! The command line, with a server on the data and without one: orders, backup, restore.
+
+use std::{fs, net::SocketAddr, path::Path, process::Output};
+
+use serde_json::json;
+
+use crate::support::{Door, Server, command, dot, free_address, scratch, stroke};
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The door that a printed link opens.
+fn door(link: &str, address: SocketAddr) -> Door {
+    let (room, token) =
+        link.trim().rsplit_once("/r/").and_then(|(_, rest)| rest.split_once('#')).expect("a link");
+    Door { address, room: room.to_owned(), token: token.to_owned() }
+}
+
+#[tokio::test]
+async fn a_room_is_made_listed_exported_and_deleted_with_a_server_and_without() {
+    let directory = scratch();
+    let admin = free_address();
+    let without = |words: &[&str]| command(directory.path(), admin, words);
+    let links = said(&without(&["rooms", "create", "Harbour", "--sheet", "100x50"]));
+    let artist = links.lines().find(|line| line.starts_with("artist")).unwrap().to_owned();
+    let listed = said(&without(&["rooms", "list"]));
+    assert!(listed.contains("Harbour"), "{listed}");
+
+    let server = Server::start(directory.path()).await;
+    let door = door(&artist, server.address());
+    door.join("Ada").await.act([stroke(&dot(1))]).await;
+    let again = said(&server.command(&["rooms", "links", &door.room, "--role", "artist"]));
+    assert_eq!(again.trim().rsplit_once('#').unwrap().1, door.token);
+    for ending in ["png", "svg"] {
+        let file = directory.path().join(format!("picture.{ending}"));
+        said(&server.command(&["export", &door.room, file.to_str().unwrap()]));
+        assert!(fs::metadata(&file).unwrap().len() > 100);
+    }
+    let checked = said(&server.command(&["check"]));
+    assert_eq!(checked.trim(), "1 rooms, 0 damaged");
+    assert!(complained(&server.command(&["rooms", "delete", "abcdefghijkl"])).contains("there is no room"));
+    said(&server.command(&["rooms", "delete", &door.room]));
+    assert!(!said(&server.command(&["rooms", "list"])).contains("Harbour"));
+    let out_of_reach = complained(&command(directory.path(), free_address(), &["rooms", "list"]));
+    assert!(out_of_reach.contains("--admin"), "{out_of_reach}");
+}
+
+#[tokio::test]
+async fn a_backup_is_made_and_a_room_brought_back_while_the_server_runs() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let (harbour, meadow) = (server.room("Harbour").await, server.room("Meadow").await);
+    let mut ada = harbour.as_artist().join("Ada").await;
+    let mut grace = meadow.as_artist().join("Grace").await;
+    for x in 0..20 {
+        ada.act([stroke(&dot(x))]).await;
+    }
+    grace.act([stroke(&dot(1))]).await;
+    let file = directory.path().join("artnest.backup");
+    said(&server.command(&["backup", file.to_str().unwrap()]));
+    assert!(complained(&server.command(&["backup", file.to_str().unwrap()])).contains("artnest.backup"));
+
+    // What was drawn after the backup is taken back with the room; the other room is not touched.
+    ada.act([stroke(&dot(99))]).await;
+    grace.act([stroke(&dot(2))]).await;
+    let restored = said(&server.command(&["restore", file.to_str().unwrap(), "--room", &harbour.id]));
+    assert!(restored.contains("Harbour"), "{restored}");
+    assert_eq!(ada.ended().await, crate::support::End::Told(13));
+    let (log_id, seq) = (ada.welcome.log_id, ada.replica.seq);
+    let mut ada =
+        harbour.as_artist().resume(crate::support::key(), "Ada", log_id, ada.leave()).await.unwrap();
+    assert!(!ada.welcome.resumes, "the log is another one");
+    assert_eq!((seq, ada.replica.picture().len()), (21, 20));
+    ada.act([stroke(&dot(5))]).await;
+    grace.act([stroke(&dot(3))]).await;
+    assert_eq!(grace.replica.seq.max(3), 3);
+
+    // A deleted room comes back with all of it.
+    said(&server.command(&["rooms", "delete", &meadow.id]));
+    said(&server.command(&["restore", file.to_str().unwrap()]));
+    assert_eq!(meadow.as_artist().join("Grace").await.replica.picture().len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_server_the_whole_file_is_restored_and_the_old_one_kept() {
+    let directory = scratch();
+    let mut server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    room.as_artist().join("Ada").await.act([stroke(&dot(1))]).await;
+    let file = directory.path().join("artnest.backup");
+    said(&server.command(&["backup", file.to_str().unwrap()]));
+    room.as_artist().join("Grace").await.act([stroke(&dot(2))]).await;
+    server.kill();
+    let restored = said(&server.command(&["restore", file.to_str().unwrap()]));
+    assert!(restored.contains("artnest.db.before-restore-1"), "{restored}");
+    server.start_again().await;
+    assert_eq!(room.as_viewer().join("Late").await.replica.picture().len(), 1);
+
+    server.kill();
+    let nonsense = directory.path().join("nonsense");
+    fs::write(&nonsense, "not a database").unwrap();
+    complained(&server.command(&["restore", nonsense.to_str().unwrap()]));
+    server.start_again().await;
+    assert_eq!(room.as_viewer().join("Late").await.replica.picture().len(), 1, "nothing has changed");
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_told_who_has_it() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let second = command(directory.path(), free_address(), &["serve", "--listen", "127.0.0.1:0"]);
+    let told = complained(&second);
+    assert!(told.contains("in use") && told.contains(&server.pid().to_string()), "{told}");
+}
+
+#[tokio::test]
+async fn a_damaged_room_is_found_and_the_others_go_on() {
+    let directory = scratch();
+    let mut server = Server::start(directory.path()).await;
+    let (good, bad) = (server.room("Good").await, server.room("Bad").await);
+    for room in [&good, &bad] {
+        room.as_artist().join("Ada").await.act([stroke(&dot(1))]).await;
+    }
+    server.ask_to_end();
+    server.end().await;
+    damage(&directory.path().join("data/artnest.db"), &bad.id);
+    let checked = server.command(&["check"]);
+    let shown = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(!checked.status.success() && shown.contains(&bad.id) && !shown.contains(&good.id), "{shown}");
+    server.start_again().await;
+    assert_eq!(
+        bad.as_artist().join_as(crate::support::key(), "Ada").await.err(),
+        Some(crate::support::End::Told(13))
+    );
+    good.as_artist().join("Ada").await.act([stroke(&dot(2))]).await;
+    let order = server.order(json!({ "order": "delete", "room": bad.id })).await;
+    assert_eq!(order.status(), 200);
+}
+
+fn damage(file: &Path, room: &str) {
+    let connection = rusqlite::Connection::open(file).expect("the file opens");
+    let sql = "UPDATE log SET bytes = x'ff' WHERE room = (SELECT room FROM room WHERE id = ?1)";
+    assert_eq!(connection.execute(sql, [room]).expect("it is damaged"), 1);
+}

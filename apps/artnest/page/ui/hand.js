@@ -56,6 +56,7 @@ export class Hand {
     const kept = sample && this.#shaper.end(sample);
     if (kept) this.#session.pencil.move(...this.#place(kept));
     this.#session.pencil.end();
+    if (sample) this.hover(sample);
     this.#renderer.tip = null;
     this.#renderer.request();
     this.#session.drawn();

@@ -9,6 +9,9 @@ import { createRoom, Server } from "./server.mjs";
 const folder = process.argv[2] ?? ".";
 const SCREEN = { viewport: { width: 1_280, height: 800 }, deviceScaleFactor: 1 };
 
+/** One more gull, as a hand draws it. */
+const gull = (x, y) => Array.from({ length: 13 }, (_, i) => [x + (i - 6) * 6, y - 15 * Math.abs(Math.sin(((i - 6) * Math.PI) / 8))]);
+
 const server = await Server.start();
 const browser = await launch();
 try {
@@ -19,7 +22,8 @@ try {
   await drawHarbour(ada);
   const strokes = await ada.evaluate(() => artnest.session.drawing.size);
   await showing(strokes, grace);
-  await draw(grace, [930, 190], [975, 176], [985, 192], [1_000, 174], [1_040, 186]);
+  await grace.evaluate(() => { artnest.brush.colour = "#f7f4ec"; });
+  await draw(grace, ...gull(985, 190));
   await settled(grace);
   await showing(strokes + 1, ada);
   await ada.mouse.move(560, 300);

@@ -75,7 +75,7 @@ pub mod flows {}
 /// [`Subscriber`](crate::flow::Subscriber), [`Sharing`](crate::Sharing), [`StateFlow`](crate::StateFlow),
 /// [`StateCell`](crate::flow::StateCell), [`Watcher`](crate::flow::Watcher),
 /// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
-/// [`test_flow`](crate::testing::test_flow).
+/// `ballet::testing::test_flow` (feature `testing`).
 pub mod shared_state {}
 
 #[doc = include_str!("guide/links.md")]

@@ -1,7 +1,5 @@
 //! What holds for all flows: who sees a failure, what stops when, and in whose context code runs.
 
-use std::time::Duration;
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

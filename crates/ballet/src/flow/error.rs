@@ -12,7 +12,7 @@ use crate::job::Fault;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{FlowExt, flow::{self, Never}};
+/// use ballet::{Flow, FlowExt, flow::{self, Never}};
 ///
 /// fn squares() -> impl Flow<Item = u32, Error = Never> {
 ///     flow::iter(1..=3).map(|side| side * side)

@@ -2,6 +2,7 @@
 
 mod builders;
 mod children;
+mod cut;
 mod failures;
 mod laws;
 mod models;

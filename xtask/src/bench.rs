@@ -54,6 +54,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Builds the programs that a benchmark starts and measures, beside the benchmark's own.
 fn build_measured(name: &str) -> Result<()> {
     let package = match name {
+        "channel" | "flow" => {
+            versus::build()?;
+            return Ok(());
+        }
         "gateway" => {
             process::run(process::cargo().args(["build", "--release", "--package", "gateway", "--bins"]))?;
             "bench-gateway"

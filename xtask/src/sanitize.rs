@@ -124,7 +124,8 @@ fn sanitized(sanitizer: &str, toolchain: &Toolchain, more: &[&str]) -> Verdict {
         command.args(what).args(["--package", "ballet"]).args(more).arg("--target-dir").arg(&folder);
         // With a target named, the flags are not for build scripts and macros, which run without the instrument.
         command.args(["--target", &toolchain.host]);
-        command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
+        // Cells are not used again, so that the instrument sees who uses a freed one.
+        command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} --cfg ballet_uncached"));
         // What the flag asks for is not stable; with this the stable compiler does it too.
         command.env("RUSTC_BOOTSTRAP", "1");
         let leaks = workspace::root().join(LEAKS);

@@ -55,7 +55,7 @@ pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
         "artnest" => ensure(&ARTNEST_BENCH_TOOLS),
         "herald" => ensure(&HERALD_BENCH_TOOLS),
-        "versus" => ensure(&VERSUS_BENCH_TOOLS),
+        "channel" | "flow" | "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),
     }
 }

@@ -80,7 +80,7 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
-    /// How people reach the server, such as https://draw.example.org
+    /// How people reach the server, such as `https://draw.example.org`
     #[arg(long, value_name = "URL", env = "ARTNEST_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// How long connections may finish after SIGTERM [default: 10]

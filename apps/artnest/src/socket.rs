@@ -12,7 +12,8 @@ mod pace;
 
 use std::{sync::Arc, time::Duration};
 
-use ballet::{Watcher, channel::Sending};
+use ballet::channel::Sending;
+use ballet::flow::Watcher;
 use bytes::Bytes;
 use tokio::{
     net::TcpStream,

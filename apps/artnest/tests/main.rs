@@ -7,6 +7,7 @@ mod drain;
 mod edges;
 mod full;
 mod http;
+mod page;
 mod roles;
 mod rooms;
 mod slow;

@@ -1,8 +1,9 @@
 //! The delivery engine: for each provider a channel that claims what is due, sends it and records what became of it.
 //!
-//! Channels are children of a supervisor scope, so that one provider's trouble stays its own; a channel that fails
-//! or panics is started again. Under it each delivery is a child of its own. Nothing here knows a protocol, and
-//! nothing keeps state that a restart would need: that is the store's. Read `channel`, then `attempt`.
+//! Channels are children of a supervisor, so that one provider's trouble stays its own; a channel that fails or panics
+//! is started again, as long as the stage does not drain. Under it each delivery is a child of its own. Nothing here
+//! knows a protocol, and nothing keeps state that a restart would need: that is the store's. Read `channel`, then
+//! `attempt`.
 
 mod attempt;
 mod backoff;
@@ -13,18 +14,14 @@ mod verdict;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ballet::SupervisorScope;
-use tokio::time::{Instant, sleep};
+use ballet::{Backoff, Life, Supervised, Supervisor, child};
 
 use self::channel::Channel;
 use crate::{provider::Provider, store::Store};
 
-/// The delay before a failed channel is started again. It doubles while it keeps failing …
-const RESTART_FIRST: Duration = Duration::from_secs(1);
-/// … up to this,
-const RESTART_LONGEST: Duration = Duration::from_secs(60);
-/// and begins anew once a channel has run for so long.
-const HEALTHY_AFTER: Duration = Duration::from_secs(120);
+/// When a failed channel is started again: later and later while it keeps failing, and soon after two good minutes.
+const RESTART: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
+    .healthy_after(Duration::from_secs(120));
 
 /// All channels, ready to run.
 #[derive(Debug)]
@@ -70,13 +67,11 @@ impl Engine {
     ///
     /// Deliveries that are cut off are recorded as unknown, or as due where nothing was sent yet.
     pub async fn run(self) -> Result<(), ballet::Error> {
-        ballet::supervisor_scope(async |scope: SupervisorScope| {
-            for channel in self.channels {
-                scope.named(channel.name()).spawn(keep_running(channel));
-            }
-            Ok(())
-        })
-        .await?;
+        let supervisor =
+            Supervisor::one_for_one().without_limit().stop_together().no_restart_after(ballet::draining);
+        let supervisor = self.channels.into_iter().map(deliveries).fold(supervisor, Supervisor::child);
+        let report = supervisor.run().await?;
+        tracing::info!(%report, "deliveries have ended");
         Ok(())
     }
 }
@@ -87,25 +82,10 @@ impl Monitor {
     }
 }
 
-/// Runs a channel until it ends by itself, and starts it again when it fails.
-async fn keep_running(channel: Arc<Channel>) -> Result<(), ballet::Error> {
-    ballet::supervisor_scope(async |scope: SupervisorScope| {
-        let mut delay = RESTART_FIRST;
-        loop {
-            let started = Instant::now();
-            let Err(failure) = scope.named("deliveries").spawn(Arc::clone(&channel).run()).await else {
-                return Ok(());
-            };
-            if started.elapsed() >= HEALTHY_AFTER {
-                delay = RESTART_FIRST;
-            }
-            tracing::error!(provider = channel.name(), %failure, ?delay, "deliveries failed and start again");
-            tokio::select! {
-                () = ballet::draining() => return Ok(()),
-                () = sleep(delay) => delay = (delay * 2).min(RESTART_LONGEST),
-            }
-        }
+/// A channel as a child: it ends by itself when the stage drains, and is started again when it fails.
+fn deliveries(channel: Arc<Channel>) -> Supervised {
+    child(channel.name()).transient().backoff(RESTART).run(async move |life: Life| {
+        life.ready();
+        channel.run().await
     })
-    .await?;
-    Ok(())
 }

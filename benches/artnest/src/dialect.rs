@@ -127,7 +127,7 @@ impl Client {
                 let me = self.person;
                 artnest_deliveries(frame, |person, number| {
                     if person != me {
-                        tell(person, number)
+                        tell(person, number);
                     }
                 })
             }

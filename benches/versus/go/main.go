@@ -5,6 +5,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"iter"
+	"math/bits"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -17,7 +19,11 @@ const (
 	yieldingChildren  = 16
 	yields            = 1_000
 	handOvers         = 1_000
+	items             = 100_000
 	cancelledChildren = 1_000
+	chainedItems      = 10_000_000
+	bufferedItems     = 1_000_000
+	bufferPlaces      = 64
 	idleChildren      = 100_000
 )
 
@@ -61,6 +67,22 @@ func run(scenario string) (float64, uint64) {
 		return yielding()
 	case "switch":
 		return switching()
+	case "channel-1-0":
+		return handingOver(1, 0)
+	case "channel-1-64":
+		return handingOver(1, 64)
+	case "channel-1-1024":
+		return handingOver(1, 1_024)
+	case "channel-4-0":
+		return handingOver(4, 0)
+	case "channel-4-64":
+		return handingOver(4, 64)
+	case "channel-4-1024":
+		return handingOver(4, 1_024)
+	case "flow-chain":
+		return chained()
+	case "flow-buffer":
+		return buffered()
 	case "cancel":
 		return cancelling()
 	case "idle":
@@ -139,6 +161,87 @@ func switching() (float64, uint64) {
 	})
 	children.Wait()
 	return per(start, handOvers), result
+}
+
+func handingOver(producers, places int) (float64, uint64) {
+	channel := make(chan uint64, places)
+	var sum uint64
+	var senders, consumer sync.WaitGroup
+	start := time.Now()
+	for range producers {
+		senders.Go(func() {
+			for number := range items / producers {
+				channel <- uint64(number)
+			}
+		})
+	}
+	consumer.Go(func() {
+		for number := range channel {
+			sum += mix(number)
+		}
+	})
+	senders.Wait()
+	close(channel)
+	consumer.Wait()
+	return per(start, items), sum
+}
+
+// chained is a chain of range-over-func iterators: Go's nearest to a flow.
+func chained() (float64, uint64) {
+	start := time.Now()
+	mixed := mapped(numbers(chainedItems), mix)
+	even := filtered(mixed, func(number uint64) bool { return number%2 == 0 })
+	var sum uint64
+	for number := range mapped(even, func(number uint64) uint64 { return number ^ number>>32 }) {
+		sum = bits.RotateLeft64(sum, 5) + number
+	}
+	return per(start, chainedItems), sum
+}
+
+func numbers(count uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range count {
+			if !yield(number) {
+				return
+			}
+		}
+	}
+}
+
+func mapped(numbers iter.Seq[uint64], change func(uint64) uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range numbers {
+			if !yield(change(number)) {
+				return
+			}
+		}
+	}
+}
+
+func filtered(numbers iter.Seq[uint64], isWanted func(uint64) bool) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for number := range numbers {
+			if isWanted(number) && !yield(number) {
+				return
+			}
+		}
+	}
+}
+
+func buffered() (float64, uint64) {
+	items := make(chan uint64, bufferPlaces)
+	start := time.Now()
+	go func() {
+		for number := range uint64(bufferedItems) {
+			items <- number
+		}
+		close(items)
+	}()
+	var sum uint64
+	for number := range items {
+		sum += mix(number)
+	}
+	return per(start, bufferedItems), sum
 }
 
 func cancelling() (float64, uint64) {

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from common import CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, YIELDING_CHILDREN, YIELDS
+from common import CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, ITEMS, YIELDING_CHILDREN, YIELDS
 from common import mix, now, per, resident, serve
 
 
@@ -59,6 +59,24 @@ async def switching():
     return per(start, HAND_OVERS), result.result()
 
 
+async def handing_over(producers, places):
+    queue = asyncio.Queue(max(places, 1))
+
+    async def producer():
+        for number in range(ITEMS // producers):
+            await queue.put(number)
+
+    async def consumer():
+        return sum([mix(await queue.get()) for _ in range(ITEMS)])
+
+    start = now()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(producers):
+            group.create_task(producer())
+        result = group.create_task(consumer())
+    return per(start, ITEMS), result.result()
+
+
 async def cancelling():
     results = [0] * CANCELLED_CHILDREN
     async with asyncio.TaskGroup() as group:
@@ -103,6 +121,12 @@ SCENARIOS = {
     "waves-100000": lambda: waves(1, 100_000),
     "yield": yielding,
     "switch": switching,
+    "channel-1-0": lambda: handing_over(1, 0),
+    "channel-1-64": lambda: handing_over(1, 64),
+    "channel-1-1024": lambda: handing_over(1, 1_024),
+    "channel-4-0": lambda: handing_over(4, 0),
+    "channel-4-64": lambda: handing_over(4, 64),
+    "channel-4-1024": lambda: handing_over(4, 1_024),
     "cancel": cancelling,
     "idle": idling,
 }

@@ -2,7 +2,7 @@
 
 import trio
 
-from common import CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, YIELDING_CHILDREN, YIELDS
+from common import CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, ITEMS, YIELDING_CHILDREN, YIELDS
 from common import mix, now, per, resident, serve
 
 
@@ -67,6 +67,29 @@ async def switching():
     return per(start, HAND_OVERS), result
 
 
+async def handing_over(producers, places):
+    send, receive = trio.open_memory_channel(places)
+    result = 0
+
+    async def producer(send):
+        async with send:
+            for number in range(ITEMS // producers):
+                await send.send(number)
+
+    async def consumer():
+        nonlocal result
+        async for number in receive:
+            result += mix(number)
+
+    start = now()
+    async with trio.open_nursery() as nursery:
+        for _ in range(producers):
+            nursery.start_soon(producer, send.clone())
+        send.close()
+        nursery.start_soon(consumer)
+    return per(start, ITEMS), result
+
+
 async def cancelling():
     results = [0] * CANCELLED_CHILDREN
     async with trio.open_nursery() as nursery:
@@ -111,6 +134,12 @@ SCENARIOS = {
     "waves-100000": lambda: waves(1, 100_000),
     "yield": yielding,
     "switch": switching,
+    "channel-1-0": lambda: handing_over(1, 0),
+    "channel-1-64": lambda: handing_over(1, 64),
+    "channel-1-1024": lambda: handing_over(1, 1_024),
+    "channel-4-0": lambda: handing_over(4, 0),
+    "channel-4-64": lambda: handing_over(4, 64),
+    "channel-4-1024": lambda: handing_over(4, 1_024),
     "cancel": cancelling,
     "idle": idling,
 }

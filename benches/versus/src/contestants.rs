@@ -1,13 +1,18 @@
-//! Who takes part, and how each program is started. Where the programs are, xtask has put them.
+//! Who takes part, how each program is started, and how it is asked. Where the programs are, xtask has put them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bench_report::Contestant;
+
+/// A program is warm, and repeats often enough, when one request takes so long.
+const LONG_ENOUGH: Duration = Duration::from_millis(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
+pub enum Language {
     Ballet,
     Tokio,
     Go,
@@ -18,7 +23,7 @@ pub(crate) enum Language {
 
 impl Language {
     /// Ours first.
-    pub(crate) const ALL: [Language; 6] = [
+    pub const ALL: [Language; 6] = [
         Language::Ballet,
         Language::Tokio,
         Language::Go,
@@ -28,7 +33,7 @@ impl Language {
     ];
 
     /// What starts the program, with two threads for its children.
-    pub(crate) fn command(self) -> Result<Command> {
+    fn command(self) -> Result<Command> {
         let beside = std::env::current_exe()?;
         let tools = tools(&beside)?;
         Ok(match self {
@@ -40,6 +45,61 @@ impl Language {
             Language::Trio => python(&tools, "with_trio.py"),
         })
     }
+}
+
+/// The running program of one language. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Program {
+    pub language: Language,
+    contestant: Contestant,
+}
+
+/// What a program measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    pub figure: f64,
+    pub checksum: u64,
+}
+
+impl Program {
+    /// # Errors
+    ///
+    /// When it cannot be started: most likely it was not built.
+    pub fn start(language: Language) -> Result<Self> {
+        Ok(Self { language, contestant: Contestant::start(&mut language.command()?)? })
+    }
+
+    /// Repeats a scenario so often, and gives the mean.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or not with two numbers.
+    pub fn ask(&mut self, request: &str, repeats: u32) -> Result<Answer> {
+        let text = self.contestant.ask(&format!("{request} {repeats}"))?;
+        parse(&text).with_context(|| format!("{} answered `{request}` with: {text}", self.language))
+    }
+
+    /// Repeats a scenario twice as often each time, until that takes long enough; gives how often that is.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub fn warm_up(&mut self, request: &str) -> Result<u32> {
+        let mut repeats = 1;
+        loop {
+            let start = Instant::now();
+            self.ask(request, repeats)?;
+            if start.elapsed() >= LONG_ENOUGH {
+                return Ok(repeats);
+            }
+            repeats *= 2;
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Answer> {
+    let (figure, checksum) = text.split_once(' ').context("an answer is a figure and a checksum")?;
+    Ok(Answer { figure: figure.parse()?, checksum: checksum.parse()? })
 }
 
 /// The folder `tools` beside the folder of the profile that this program was built with.

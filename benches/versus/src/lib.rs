@@ -1,7 +1,11 @@
 //! What the two Rust programs share: what a child computes, where it leaves its result, the memory of the process, and
-//! the loop over requests. SCENARIOS.md says what the programs do; `bin/ballet.rs` and `bin/tokio.rs` do it.
+//! the loop over requests. SCENARIOS.md says what the programs do; `bin/ballet.rs` and `bin/tokio.rs` do it. And who
+//! takes part, for the benchmarks that ask the programs.
 
+mod contestants;
 mod results;
+
+pub use contestants::{Answer, Language, Program};
 
 pub use results::{all_waiting, leave, take_sum, wait_for_ever};
 
@@ -15,6 +19,7 @@ use tokio::runtime::Builder;
 pub const YIELDING_CHILDREN: usize = 16;
 pub const YIELDS: usize = 1_000;
 pub const HAND_OVERS: usize = 1_000;
+pub const ITEMS: u64 = 100_000;
 pub const CANCELLED_CHILDREN: usize = 1_000;
 pub const IDLE_CHILDREN: usize = 100_000;
 
@@ -23,6 +28,7 @@ pub enum Scenario {
     Waves { count: usize, size: usize },
     Yield,
     Switch,
+    Channel { producers: u64, places: usize },
     Cancel,
     Idle,
 }
@@ -36,6 +42,12 @@ impl Scenario {
             "waves-100000" => Scenario::Waves { count: 1, size: 100_000 },
             "yield" => Scenario::Yield,
             "switch" => Scenario::Switch,
+            "channel-1-0" => Scenario::Channel { producers: 1, places: 0 },
+            "channel-1-64" => Scenario::Channel { producers: 1, places: 64 },
+            "channel-1-1024" => Scenario::Channel { producers: 1, places: 1_024 },
+            "channel-4-0" => Scenario::Channel { producers: 4, places: 0 },
+            "channel-4-64" => Scenario::Channel { producers: 4, places: 64 },
+            "channel-4-1024" => Scenario::Channel { producers: 4, places: 1_024 },
             "cancel" => Scenario::Cancel,
             "idle" => Scenario::Idle,
             _ => bail!("unknown scenario: {name}"),

@@ -4,19 +4,12 @@
 //! asks them by turns, holds their checksums against each other, and makes rows of the medians. `cargo xtask bench
 //! versus` installs the toolchains and compiles the programs before it starts this.
 
-mod contestants;
-
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, ensure};
-use bench_report::{Better, Comparison, Contestant, Goal, Row, median};
+use anyhow::{Result, ensure};
+use bench_report::{Better, Comparison, Goal, Row, median};
+use bench_versus::{Language, Program};
 use clap::Parser;
 
-use contestants::Language;
-
 const ROUNDS: usize = 5;
-/// A program is warm, and repeats often enough, when one request takes so long.
-const LONG_ENOUGH: Duration = Duration::from_millis(300);
 
 /// Measures the scenarios, and prints the rows as JSON.
 #[derive(Parser)]
@@ -36,6 +29,7 @@ struct Scenario {
 }
 
 const SPAWN_AND_JOIN: [Option<f64>; 2] = [Some(4.0), Some(6.0)];
+const CHANNEL: [Option<f64>; 2] = [Some(2.0), Some(4.0)];
 
 const fn scenario(
     name: &'static str,
@@ -46,13 +40,19 @@ const fn scenario(
     Scenario { name, request, unit, goals }
 }
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 14] = [
     scenario("spawn and join, waves of 1", "waves-1", "ns/child", SPAWN_AND_JOIN),
     scenario("spawn and join, waves of 16", "waves-16", "ns/child", SPAWN_AND_JOIN),
     scenario("spawn and join, waves of 1000", "waves-1000", "ns/child", SPAWN_AND_JOIN),
     scenario("spawn and join, 100000 at once", "waves-100000", "ns/child", SPAWN_AND_JOIN),
     scenario("yield", "yield", "ns/yield", [None, None]),
     scenario("switch", "switch", "ns/there and back", [Some(2.5), None]),
+    scenario("channel, rendezvous, 1 producer", "channel-1-0", "ns/item", CHANNEL),
+    scenario("channel, 64 places, 1 producer", "channel-1-64", "ns/item", CHANNEL),
+    scenario("channel, 1024 places, 1 producer", "channel-1-1024", "ns/item", CHANNEL),
+    scenario("channel, rendezvous, 4 producers", "channel-4-0", "ns/item", CHANNEL),
+    scenario("channel, 64 places, 4 producers", "channel-4-64", "ns/item", CHANNEL),
+    scenario("channel, 1024 places, 4 producers", "channel-4-1024", "ns/item", CHANNEL),
     scenario("cancel and join", "cancel", "ns/child", [None, None]),
     scenario("idle child", IDLE, "bytes/child", [None, None]),
 ];
@@ -113,29 +113,29 @@ fn medians(mut round: impl FnMut() -> Result<Vec<f64>>) -> Result<Vec<f64>> {
 }
 
 /// A running program for each language, in their order.
-struct Programs(Vec<(Language, Contestant)>);
+struct Programs(Vec<Program>);
 
 impl Programs {
     fn start() -> Result<Self> {
-        let start = |language: Language| Ok((language, Contestant::start(&mut language.command()?)?));
-        Ok(Self(Language::ALL.into_iter().map(start).collect::<Result<_>>()?))
+        Ok(Self(Language::ALL.into_iter().map(Program::start).collect::<Result<_>>()?))
     }
 
     /// How often each program has to repeat a scenario.
     fn warm_up(&mut self, request: &str) -> Result<Vec<u32>> {
-        self.0.iter_mut().map(|(language, program)| warm_up(*language, program, request)).collect()
+        self.0.iter_mut().map(|program| program.warm_up(request)).collect()
     }
 
     /// One turn of each program; fails where their checksums differ.
     fn round(&mut self, request: &str, repeats: &[u32]) -> Result<Vec<f64>> {
         let mut figures = Vec::new();
         let mut expected = None;
-        for ((language, program), repeats) in self.0.iter_mut().zip(repeats) {
-            let answer = ask(*language, program, request, *repeats)?;
+        for (program, repeats) in self.0.iter_mut().zip(repeats) {
+            let answer = program.ask(request, *repeats)?;
             let expected = *expected.get_or_insert(answer.checksum);
             ensure!(
                 answer.checksum == expected,
-                "{request}: {language} computed {}, ballet {expected}",
+                "{request}: {} computed {}, ballet {expected}",
+                program.language,
                 answer.checksum
             );
             figures.push(answer.figure);
@@ -146,32 +146,4 @@ impl Programs {
     fn once(&mut self, request: &str) -> Result<Vec<f64>> {
         self.round(request, &[1; Language::ALL.len()])
     }
-}
-
-/// Repeats twice as often each time, until that takes long enough.
-fn warm_up(language: Language, program: &mut Contestant, request: &str) -> Result<u32> {
-    let mut repeats = 1;
-    loop {
-        let start = Instant::now();
-        ask(language, program, request, repeats)?;
-        if start.elapsed() >= LONG_ENOUGH {
-            return Ok(repeats);
-        }
-        repeats *= 2;
-    }
-}
-
-struct Answer {
-    figure: f64,
-    checksum: u64,
-}
-
-fn ask(language: Language, program: &mut Contestant, request: &str, repeats: u32) -> Result<Answer> {
-    let text = program.ask(&format!("{request} {repeats}"))?;
-    parse(&text).with_context(|| format!("{language} answered `{request}` with: {text}"))
-}
-
-fn parse(text: &str) -> Result<Answer> {
-    let (figure, checksum) = text.split_once(' ').context("an answer is a figure and a checksum")?;
-    Ok(Answer { figure: figure.parse()?, checksum: checksum.parse()? })
 }

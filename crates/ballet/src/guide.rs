@@ -52,8 +52,45 @@ pub mod migrating {}
 pub mod coming_from {}
 
 #[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/channels.md")]
+///
+/// *Its words*: [`channel`](crate::channel), [`Sender`](crate::channel::Sender),
+/// [`Receiver`](crate::channel::Receiver), [`Scope::produce`](crate::Scope::produce),
+/// [`Scope::pipe`](crate::Scope::pipe), [`select`](fn@crate::channel::select),
+/// [`InContext`](crate::channel::InContext).
+pub mod channels {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/flows.md")]
+///
+/// *Its words*: [`Flow`](crate::Flow), [`FlowExt`](crate::FlowExt), [`flow`](fn@crate::flow),
+/// [`Emitter`](crate::flow::Emitter), [`Never`](crate::flow::Never), [`channel_flow`](crate::flow::channel_flow),
+/// [`BoxFlow`](crate::flow::BoxFlow).
+pub mod flows {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/shared-state.md")]
+///
+/// *Its words*: [`SharedFlow`](crate::SharedFlow), [`SharedEmitter`](crate::flow::SharedEmitter),
+/// [`Subscriber`](crate::flow::Subscriber), [`Sharing`](crate::Sharing), [`StateFlow`](crate::StateFlow),
+/// [`StateCell`](crate::flow::StateCell), [`Watcher`](crate::flow::Watcher),
+/// [`share_in`](crate::FlowExt::share_in), [`state_in`](crate::FlowExt::state_in),
+/// `ballet::testing::test_flow` (feature `testing`).
+pub mod shared_state {}
+
+#[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../../../docs/guide/context.md")]
 ///
 /// *Its words*: [`Context`](crate::Context), [`Key`](crate::Key), [`Inheritance`](crate::Inheritance),
 /// [`with`](crate::with), [`Trace`](crate::Trace), [`TraceParent`](crate::TraceParent).
 pub mod context {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/supervision.md")]
+///
+/// *Its words*: [`Supervisor`](crate::Supervisor), [`child`](crate::child), [`Life`](crate::Life),
+/// [`Children`](crate::Children), [`Escalation`](crate::Escalation), [`Report`](crate::Report),
+/// [`Backoff`](crate::Backoff), [`Retry`](crate::Retry), [`RetryBudget`](crate::RetryBudget),
+/// [`Breaker`](crate::Breaker), [`RateLimiter`](crate::RateLimiter), [`Hedge`](crate::Hedge),
+/// [`Bulkhead`](crate::Bulkhead).
+pub mod supervision {}

@@ -5,7 +5,7 @@
 pub mod channel;
 mod context;
 mod dispatch;
-mod flow;
+pub mod flow;
 #[cfg(doc)]
 pub mod guide;
 mod job;
@@ -19,10 +19,7 @@ pub mod testing;
 
 pub use context::{Context, Inheritance, InvalidTraceParent, Key, Path, SpanId, Trace, TraceId, TraceParent};
 pub use dispatch::{Dispatcher, yield_now};
-pub use flow::{
-    Ended, NotEmitted, Overflow, SharedEmitter, SharedError, SharedFlow, Sharing, StateCell, StateFlow,
-    Subscriber, Watcher,
-};
+pub use flow::{Flow, FlowExt, SharedFlow, Sharing, StateFlow, flow};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };
@@ -34,7 +31,14 @@ pub use scope::{
 };
 #[cfg(feature = "tower")]
 pub use scope::{ScopeLayer, ScopeService};
-pub use supervise::{Acquired, Bulkhead, Busy, Occupancy, Rejected};
+pub use supervise::{
+    Acquired, Admission, Again, Backoff, Breaker, BreakerOpen, BreakerState, Bulkhead, Busy, Hedge, Limited,
+    Occupancy, Rate, RateLimiter, Rejected, Retries, Retry, RetryBudget, RetryWhen, SERVER_DELAY_MAX, Trip,
+};
+pub use supervise::{
+    Census, ChildError, ChildSpec, ChildState, ChildStatus, Children, Closing, Escalation, INCIDENTS_KEPT,
+    Incident, Life, READY_BUDGET, Report, Restart, STOP_PATIENCE, Strategy, Supervised, Supervisor, child,
+};
 
 pub use ballet_macros::main;
 #[cfg(feature = "testing")]

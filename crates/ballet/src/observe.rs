@@ -119,6 +119,9 @@ pub struct Tree {
     pub polls: u64,
     /// How long ago it was last polled; `None` before the first poll.
     pub idle: Option<Duration>,
+    /// What its code waits for or is inside of, as Ballet's own primitives say it: a pause before a retry, the line
+    /// of a rate limiter, the restarts of a supervised child.
+    pub remarks: Vec<String>,
     /// What it owns.
     pub children: Vec<Tree>,
 }
@@ -136,11 +139,13 @@ impl Tree {
 
     fn draw(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let indent = depth * 2;
-        writeln!(
+        write!(
             f,
             "{:indent$}{} · {} · {} · {:.1?} · {} polls · {}",
             "", self.path, self.kind, self.state, self.age, self.polls, self.place
         )?;
+        self.remarks.iter().try_for_each(|remark| write!(f, " · {remark}"))?;
+        writeln!(f)?;
         self.children.iter().try_for_each(|child| child.draw(f, depth + 1))
     }
 }

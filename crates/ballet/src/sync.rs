@@ -4,31 +4,91 @@
 //! they explore.
 
 #[cfg(not(ballet_loom))]
+pub(crate) use once_cell::race::OnceBox;
+#[cfg(not(ballet_loom))]
+pub(crate) use short_lock::ShortLock;
+#[cfg(not(ballet_loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(not(ballet_loom))]
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
 #[cfg(ballet_loom)]
 pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(ballet_loom)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(ballet_loom)]
-pub(crate) use once_lock::OnceLock;
-
-/// Loom has no `OnceLock`; this one makes the same promises of order.
+pub(crate) use once_box::OnceBox;
 #[cfg(ballet_loom)]
-mod once_lock {
+pub(crate) use short_lock_of_loom::ShortLock;
+
+/// A lock for sections of a few steps, in which nothing is called that could wait.
+///
+/// `std`'s mutex takes two steps that other cores see, one to lock and one to unlock; this one takes the first. Who
+/// finds it locked looks again, and lets another thread run where that takes long: its holder may have lost its core.
+#[cfg(not(ballet_loom))]
+mod short_lock {
+    use std::cell::Cell;
+
+    use spin::mutex::SpinMutex;
+    use spin::relax::RelaxStrategy;
+
+    pub(crate) type ShortLock<T> = SpinMutex<T, LookThenYield>;
+
+    /// Looks between two offers of the core to other threads.
+    const LOOKS: u32 = 64;
+
+    thread_local! {
+        static LOOKED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    pub(crate) struct LookThenYield;
+
+    impl RelaxStrategy for LookThenYield {
+        fn relax() {
+            let looked = LOOKED.get().wrapping_add(1);
+            LOOKED.set(looked);
+            if looked.is_multiple_of(LOOKS) {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+    }
+}
+
+/// Loom's mutex, with the interface of the lock that it stands for.
+#[cfg(ballet_loom)]
+mod short_lock_of_loom {
+    use loom::sync::{Mutex, MutexGuard};
+
+    #[derive(Debug, Default)]
+    pub(crate) struct ShortLock<T>(Mutex<T>);
+
+    impl<T> ShortLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().expect("no section panics")
+        }
+    }
+}
+
+/// What `once_cell`'s box promises, in steps that loom sees.
+#[cfg(ballet_loom)]
+mod once_box {
     use loom::sync::Mutex;
     use loom::sync::atomic::{AtomicBool, Ordering};
 
     #[derive(Debug)]
-    pub(crate) struct OnceLock<T> {
+    pub(crate) struct OnceBox<T> {
         is_set: AtomicBool,
         setting: Mutex<()>,
-        value: std::sync::OnceLock<T>,
+        value: std::sync::OnceLock<Box<T>>,
     }
 
-    impl<T> OnceLock<T> {
+    impl<T> OnceBox<T> {
         pub(crate) fn new() -> Self {
             Self {
                 is_set: AtomicBool::new(false),
@@ -38,17 +98,17 @@ mod once_lock {
         }
 
         pub(crate) fn get(&self) -> Option<&T> {
-            if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+            if self.is_set.load(Ordering::Acquire) { self.value.get().map(Box::as_ref) } else { None }
         }
 
-        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        pub(crate) fn set(&self, value: Box<T>) -> Result<(), Box<T>> {
             let _setting = self.setting.lock();
             self.value.set(value)?;
             self.is_set.store(true, Ordering::Release);
             Ok(())
         }
 
-        pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        pub(crate) fn get_or_init(&self, init: impl FnOnce() -> Box<T>) -> &T {
             let _setting = self.setting.lock();
             let value = self.value.get_or_init(init);
             self.is_set.store(true, Ordering::Release);

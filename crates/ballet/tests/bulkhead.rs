@@ -301,6 +301,36 @@ async fn a_loop_over_free_places_lets_others_run() -> Result<(), Error> {
     Ok(())
 }
 
+#[ballet::test]
+async fn who_waits_for_a_place_shows_it_in_the_tree_until_it_has_one() -> Result<(), Error> {
+    let rooms = Bulkhead::new("rooms", 1);
+    let place = rooms.acquire().await?;
+    ballet::scope(async |s: Scope| {
+        let inside = rooms.clone();
+        let waiter = s.named("waiter").spawn(async move {
+            let place = inside.acquire().await?;
+            tokio::time::sleep(MS).await;
+            place.release();
+            Ok(())
+        });
+        let remarks = || s.tree().children.iter().flat_map(|job| job.remarks.clone()).collect::<Vec<_>>();
+        assert_eq!(remarks(), [""; 0]);
+        while rooms.occupancy().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(remarks(), ["waits for the bulkhead `rooms`: 1 of 1 places in use, 1 waiting"]);
+        assert!(s.tree().to_string().contains(" · waits for the bulkhead `rooms`"));
+        place.release();
+        while rooms.occupancy().granted < 2 || !remarks().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        waiter.await;
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
 /// What the workers of a stress test do with the places they hold.
 #[derive(Default)]
 struct Floor {

@@ -2,7 +2,8 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ballet::channel::{self, Receiver, Sender, Stats};
@@ -24,7 +25,9 @@ fn received<T>(polled: Poll<Result<Option<T>, channel::Cause>>) -> Option<T> {
     }
 }
 
-fn each_kind() -> [(&'static str, (Sender<Arc<()>>, Receiver<Arc<()>>)); 6] {
+type Pair<T> = (Sender<T>, Receiver<T>);
+
+fn each_kind<T>() -> [(&'static str, Pair<T>); 6] {
     [
         ("rendezvous", channel::rendezvous()),
         ("bounded", channel::bounded(2)),
@@ -224,4 +227,122 @@ fn statistics_tell_length_peak_and_waits() {
     rx.try_recv().unwrap();
     let Stats { len, peak, received, waiting_senders, .. } = rx.stats();
     assert_eq!((len, peak, received, waiting_senders), (1, 2, 1, 0));
+}
+
+/// Looks at its channel while it is dropped, which waits for ever where that happens under the channel's lock.
+struct Curious(Option<Sender<Curious>>, Arc<AtomicUsize>);
+
+impl Drop for Curious {
+    fn drop(&mut self) {
+        let tx = self.0.take();
+        assert!(tx.is_none_or(|tx| tx.stats().senders > 0));
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn an_item_may_use_its_channel_while_it_is_dropped() {
+    for (kind, (tx, rx)) in each_kind() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let item = || Curious(Some(tx.clone()), Arc::clone(&dropped));
+        let mut waiting: Vec<_> = (0..5).map(|_| tx.send(item())).collect();
+        waiting.retain_mut(|sending| poll_once(sending).is_pending());
+        waiting.pop();
+        drop(rx);
+        waiting.retain_mut(|sending| poll_once(sending).is_pending());
+        assert!(waiting.is_empty());
+        assert_eq!(dropped.load(Ordering::SeqCst), 5, "{kind}");
+    }
+}
+
+/// Uses the channel when it is woken.
+struct Eager(Receiver<u32>, AtomicUsize);
+
+impl Wake for Eager {
+    fn wake(self: Arc<Self>) {
+        self.1.fetch_add(self.0.stats().len, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_use_the_channel_at_once() {
+    let (tx, rx) = channel::bounded(1);
+    let eager = Arc::new(Eager(rx.clone(), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&eager));
+    let mut receiving = rx.recv();
+    assert!(Pin::new(&mut receiving).poll(&mut Context::from_waker(&waker)).is_pending());
+    tx.try_send(1).unwrap();
+    assert_eq!(eager.1.load(Ordering::SeqCst), 1);
+}
+
+#[ballet::test]
+async fn a_loop_over_a_channel_that_is_ever_ready_lets_others_run() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let greedy = s.spawn(async move {
+            let (tx, rx) = channel::bounded(1);
+            loop {
+                tx.send(()).await?;
+                rx.recv().await?;
+            }
+            #[expect(unreachable_code, reason = "names the type of the endless child")]
+            Ok(())
+        });
+        tokio::task::yield_now().await;
+        greedy.job().cancel();
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn receivers_are_served_in_the_order_in_which_they_came() -> Result<(), Error> {
+    let (tx, rx) = channel::bounded(4);
+    ballet::scope(async |s: Scope| {
+        let mut waiting = Vec::new();
+        for _ in 0..4 {
+            let rx = rx.clone();
+            waiting.push(s.spawn(async move { Ok(rx.recv().await?) }));
+            tokio::time::sleep(MS).await;
+        }
+        for number in 0..4 {
+            tx.send(number).await?;
+        }
+        for (number, waiting) in waiting.into_iter().enumerate() {
+            assert_eq!(waiting.await, Some(number));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_batch_takes_what_is_there_and_lets_as_many_senders_go_on() -> Result<(), Error> {
+    let (tx, rx) = channel::bounded(2);
+    ballet::scope(async |s: Scope| {
+        for number in 0..6 {
+            let tx = tx.clone();
+            s.spawn(async move { Ok(tx.send(number).await?) });
+        }
+        drop(tx);
+        tokio::time::sleep(MS).await;
+        let mut batch = Vec::new();
+        assert_eq!((rx.recv_many(&mut batch, 5).await?, rx.stats().waiting_senders), (2, 2));
+        while rx.recv_many(&mut batch, 5).await? > 0 {}
+        batch.sort_unstable();
+        assert_eq!(batch, [0, 1, 2, 3, 4, 5]);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+#[should_panic(expected = "this send has ended and cannot be polled again")]
+async fn a_send_that_has_ended_is_not_polled_again() {
+    let (tx, _rx) = channel::bounded(1);
+    let mut sending = tx.send(1);
+    assert!(poll_once(&mut sending).is_ready());
+    let _ = poll_once(&mut sending);
 }

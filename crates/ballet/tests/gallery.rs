@@ -16,6 +16,8 @@ mod right {
     pub(crate) mod child_of_a_scope_gives_no_result;
     pub(crate) mod child_of_a_supervisor_gives_a_result;
     pub(crate) mod deferred_is_awaited_twice;
+    pub(crate) mod emitter_in_another_task;
+    pub(crate) mod emitters_swapped;
     pub(crate) mod finalizer_borrows;
     pub(crate) mod local_child_borrows_from_the_body;
     pub(crate) mod local_scope_escapes;
@@ -26,13 +28,15 @@ mod right {
 
 type Twin = (&'static str, fn() -> Result<(), ballet::Error>);
 
-const TWINS: [Twin; 12] = [
+const TWINS: [Twin; 14] = [
     ("cancellation_is_no_error", right::cancellation_is_no_error::main),
     ("child_is_never_spawned", right::child_is_never_spawned::main),
     ("child_is_not_send", right::child_is_not_send::main),
     ("child_of_a_scope_gives_no_result", right::child_of_a_scope_gives_no_result::main),
     ("child_of_a_supervisor_gives_a_result", right::child_of_a_supervisor_gives_a_result::main),
     ("deferred_is_awaited_twice", right::deferred_is_awaited_twice::main),
+    ("emitter_in_another_task", right::emitter_in_another_task::main),
+    ("emitters_swapped", right::emitters_swapped::main),
     ("finalizer_borrows", right::finalizer_borrows::main),
     ("local_child_borrows_from_the_body", right::local_child_borrows_from_the_body::main),
     ("local_scope_escapes", right::local_scope_escapes::main),

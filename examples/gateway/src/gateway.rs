@@ -9,18 +9,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::{Bulkhead, Deferred, Isolated, Outcome, SupervisorScope};
+use ballet::{
+    Backoff, Breaker, Bulkhead, Deferred, Isolated, Outcome, Retry, RetryBudget, SupervisorScope, Trip,
+};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::breaker::Breaker;
 use crate::cache::Cache;
-use crate::config::{Config, ConfigError, RetrySettings, is_name};
+use crate::config::{BreakerSettings, Config, ConfigError, RetrySettings, is_name};
 use crate::metrics::Metrics;
 use crate::page::{Page, Slot};
 use crate::part::{Part, Reshape};
-use crate::retry::Budget;
 use crate::{Fault, Identity};
 
 /// How long an idle connection to an upstream is kept for the next request.
@@ -49,7 +49,7 @@ pub struct Gateway {
     deadline: Duration,
     /// One place for each page under way.
     pages: Bulkhead,
-    breakers: BTreeMap<String, Arc<Breaker>>,
+    breakers: BTreeMap<String, Breaker>,
     max_age_seconds: u32,
     shared: Arc<Shared>,
 }
@@ -57,8 +57,8 @@ pub struct Gateway {
 /// What all parts have in common.
 pub(crate) struct Shared {
     pub(crate) client: reqwest::Client,
-    pub(crate) retry: RetrySettings,
-    pub(crate) budget: Budget,
+    /// With the budget that all parts share.
+    pub(crate) retry: Retry,
     pub(crate) cache: Cache,
     pub(crate) metrics: Metrics,
 }
@@ -122,8 +122,7 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             client: client()?,
-            budget: Budget::new(&config.retry),
-            retry: config.retry.clone(),
+            retry: retry(&config.retry),
             cache: Cache::new(&config.cache),
             metrics: Metrics::new()?,
         });
@@ -131,8 +130,8 @@ impl Gateway {
         let mut parts = Vec::with_capacity(config.parts.len());
         for settings in &config.parts {
             let origin = settings.origin()?;
-            let breaker = Breaker::new(&origin, config.breaker);
-            let breaker = Arc::clone(breakers.entry(origin).or_insert(breaker));
+            let breaker = breaker(origin.clone(), config.breaker);
+            let breaker = breakers.entry(origin).or_insert(breaker).clone();
             let part = Part::new(settings, reshape(&settings.name), breaker, Arc::clone(&shared))?;
             parts.push(Arc::new(part));
         }
@@ -221,7 +220,7 @@ impl Gateway {
 
     /// Each upstream's origin and breaker.
     pub(crate) fn breakers(&self) -> impl Iterator<Item = (&str, &Breaker)> {
-        self.breakers.iter().map(|(origin, breaker)| (origin.as_str(), &**breaker))
+        self.breakers.iter().map(|(origin, breaker)| (origin.as_str(), breaker))
     }
 }
 
@@ -236,6 +235,18 @@ async fn ended(deferred: Deferred<Arc<RawValue>, Fault, Isolated>) -> Result<Arc
             Err(Fault::Panicked)
         }
     }
+}
+
+/// The bound of the pause doubles ten times at most.
+fn retry(settings: &RetrySettings) -> Retry {
+    let first = Duration::from_millis(settings.backoff_ms);
+    let budget = RetryBudget::new(settings.percent, settings.burst);
+    Retry::new(settings.attempts_max, Backoff::exponential(first, first * 1_024)).budget(&budget)
+}
+
+fn breaker(upstream: String, settings: BreakerSettings) -> Breaker {
+    let rest = Backoff::constant(settings.open_for()).without_jitter();
+    Breaker::new(upstream, Trip::in_a_row(settings.failures), rest)
 }
 
 fn client() -> reqwest::Result<reqwest::Client> {

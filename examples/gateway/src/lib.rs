@@ -14,10 +14,8 @@ mod gateway;
 mod identity;
 mod page;
 
-mod breaker;
 mod cache;
 mod part;
-mod retry;
 
 mod http;
 mod metrics;

@@ -5,12 +5,12 @@
 
 use std::time::Instant;
 
+use ballet::BreakerState;
 use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::breaker::State;
 use crate::{Fault, Gateway, Page};
 
 /// From a page of fast parts to the longest deadline that makes sense.
@@ -128,11 +128,11 @@ pub(crate) fn scrape(gateway: &Gateway) -> Result<String, prometheus::Error> {
     TextEncoder::new().encode_to_string(&families)
 }
 
-fn state_name(state: State) -> &'static str {
+fn state_name(state: BreakerState) -> &'static str {
     match state {
-        State::Closed { .. } => "closed",
-        State::Open { .. } => "open",
-        State::HalfOpen => "half_open",
+        BreakerState::Closed { .. } => "closed",
+        BreakerState::Open { .. } => "open",
+        BreakerState::HalfOpen => "half_open",
     }
 }
 

@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
+use ballet::{Admission, Breaker, BreakerState};
 use reqwest::{RequestBuilder, Response};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::breaker::{Breaker, Permit};
 use crate::config::{ID, Method, Need, PartSettings};
 use crate::gateway::Shared;
 use crate::http::TIMEOUT_MS;
 use crate::page::{Slot, Status};
-use crate::retry;
 use crate::{Fault, Visit};
 
 /// Code of the gateway's own that trims or refuses what an upstream sent.
@@ -35,7 +34,7 @@ pub(crate) struct Part {
     fallback: Option<Arc<RawValue>>,
     reshape: Option<Arc<Reshape>>,
     /// Shared with the other parts of the same upstream.
-    breaker: Arc<Breaker>,
+    breaker: Breaker,
     shared: Arc<Shared>,
 }
 
@@ -43,7 +42,7 @@ impl Part {
     pub(crate) fn new(
         settings: &PartSettings,
         reshape: Option<Arc<Reshape>>,
-        breaker: Arc<Breaker>,
+        breaker: Breaker,
         shared: Arc<Shared>,
     ) -> serde_json::Result<Self> {
         let fallback = settings.fallback.as_ref().map(serde_json::value::to_raw_value).transpose()?;
@@ -98,43 +97,29 @@ impl Part {
     }
 
     async fn attempts(&self, url: &str, visit: &Visit) -> Result<Box<RawValue>, Fault> {
-        self.shared.budget.deposit();
-        let mut fault = Fault::BreakerOpen;
-        for nth in 0..self.shared.retry.attempts_max {
-            if nth > 0 && !self.pause_before(nth, visit).await {
-                break;
+        // Where the failure has opened the breaker, there is nobody to ask again.
+        let again = |fault: &Fault| {
+            let is_left_alone = matches!(self.breaker.state(), BreakerState::Open { .. });
+            fault.is_transient() && self.method == Method::Get && !is_left_alone
+        };
+        let attempt = async |number| {
+            let admission = self.breaker.try_admit().map_err(|_| Fault::BreakerOpen)?;
+            if number > 1 {
+                self.shared.metrics.retried(&self.name);
             }
-            let Some(permit) = self.breaker.admit() else { break };
-            fault = match self.attempt(url, visit, permit).await {
-                Ok(raw) => return Ok(raw),
-                Err(fault) => fault,
-            };
-            if !fault.is_transient() || self.method == Method::Post {
-                break;
-            }
-        }
-        Err(fault)
-    }
-
-    /// Waits before the `nth` attempt; `false` where neither the deadline nor the budget has room for it.
-    async fn pause_before(&self, nth: u32, visit: &Visit) -> bool {
-        let pause = retry::pause(Duration::from_millis(self.shared.retry.backoff_ms), nth - 1);
-        if pause >= visit.left() || !self.shared.budget.withdraw() {
-            return false;
-        }
-        self.shared.metrics.retried(&self.name);
-        tokio::time::sleep(pause).await;
-        true
+            self.attempt(url, visit, admission).await
+        };
+        self.shared.retry.clone().until(visit.deadline()).when(again).run(attempt).await
     }
 
     /// Asks once, and tells the breaker.
-    async fn attempt(&self, url: &str, visit: &Visit, permit: Permit) -> Result<Box<RawValue>, Fault> {
+    async fn attempt(&self, url: &str, visit: &Visit, admission: Admission) -> Result<Box<RawValue>, Fault> {
         let answer = ballet::timeout(visit.left(), self.ask(url, visit)).await.unwrap_or(Err(Fault::Timeout));
         match &answer {
             // A client that gives no time may not make an upstream look sick.
-            Err(Fault::Timeout) if visit.is_hurried() => drop(permit),
-            Err(fault) if fault.is_upstreams() => permit.failed(),
-            Ok(_) | Err(_) => permit.succeeded(),
+            Err(Fault::Timeout) if visit.is_hurried() => drop(admission),
+            Err(fault) if fault.is_upstreams() => admission.failed(),
+            Ok(_) | Err(_) => admission.succeeded(),
         }
         answer
     }

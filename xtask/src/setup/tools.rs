@@ -14,7 +14,8 @@ use super::debian;
 use crate::{process, workspace};
 
 const NODE_MAJOR_MIN: u32 = 18;
-const PAGE_TESTS: &str = "apps/herald/tests/page";
+/// Each with a `package-lock.json` of its own.
+const PAGE_TESTS: [&str; 2] = ["apps/herald/tests/page", "apps/artnest"];
 const ARTNEST_PEERS: &str = "benches/artnest/peers";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
 const VERSUS_PACKAGES: &str = "benches/versus/requirements.txt";
@@ -60,7 +61,12 @@ fn node_major(version: &str) -> Option<u32> {
 }
 
 pub(crate) fn page_packages() -> Result<String> {
-    let folder = Path::new(PAGE_TESTS);
+    let packages: Vec<_> = PAGE_TESTS.into_iter().map(npm_packages).collect::<Result<_>>()?;
+    Ok(packages.join(", "))
+}
+
+fn npm_packages(folder: &str) -> Result<String> {
+    let folder = Path::new(folder);
     let lock = folder.join("package-lock.json");
     let packages = folder.join("node_modules");
     let installed = made_from(&lock, &packages, || {

@@ -28,7 +28,10 @@ const LAYERS: [Layer; 9] = [
     Layer { place: "crates/ledger", may_use: &[] },
     Layer { place: "apps/", may_use: &["ballet", "ballet-console", "ledger"] },
     Layer { place: "examples/", may_use: &["ballet", "ballet-console"] },
-    Layer { place: "benches/", may_use: &["bench-report", "ballet", "ballet-console", "herald", "artnest"] },
+    Layer {
+        place: "benches/",
+        may_use: &["bench-report", "bench-versus", "ballet", "ballet-console", "herald", "artnest"],
+    },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];
 

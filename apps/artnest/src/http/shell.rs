@@ -20,6 +20,7 @@ use super::{
     Api,
     problem::{Kind, Problem},
 };
+use crate::store::Error;
 
 /// How long an answer may take to begin: pictures wait for their turn.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -90,6 +91,13 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Pr
     if !api.phases.is_ready() {
         return Err(Problem::new(Kind::Unavailable, "Artnest is shutting down."));
     }
-    api.door.store.probe().await?;
+    // Whatever keeps the store from taking changes, requests had better go elsewhere until it does.
+    api.door.store.probe().await.map_err(|error| match error {
+        Error::Failed(_) => {
+            tracing::error!(%error, "the store takes no changes");
+            Problem::new(Kind::Unavailable, "The store takes no changes.")
+        }
+        error => error.into(),
+    })?;
     Ok(Json(json!({ "status": "ready" })))
 }

@@ -30,6 +30,11 @@ impl Batch {
         self.records.len() >= BYTES_MAX || self.count >= RECORDS_MAX
     }
 
+    /// What its records will take up in the store.
+    pub(super) fn bytes(&self) -> u64 {
+        self.records.len() as u64
+    }
+
     pub(super) fn add(&mut self, from: ConnectionId, member: u32, number: u32, op: Op<'_>) {
         put_record(&mut self.records, &Record { member, number, op });
         self.count += 1;

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use ballet::{StateCell, StateFlow, Watcher};
+use ballet::StateFlow;
+use ballet::flow::{StateCell, Watcher};
 use bytes::Bytes;
 use tokio::{sync::Notify, time::sleep};
 

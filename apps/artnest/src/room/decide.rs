@@ -58,6 +58,8 @@ pub(super) fn decide(
             connection.mailbox.end(Code::Gap);
             return;
         }
+        // What is on its way to the store takes up room as well: without it, a fast hand would use up the reserve.
+        let gate = Gate { used_bytes: gate.used_bytes + batch.bytes(), ..gate };
         if let Some(reason) = hold(&gate, connection, &op) {
             connection.held = Some(number);
             connection.mailbox.hold(number, reason);

@@ -9,8 +9,9 @@ use std::{
 };
 
 use ballet::{
-    SharedEmitter, SharedFlow, Sharing, Subscriber,
+    SharedFlow, Sharing,
     channel::{self, Receiver, Sender},
+    flow::{SharedEmitter, Subscriber},
 };
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};

@@ -10,7 +10,7 @@ mod tests;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use ballet::Subscriber;
+use ballet::flow::Subscriber;
 use bytes::Bytes;
 
 use crate::{
@@ -113,7 +113,7 @@ impl Feed {
     /// The next frame as it comes; `None` where the stage has changed, or there was nothing new in it.
     async fn live(&mut self, sent: u64) -> Result<Option<Bytes>, Code> {
         // The flow ends only with the room.
-        let Ok(Some(fan)) = self.log.recv().await else { return Err(Code::Internal) };
+        let Some(fan) = self.log.recv().await else { return Err(Code::Internal) };
         if fan.last <= sent {
             return Ok(None);
         }

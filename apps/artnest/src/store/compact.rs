@@ -175,10 +175,12 @@ fn forget(connection: &Connection, room: RoomKey) -> rusqlite::Result<Option<Roo
     room_by_key(connection, room)
 }
 
+/// Counts what a room's people have put into it: the log, and what the log begins with. A later snapshot, which only
+/// makes joining quicker, does not count: it would use up the reserve of a full room.
 pub(super) fn count_used(connection: &Connection, room: RoomKey) -> rusqlite::Result<()> {
     let sql = "UPDATE room SET used_bytes =
                  (SELECT coalesce(sum(length(bytes)), 0) FROM log WHERE log.room = ?1) +
-                 (SELECT coalesce(sum(bytes), 0) FROM snapshot WHERE snapshot.room = ?1)
+                 (SELECT coalesce(sum(bytes), 0) FROM snapshot WHERE snapshot.room = ?1 AND snapshot.seq = base_seq)
                WHERE room = ?1";
     connection.prepare_cached(sql)?.execute([room.0]).map(|_| ())
 }

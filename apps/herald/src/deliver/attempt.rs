@@ -93,7 +93,7 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
     let round = channel.pause.round();
     let answer = channel.provider.send(work).await;
     let resume_at = channel.heed(round, &answer);
-    let settlement = verdict(work, since, answer, Timestamp::now(), resume_at, &mut rand::rng());
+    let settlement = verdict(work, since, answer, Timestamp::now(), resume_at);
     channel.tally.count(settlement.class);
     progress.set(Fate::Answered(settlement));
     Ok(())
@@ -127,7 +127,7 @@ async fn record(channel: Arc<Channel>, work: Arc<Work>, progress: Progress) -> R
 fn cut_off(work: &Work, since: Timestamp) -> Settlement {
     let answer = Answer::Ambiguous { detail: "cut off before an answer came".to_owned() };
     let now = Timestamp::now();
-    verdict(work, since, answer, now, now, &mut rand::rng())
+    verdict(work, since, answer, now, now)
 }
 
 /// Makes a delivery due again of which nothing was sent. Its intent may be durable by now, or not.

@@ -1,7 +1,6 @@
 //! What an answer makes of a delivery: its next state, and when it is due again.
 
 use jiff::Timestamp;
-use rand::Rng;
 
 use super::backoff::{EMAIL, Next};
 use crate::{
@@ -17,9 +16,8 @@ pub(super) fn verdict(
     answer: Answer,
     now: Timestamp,
     resume_at: Timestamp,
-    rng: &mut impl Rng,
 ) -> Settlement {
-    let next = EMAIL.next(work.attempt, now, work.expires_at, rng);
+    let next = EMAIL.next(work.attempt, now, work.expires_at);
     let settle = |outcome, class, answer| Settlement { started_at, outcome, answer, class, viewer: None };
     match answer {
         Answer::Accepted { reply, viewer } => Settlement { viewer, ..settle(Settled::Accepted, None, reply) },
@@ -52,8 +50,6 @@ pub(super) fn verdict(
 mod tests {
     use std::time::Duration;
 
-    use rand::{SeedableRng, rngs::StdRng};
-
     use super::*;
     use crate::provider::testing::work;
 
@@ -63,7 +59,7 @@ mod tests {
 
     fn outcome(work: &Work, answer: Answer) -> Settled {
         let resume_at = now() + Duration::from_secs(30);
-        verdict(work, now(), answer, now(), resume_at, &mut StdRng::seed_from_u64(1)).outcome
+        verdict(work, now(), answer, now(), resume_at).outcome
     }
 
     fn transient() -> Answer {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use ballet::{Error, Failure, Scope};
+use ballet::{Error, Failure, Scope, channel};
 use bench_versus::{
-    CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, Measured, Scenario, YIELDING_CHILDREN, YIELDS,
+    CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, ITEMS, Measured, Scenario, YIELDING_CHILDREN, YIELDS,
     all_waiting, leave, mix, per, resident, serve, take_sum, wait_for_ever,
 };
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ async fn run(scenario: Scenario) -> Measured {
         Scenario::Waves { count, size } => waves(count, size).await,
         Scenario::Yield => yielding().await,
         Scenario::Switch => switching().await,
+        Scenario::Channel { producers, places } => handing_over(producers, places).await,
         Scenario::Cancel => cancelling().await,
         Scenario::Idle => idling().await,
     };
@@ -92,6 +93,33 @@ async fn switching() -> Result<Measured, Failure<Error>> {
     })
     .await?;
     Ok(Measured { figure: per(start, HAND_OVERS), checksum })
+}
+
+async fn handing_over(producers: u64, places: usize) -> Result<Measured, Failure<Error>> {
+    let (tx, rx) = channel::bounded(places);
+    let start = Instant::now();
+    let checksum = ballet::scope(async |s: Scope| {
+        for _ in 0..producers {
+            let tx = tx.clone();
+            s.spawn(async move {
+                for number in 0..ITEMS / producers {
+                    tx.send(number).await?;
+                }
+                Ok(())
+            });
+        }
+        drop(tx);
+        let consumer = s.spawn(async move {
+            let mut sum = 0_u64;
+            while let Some(number) = rx.recv().await? {
+                sum = sum.wrapping_add(mix(number));
+            }
+            Ok(sum)
+        });
+        Ok(consumer.await)
+    })
+    .await?;
+    Ok(Measured { figure: per(start, ITEMS as usize), checksum })
 }
 
 async fn cancelling() -> Result<Measured, Failure<Error>> {

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use bench_versus::{
-    CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, Measured, Scenario, YIELDING_CHILDREN, YIELDS,
+    CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, ITEMS, Measured, Scenario, YIELDING_CHILDREN, YIELDS,
     all_waiting, mix, per, resident, serve, take_sum, wait_for_ever,
 };
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ async fn run(scenario: Scenario) -> Measured {
         Scenario::Waves { count, size } => waves(count, size).await,
         Scenario::Yield => yielding().await,
         Scenario::Switch => switching().await,
+        Scenario::Channel { producers, places } => handing_over(producers, places).await,
         Scenario::Cancel => Ok(cancelling().await),
         Scenario::Idle => Ok(idling().await),
     };
@@ -75,6 +76,29 @@ async fn switching() -> Result<Measured, JoinError> {
     let checksum = first.await?.unwrap_or_else(|| panic!("the second task left early"));
     second.await?;
     Ok(Measured { figure: per(start, HAND_OVERS), checksum })
+}
+
+async fn handing_over(producers: u64, places: usize) -> Result<Measured, JoinError> {
+    let (tx, mut rx) = mpsc::channel(places.max(1));
+    let start = Instant::now();
+    for _ in 0..producers {
+        let tx = tx.clone();
+        tokio::spawn(async move {
+            for number in 0..ITEMS / producers {
+                tx.send(number).await.unwrap_or_else(|_| panic!("the consumer left early"));
+            }
+        });
+    }
+    drop(tx);
+    let consumer = tokio::spawn(async move {
+        let mut sum = 0_u64;
+        while let Some(number) = rx.recv().await {
+            sum = sum.wrapping_add(mix(number));
+        }
+        sum
+    });
+    let checksum = consumer.await?;
+    Ok(Measured { figure: per(start, ITEMS as usize), checksum })
 }
 
 async fn cancelling() -> Measured {

@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
+use super::aftermath::Aftermath;
 use super::error::{Cause, Unreceived, Unsent, Why};
 use super::line::{Left, Line, Standing, Ticket};
 use super::stats::Stats;
@@ -34,6 +35,9 @@ pub(super) enum Overflow {
 
 pub(super) struct Books<T> {
     overflow: Overflow,
+    /// How many items may be here for a sender to put one in without looking further: 0 where it is closed or
+    /// deserted, or a rendezvous, and nothing is simple.
+    free_below: usize,
     items: VecDeque<T>,
     /// At a rendezvous a sender brings its item, which a receiver may take without waiting for the sender. Elsewhere
     /// the item stays with its sender until it is called up, so that a send that is cancelled has sent nothing.
@@ -43,38 +47,10 @@ pub(super) struct Books<T> {
     watchers: Line<()>,
     /// The cause, once it was closed or its last sender has gone.
     closed: Option<Option<Cause>>,
+    /// Whether a sender was turned away because the last receiver has gone.
+    has_missed_receivers: bool,
     /// All but `len` and the two `waiting_`, which are counted elsewhere.
     stats: Stats,
-}
-
-/// What is left to do when the lock has been given back, because it runs foreign code.
-pub(super) struct Aftermath<T> {
-    wake: Option<Waker>,
-    wake_too: Option<Waker>,
-    wake_all: Vec<Waker>,
-    replaced: Option<Waker>,
-    displaced: Option<T>,
-}
-
-impl<T> Aftermath<T> {
-    pub(super) fn new() -> Self {
-        Self { wake: None, wake_too: None, wake_all: Vec::new(), replaced: None, displaced: None }
-    }
-
-    /// Wakes those who were called up. What was replaced and displaced is dropped with the rest.
-    pub(super) fn settle(self) {
-        let Self { wake, wake_too, wake_all, .. } = self;
-        wake.into_iter().chain(wake_too).chain(wake_all).for_each(Waker::wake);
-    }
-
-    fn wake(&mut self, waker: Option<Waker>) {
-        match waker {
-            None => {}
-            waker if self.wake.is_none() => self.wake = waker,
-            waker if self.wake_too.is_none() => self.wake_too = waker,
-            waker => self.wake_all.extend(waker),
-        }
-    }
 }
 
 /// Whether an item may come in.
@@ -92,11 +68,13 @@ impl<T> Books<T> {
         let stats = Stats { places, senders: 1, receivers: 1, ..Stats::default() };
         Self {
             overflow,
+            free_below: places,
             items: VecDeque::new(),
             senders: Line::new(),
             receivers: Line::new(),
             watchers: Line::new(),
             closed: None,
+            has_missed_receivers: false,
             stats,
         }
     }
@@ -110,20 +88,61 @@ impl<T> Books<T> {
         }
     }
 
-    pub(super) fn try_send(&mut self, item: T, after: &mut Aftermath<T>) -> Result<(), Unsent<T>> {
+    /// Puts the item in, if there is nothing else to think of; takes the waker of whoever waits for it.
+    #[inline]
+    pub(super) fn put_at_once(&mut self, item: &mut Option<T>, wake: &mut Option<Waker>) -> bool {
+        if self.items.len() + self.senders.granted() >= self.free_below {
+            return false;
+        }
+        let Some(item) = item.take() else { return false };
+        self.note_put(item);
+        if self.receivers.waiting() > 0 {
+            *wake = self.call_up_receiver();
+        }
+        true
+    }
+
+    /// Takes an item out, if one is there that is not kept for somebody; and the waker of whoever gets its place.
+    #[inline]
+    pub(super) fn take_at_once(&mut self, wake: &mut Option<Waker>) -> Option<T> {
+        if self.free_below == 0 || self.items.len() <= self.receivers.granted() {
+            return None;
+        }
+        let item = self.items.pop_front()?;
+        self.stats.received += 1;
+        if self.senders.waiting() > 0 {
+            *wake = self.senders.grant_first();
+        } else if self.items.is_empty() {
+            self.give_memory_back();
+        }
+        Some(item)
+    }
+
+    /// Puts an item in; the item that was dropped for it comes back.
+    pub(super) fn try_send(&mut self, item: T, after: &mut Aftermath) -> Result<Option<T>, Unsent<T>> {
         match self.admission() {
             Admission::Free => self.put(item, after),
-            Admission::Full => match self.overflow {
-                Overflow::Wait => return Err(Unsent::new(item, Why::Full(self.stats.places))),
-                Overflow::DropOldest => {
-                    self.drop_item(|items| items.pop_front(), after);
-                    self.put(item, after);
-                }
-                Overflow::DropLatest => self.drop_item(|_| Some(item), after),
-            },
-            Admission::Refused(why) => return Err(Unsent::new(item, why)),
+            Admission::Full => return self.overflow(item, after),
+            Admission::Refused(why) => {
+                self.has_missed_receivers |= self.is_deserted();
+                return Err(Unsent::new(item, why));
+            }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn overflow(&mut self, item: T, after: &mut Aftermath) -> Result<Option<T>, Unsent<T>> {
+        let dropped = match self.overflow {
+            Overflow::Wait => return Err(Unsent::new(item, Why::Full(self.stats.places))),
+            Overflow::DropLatest => Some(item),
+            Overflow::DropOldest => {
+                let oldest = self.items.pop_front();
+                self.put(item, after);
+                oldest
+            }
+        };
+        self.stats.dropped += 1;
+        Ok(dropped)
     }
 
     /// One poll of a sender; `item` is empty while the item is in the line or in the channel. With `brings`, a
@@ -134,9 +153,10 @@ impl<T> Books<T> {
         ticket: &mut Option<Ticket>,
         brings: bool,
         waker: &Waker,
-        after: &mut Aftermath<T>,
-    ) -> Poll<Result<(), Unsent<T>>> {
+        after: &mut Aftermath,
+    ) -> Poll<Result<Option<T>, Unsent<T>>> {
         let Some(known) = *ticket else {
+            assert!(item.is_some(), "this send has ended and cannot be polled again");
             let must_wait = self.overflow == Overflow::Wait && matches!(self.admission(), Admission::Full);
             if !must_wait {
                 return Poll::Ready(self.try_send(take(item), after));
@@ -150,12 +170,14 @@ impl<T> Books<T> {
             Standing::Done => {}
             _ if self.is_deserted() => {
                 let Left { waker, brought, .. } = self.senders.leave(known);
-                (*ticket, after.replaced) = (None, waker);
+                *ticket = None;
+                after.drop_waker(waker);
+                self.has_missed_receivers = true;
                 let item = brought.unwrap_or_else(|| take(item));
                 return Poll::Ready(Err(Unsent::new(item, self.refusal().unwrap_or(Why::Deserted))));
             }
             Standing::Waits => {
-                after.replaced = self.senders.wait_on(known, waker);
+                after.drop_waker(self.senders.wait_on(known, waker));
                 return Poll::Pending;
             }
             // The receiver for which it was called up has left meanwhile.
@@ -169,19 +191,25 @@ impl<T> Books<T> {
         if self.senders.leave(known).standing == Standing::Granted {
             self.put(take(item), after);
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(None))
     }
 
-    /// A sender leaves before it was answered. Its item comes back, unless it has been taken.
-    pub(super) fn leave_send(&mut self, ticket: Ticket, after: &mut Aftermath<T>) -> Left<Option<T>> {
-        let left = self.senders.leave(ticket);
+    /// A sender leaves before it was answered. What it brought comes back, unless it has been taken.
+    pub(super) fn leave_send(&mut self, ticket: Ticket, after: &mut Aftermath) -> Option<T> {
+        let Left { waker, brought, .. } = self.senders.leave(ticket);
+        after.drop_waker(waker);
         self.call_up_sender(after);
         self.tell_end(after);
-        left
+        brought
+    }
+
+    /// Whether the item of a sender has been taken, and it has only to be told.
+    pub(super) fn has_sent(&self, ticket: Ticket) -> bool {
+        self.senders.standing(ticket) == Standing::Done
     }
 
     /// An item, if there is one that is not kept for somebody else.
-    pub(super) fn try_recv(&mut self, after: &mut Aftermath<T>) -> Result<T, Unreceived> {
+    pub(super) fn try_recv(&mut self, after: &mut Aftermath) -> Result<T, Unreceived> {
         self.take(after).ok_or_else(|| {
             Unreceived::new(match &self.closed {
                 Some(cause) if self.is_drained() => Why::Closed(cause.clone()),
@@ -195,7 +223,7 @@ impl<T> Books<T> {
         &mut self,
         ticket: &mut Option<Ticket>,
         waker: &Waker,
-        after: &mut Aftermath<T>,
+        after: &mut Aftermath,
     ) -> Poll<Received<T>> {
         let Some(known) = *ticket else {
             if let Some(item) = self.take(after) {
@@ -212,11 +240,11 @@ impl<T> Books<T> {
         let answer = match self.receivers.standing(known) {
             Standing::Waits => match self.end() {
                 Some(end) => {
-                    after.replaced = self.receivers.leave(known).waker;
+                    after.drop_waker(self.receivers.leave(known).waker);
                     end
                 }
                 None => {
-                    after.replaced = self.receivers.wait_on(known, waker);
+                    after.drop_waker(self.receivers.wait_on(known, waker));
                     return Poll::Pending;
                 }
             },
@@ -230,39 +258,31 @@ impl<T> Books<T> {
     }
 
     /// A receiver leaves before it was answered.
-    pub(super) fn leave_recv(&mut self, ticket: Ticket, after: &mut Aftermath<T>) {
-        after.replaced = self.receivers.leave(ticket).waker;
-        self.call_up_receiver(after);
+    pub(super) fn leave_recv(&mut self, ticket: Ticket, after: &mut Aftermath) {
+        after.drop_waker(self.receivers.leave(ticket).waker);
+        after.wake(self.call_up_receiver());
     }
 
-    /// Whether the channel takes nothing any more; if not, `waker` is told when it is so.
-    pub(super) fn poll_closed(
-        &mut self,
-        ticket: &mut Option<Ticket>,
-        waker: &Waker,
-        after: &mut Aftermath<T>,
-    ) -> Poll<()> {
-        if self.refusal().is_some() {
-            return Poll::Ready(());
-        }
+    /// Has `waker` told when the channel is closed, and when it is deserted.
+    pub(super) fn watch(&mut self, ticket: &mut Option<Ticket>, waker: &Waker, after: &mut Aftermath) {
         match *ticket {
-            Some(known) => after.replaced = self.watchers.wait_on(known, waker),
+            Some(known) => after.drop_waker(self.watchers.wait_on(known, waker)),
             None => *ticket = Some(self.watchers.join((), waker.clone())),
         }
-        Poll::Pending
     }
 
-    pub(super) fn leave_closed(&mut self, ticket: Ticket) -> Option<Waker> {
-        self.watchers.leave(ticket).waker
+    pub(super) fn leave_watch(&mut self, ticket: Ticket, after: &mut Aftermath) {
+        after.drop_waker(self.watchers.leave(ticket).waker);
     }
 
     /// Takes nothing any more; returns whether it did until now. Those who wait to send have come before, and do.
-    pub(super) fn close(&mut self, cause: Option<Cause>, after: &mut Aftermath<T>) -> bool {
+    pub(super) fn close(&mut self, cause: Option<Cause>, after: &mut Aftermath) -> bool {
         if self.closed.is_some() {
             return false;
         }
         self.closed = Some(cause);
-        after.wake_all.extend(self.watchers.wakers());
+        self.free_below = 0;
+        after.wake_all(self.watchers.wakers());
         self.tell_end(after);
         true
     }
@@ -279,7 +299,7 @@ impl<T> Books<T> {
         self.stats.senders += 1;
     }
 
-    pub(super) fn remove_sender(&mut self, after: &mut Aftermath<T>) {
+    pub(super) fn remove_sender(&mut self, after: &mut Aftermath) {
         self.stats.senders -= 1;
         if self.stats.senders == 0 {
             self.close(None, after);
@@ -291,21 +311,28 @@ impl<T> Books<T> {
     }
 
     /// The last receiver that goes leaves behind what nobody will receive.
-    pub(super) fn remove_receiver(&mut self, after: &mut Aftermath<T>) -> VecDeque<T> {
+    pub(super) fn remove_receiver(&mut self, after: &mut Aftermath) -> VecDeque<T> {
         self.stats.receivers -= 1;
         if !self.is_deserted() {
             return VecDeque::new();
         }
-        after.wake_all.extend(self.senders.wakers().chain(self.watchers.wakers()));
+        self.free_below = 0;
+        after.wake_all(self.senders.wakers().chain(self.watchers.wakers()));
         self.stats.dropped += self.items.len() as u64;
         std::mem::take(&mut self.items)
+    }
+
+    /// Whether a sender was told that the last receiver has gone.
+    pub(super) fn has_missed_receivers(&self) -> bool {
+        self.has_missed_receivers
     }
 
     fn is_rendezvous(&self) -> bool {
         self.stats.places == 0
     }
 
-    fn is_deserted(&self) -> bool {
+    /// Whether the last receiver has gone.
+    pub(super) fn is_deserted(&self) -> bool {
         self.stats.receivers == 0
     }
 
@@ -337,50 +364,58 @@ impl<T> Books<T> {
         }
     }
 
-    fn put(&mut self, item: T, after: &mut Aftermath<T>) {
+    fn put(&mut self, item: T, after: &mut Aftermath) {
+        self.note_put(item);
+        after.wake(self.call_up_receiver());
+    }
+
+    #[inline]
+    fn note_put(&mut self, item: T) {
         self.items.push_back(item);
         self.stats.sent += 1;
         self.stats.peak = self.stats.peak.max(self.items.len());
-        self.call_up_receiver(after);
     }
 
     /// Takes out the next item, unless it is kept for somebody who was called up. By 1, nobody waits for it.
-    fn take(&mut self, after: &mut Aftermath<T>) -> Option<T> {
+    fn take(&mut self, after: &mut Aftermath) -> Option<T> {
         if self.items.len() > self.receivers.granted() {
             return self.pop(after);
         }
-        // At a rendezvous the first sender may have brought its item. It goes through the queue, for the order.
+        if self.receivers.waiting() > 0 {
+            return None;
+        }
+        // At a rendezvous the first sender may have brought its item.
         let brought = self.senders.first_brought()?.take()?;
         after.wake(self.senders.tell_first_done());
-        self.put(brought, after);
+        self.stats.sent += 1;
+        self.items.push_back(brought);
+        // What is kept for others came before it, and goes first.
         self.pop(after)
     }
 
-    fn pop(&mut self, after: &mut Aftermath<T>) -> Option<T> {
+    fn pop(&mut self, after: &mut Aftermath) -> Option<T> {
         let item = self.items.pop_front()?;
         self.stats.received += 1;
-        if self.items.is_empty() && self.items.capacity() > KEPT_PLACES {
-            self.items = VecDeque::new();
-        }
+        self.give_memory_back();
         self.call_up_sender(after);
         self.tell_end(after);
         Some(item)
     }
 
-    fn drop_item(&mut self, choose: impl FnOnce(&mut VecDeque<T>) -> Option<T>, after: &mut Aftermath<T>) {
-        after.displaced = choose(&mut self.items);
-        self.stats.dropped += 1;
-    }
-
-    /// Holds 1 after an item came in or a receiver that was called up left.
-    fn call_up_receiver(&mut self, after: &mut Aftermath<T>) {
-        if self.receivers.waiting() > 0 && self.items.len() > self.receivers.granted() {
-            after.wake(self.receivers.grant_first());
+    #[inline]
+    fn give_memory_back(&mut self) {
+        if self.items.capacity() > KEPT_PLACES && self.items.is_empty() {
+            self.items = VecDeque::new();
         }
     }
 
+    /// Holds 1 after an item came in or a receiver that was called up left.
+    fn call_up_receiver(&mut self) -> Option<Waker> {
+        if self.items.len() > self.receivers.granted() { self.receivers.grant_first() } else { None }
+    }
+
     /// Holds 2 after a place became free.
-    fn call_up_sender(&mut self, after: &mut Aftermath<T>) {
+    fn call_up_sender(&mut self, after: &mut Aftermath) {
         if self.senders.waiting() == 0 || !self.has_room() {
             return;
         }
@@ -394,13 +429,13 @@ impl<T> Books<T> {
     }
 
     /// Wakes the receivers who wait for what will not come.
-    fn tell_end(&mut self, after: &mut Aftermath<T>) {
+    fn tell_end(&mut self, after: &mut Aftermath) {
         if self.closed.is_some() && self.receivers.waiting() > 0 && self.is_drained() {
-            after.wake_all.extend(self.receivers.wakers());
+            after.wake_all(self.receivers.wakers());
         }
     }
 }
 
 fn take<T>(item: &mut Option<T>) -> T {
-    item.take().unwrap_or_else(|| panic!("this send has ended and cannot be polled again"))
+    item.take().unwrap_or_else(|| unreachable!("a sender that did not bring its item still has it"))
 }

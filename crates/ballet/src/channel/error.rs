@@ -154,6 +154,26 @@ impl<T> Unsent<T> {
     pub fn into_item(self) -> T {
         self.item
     }
+
+    /// The error alone: `?` takes it into [`Error`] also where the item is not `Sync`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ballet::channel::{Sender, Unsent};
+    /// async fn submit(tx: &Sender<Box<dyn FnOnce() + Send>>) -> Result<(), ballet::Error> {
+    ///     tx.send(Box::new(|| ())).await.map_err(Unsent::without_item)?;
+    ///     Ok(())
+    /// }
+    /// # let (tx, _) = ballet::channel::bounded(1);
+    /// # let mut submit = std::pin::pin!(submit(&tx));
+    /// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # assert!(matches!(submit.as_mut().poll(&mut cx), std::task::Poll::Ready(Err(_))));
+    /// ```
+    #[must_use]
+    pub fn without_item(self) -> Unsent<()> {
+        Unsent { item: (), why: self.why }
+    }
 }
 
 impl<T> fmt::Display for Unsent<T> {

@@ -44,11 +44,13 @@ impl<P> Line<P> {
     }
 
     /// How many are in the list.
+    #[inline]
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
     /// For how many something is kept.
+    #[inline]
     pub(super) fn granted(&self) -> usize {
         self.granted
     }

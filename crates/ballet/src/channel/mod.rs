@@ -1,22 +1,76 @@
 //! Channels: items handed over from job to job, with back-pressure.
 //!
-//! `books` holds everything that changes, under one lock, and is plain sequential code; `line` is who waits there, in
-//! order; `sender` and `receiver` are the handles, `sending` and `receiving` one caller each, from the first poll to
-//! the answer. Read `books` first. This module refuses to run anything: a channel is a value that jobs share.
+//! | A channel … | Made by | Whoever sends while it is full |
+//! |---|---|---|
+//! | that holds the producer back | [`bounded`] | waits |
+//! | without a buffer: both sides meet | [`rendezvous`] | waits for a receiver |
+//! | of which only the last value counts | [`conflated`] | replaces the value |
+//! | that keeps the newest | [`drop_oldest`] | drops the oldest |
+//! | that keeps the first | [`drop_latest`] | drops what it sends |
+//! | bounded by something else | [`unlimited`] | it is never full |
+//!
+//! All have many senders and many receivers, and the same words: [`Sender::send`], [`Receiver::recv`], their `try_`
+//! twins, and a close with or without a [`Cause`]. [`select`](fn@select) waits for the first of several;
+//! [`Scope::produce`](crate::Scope::produce) and [`Scope::pipe`](crate::Scope::pipe) make children of producers and of
+//! the stages of a pipeline. A channel is a value that jobs share: it owns no job, and needs no runtime.
+//! [The guide](crate::guide::channels) shows how they are used.
+//!
+//! # Cancel safety
+//!
+//! An item is in the channel until a poll of its receiver takes it out, so a receive that is dropped loses nothing. A
+//! send that is dropped while it waits has sent nothing. What was kept for either goes to whoever waits next.
+//!
+//! # Examples
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
+//! use ballet::{Scope, channel};
+//!
+//! let (tx, rx) = channel::bounded(8);
+//! let sum = ballet::scope(async |s: Scope| {
+//!     s.spawn(async move {
+//!         for number in 1..=100 {
+//!             tx.send(number).await?;
+//!         }
+//!         Ok(())
+//!     });
+//!     let mut sum = 0;
+//!     while let Some(number) = rx.recv().await? {
+//!         sum += number;
+//!     }
+//!     Ok(sum)
+//! })
+//! .await?;
+//! assert_eq!(sum, 5050);
+//! # Ok(()) }
+//! ```
 
+// `books` holds everything that changes, under one lock, and is plain sequential code; `line` is who waits there, in
+// order; `sender` and `receiver` are the handles, `sending` and `receiving` one caller each, from the first poll to the
+// answer; `shared` is the lock, and does the simple cases inline. On these stand `select`, `produce` and `in_context`.
+// Read `books` first. docs/design/channels.md says why.
+
+mod aftermath;
 mod books;
 mod error;
+mod in_context;
 mod line;
+mod pace;
+mod produce;
 mod receiver;
 mod receiving;
+mod select;
 mod sender;
 mod sending;
 mod shared;
 mod stats;
+mod watch;
 
 pub use error::{Cause, Unreceived, Unsent};
+pub use in_context::InContext;
 pub use receiver::Receiver;
 pub use receiving::Receiving;
+pub use select::{After, Arm, Arms, OneOf2, OneOf3, OneOf4, OneOfMany, after, select, select_fair};
 pub use sender::Sender;
 pub use sending::Sending;
 pub use stats::Stats;
@@ -57,25 +111,16 @@ pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ballet::Error> {
-/// use ballet::{Scope, channel};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), ballet::Error> {
+/// use std::time::Duration;
 ///
-/// let (tx, rx) = channel::bounded(2);
-/// let sum = ballet::scope(async |s: Scope| {
-///     s.spawn(async move {
-///         for number in 1..=100 {
-///             tx.send(number).await?; // waits while two are under way
-///         }
-///         Ok(())
-///     });
-///     let mut sum = 0;
-///     while let Some(number) = rx.recv().await? {
-///         sum += number;
-///     }
-///     Ok(sum)
-/// })
-/// .await?;
-/// assert_eq!(sum, 5050);
+/// let (tx, rx) = ballet::channel::bounded(2);
+/// tx.send(1).await?;
+/// tx.send(2).await?;
+/// assert!(ballet::timeout(Duration::from_secs(1), tx.send(3)).await.is_err()); // it waited for a place
+/// assert_eq!(rx.recv().await?, Some(1));
+/// tx.send(4).await?;
+/// assert_eq!((rx.try_recv()?, rx.try_recv()?), (2, 4)); // what was cancelled was not sent
 /// # Ok(()) }
 /// ```
 #[must_use]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::books::Books;
 use super::error::{Cause, Unreceived};
+use super::pace::Pace;
 use super::receiving::Receiving;
 use super::shared::Shared;
 use super::stats::Stats;
@@ -44,12 +46,13 @@ use crate::job::Error;
 /// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
+    pace: Pace,
 }
 
 impl<T> Receiver<T> {
-    /// The one that the books count already.
+    /// One that the books count already.
     pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
-        Self { shared }
+        Self { shared, pace: Pace::default() }
     }
 
     /// Receives the next item, and waits for one where there is none; `None` when the channel is closed and all that
@@ -69,7 +72,7 @@ impl<T> Receiver<T> {
     ///
     /// One uncontended lock.
     pub fn recv(&self) -> Receiving<'_, T> {
-        Receiving::new(&self.shared)
+        Receiving::new(&self.shared, &self.pace)
     }
 
     /// Receives an item if one is there. Items that are kept for receivers who waited for them are not.
@@ -78,7 +81,7 @@ impl<T> Receiver<T> {
     ///
     /// [`Unreceived`]: there is no item now, or none will come.
     pub fn try_recv(&self) -> Result<T, Unreceived> {
-        self.shared.change(|books, after| books.try_recv(after))
+        self.shared.change(Books::try_recv)
     }
 
     /// Waits for an item, then takes with it what else is there, up to `limit` in all, to the end of `batch`. Gives
@@ -138,8 +141,7 @@ impl<T> Receiver<T> {
     ///
     /// Returns whether it was open; only the first call counts.
     pub fn close_with(&self, cause: impl Into<Error>) -> bool {
-        let cause = Cause::new(cause.into());
-        self.shared.change(|books, after| books.close(Some(cause), after))
+        self.shared.close_because(Cause::new(cause.into()))
     }
 
     /// Whether the channel takes nothing any more. Items may still be in it.
@@ -158,13 +160,13 @@ impl<T> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.shared.change(|books, _| books.add_receiver());
-        Self { shared: Arc::clone(&self.shared) }
+        Self::first(Arc::clone(&self.shared))
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        drop(self.shared.change(|books, after| books.remove_receiver(after)));
+        drop(self.shared.change(Books::remove_receiver));
     }
 }
 

@@ -2,46 +2,48 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context as Poller, Poll, ready};
-
-use tokio::task::coop::poll_proceed;
+use std::task::{Context as Poller, Poll};
 
 use super::error::Cause;
 use super::line::Ticket;
+use super::pace::Pace;
 use super::shared::Shared;
 
 /// The future of [`Receiver::recv`](super::Receiver::recv).
 #[must_use = "a receive does nothing until it is awaited"]
 pub struct Receiving<'a, T> {
     shared: &'a Shared<T>,
+    pace: &'a Pace,
     /// From the moment at which it began to wait until it has its answer.
     ticket: Option<Ticket>,
 }
 
 impl<'a, T> Receiving<'a, T> {
-    pub(super) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, ticket: None }
+    pub(super) fn new(shared: &'a Shared<T>, pace: &'a Pace) -> Self {
+        Self { shared, pace, ticket: None }
+    }
+
+    /// Leaves the line; what is kept for it goes to whoever waits next.
+    pub(super) fn withdraw(&mut self) {
+        let Some(ticket) = self.ticket.take() else { return };
+        self.shared.change(|books, after| books.leave_recv(ticket, after));
     }
 }
 
 impl<T> Future for Receiving<'_, T> {
     type Output = Result<Option<T>, Cause>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let budget = ready!(poll_proceed(cx));
-        let Self { shared, ticket } = &mut *self;
-        let answer = shared.change(|books, after| books.poll_recv(ticket, cx.waker(), after));
-        if answer.is_ready() {
-            budget.made_progress();
-        }
-        answer
+        let Self { shared, pace, ticket } = &mut *self;
+        pace.poll(cx, |cx| shared.poll_recv(ticket, cx.waker()))
     }
 }
 
 impl<T> Drop for Receiving<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
-        self.shared.change(|books, after| books.leave_recv(ticket, after));
+        self.withdraw();
     }
 }
 

@@ -4,11 +4,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use super::books::Books;
 use super::error::{Cause, Unsent};
-use super::line::Ticket;
+use super::pace::Pace;
 use super::sending::Sending;
 use super::shared::Shared;
 use super::stats::Stats;
+use super::watch::Watch;
 use crate::job::Error;
 
 /// A handle that sends into a channel. Clones send into the same one.
@@ -42,13 +44,14 @@ use crate::job::Error;
 /// # Ok(()) }
 /// ```
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
+    pace: Pace,
 }
 
 impl<T> Sender<T> {
-    /// The one that the books count already.
+    /// One that the books count already.
     pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
-        Self { shared }
+        Self { shared, pace: Pace::default() }
     }
 
     /// Sends an item, and waits for a place where there is none. Those who wait are served in the order in which
@@ -72,7 +75,7 @@ impl<T> Sender<T> {
     ///
     /// One uncontended lock, and no allocation, once the queue has grown to the length that is needed.
     pub fn send(&self, item: T) -> Sending<'_, T> {
-        Sending::new(&self.shared, item)
+        Sending::new(&self.shared, &self.pace, item)
     }
 
     /// Sends an item if that needs no waiting.
@@ -81,7 +84,7 @@ impl<T> Sender<T> {
     ///
     /// [`Unsent`], with the item: the channel is full, or closed, or has no receiver any more.
     pub fn try_send(&self, item: T) -> Result<(), Unsent<T>> {
-        self.shared.change(|books, after| books.try_send(item, after))
+        self.shared.try_send(item)
     }
 
     /// Closes the channel: it takes nothing any more. Receivers get what is in it, and what others wait to send, and
@@ -105,8 +108,7 @@ impl<T> Sender<T> {
     /// assert_eq!(unsent.cause().unwrap().to_string(), "the theatre is closed");
     /// ```
     pub fn close_with(&self, cause: impl Into<Error>) -> bool {
-        let cause = Cause::new(cause.into());
-        self.shared.change(|books, after| books.close(Some(cause), after))
+        self.shared.close_because(Cause::new(cause.into()))
     }
 
     /// Whether the channel takes nothing any more: it was closed, or has no receiver.
@@ -121,11 +123,8 @@ impl<T> Sender<T> {
     ///
     /// It has no result to lose.
     pub async fn closed(&self) {
-        let mut watch = Watch { shared: &self.shared, ticket: None };
-        poll_fn(|cx| {
-            watch.shared.change(|books, after| books.poll_closed(&mut watch.ticket, cx.waker(), after))
-        })
-        .await;
+        let mut watch = Watch::new(&self.shared);
+        poll_fn(|cx| watch.poll(cx, |books| books.refusal().is_some())).await;
     }
 
     /// How full the channel is, who is at it, and what it has done.
@@ -138,31 +137,18 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.shared.change(|books, _| books.add_sender());
-        Self { shared: Arc::clone(&self.shared) }
+        Self::first(Arc::clone(&self.shared))
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.shared.change(|books, after| books.remove_sender(after));
+        self.shared.change(Books::remove_sender);
     }
 }
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sender").field(&self.stats()).finish()
-    }
-}
-
-/// One who waits for the end of a channel.
-struct Watch<'a, T> {
-    shared: &'a Shared<T>,
-    ticket: Option<Ticket>,
-}
-
-impl<T> Drop for Watch<'_, T> {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
-        drop(self.shared.change(|books, _| books.leave_closed(ticket)));
     }
 }

@@ -2,48 +2,62 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context as Poller, Poll, ready};
-
-use tokio::task::coop::poll_proceed;
+use std::task::{Context as Poller, Poll};
 
 use super::error::Unsent;
 use super::line::Ticket;
+use super::pace::Pace;
 use super::shared::Shared;
 
 /// The future of [`Sender::send`](super::Sender::send).
 #[must_use = "a send does nothing until it is awaited"]
 pub struct Sending<'a, T> {
     shared: &'a Shared<T>,
+    pace: &'a Pace,
     /// Here, except while it is in the line or has been sent.
     item: Option<T>,
     /// From the moment at which it began to wait until it has its answer.
     ticket: Option<Ticket>,
+    /// Whether the item may go into the line, where a receiver takes it while nobody polls this.
+    brings: bool,
 }
 
 /// The item is moved and never pinned.
 impl<T> Unpin for Sending<'_, T> {}
 
 impl<'a, T> Sending<'a, T> {
-    pub(super) fn new(shared: &'a Shared<T>, item: T) -> Self {
-        Self { shared, item: Some(item), ticket: None }
+    pub(super) fn new(shared: &'a Shared<T>, pace: &'a Pace, item: T) -> Self {
+        Self { shared, pace, item: Some(item), ticket: None, brings: true }
+    }
+
+    /// Leaves the line, with its item, unless that has been taken. `brings` holds when it comes back.
+    pub(super) fn withdraw(&mut self, brings: bool) {
+        self.brings = brings;
+        let Some(ticket) = self.ticket else { return };
+        self.shared.change(|books, after| {
+            if books.has_sent(ticket) {
+                return;
+            }
+            self.ticket = None;
+            if let Some(item) = books.leave_send(ticket, after) {
+                self.item = Some(item);
+            }
+        });
     }
 }
 
 impl<T> Future for Sending<'_, T> {
     type Output = Result<(), Unsent<T>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let budget = ready!(poll_proceed(cx));
-        let Self { shared, item, ticket } = &mut *self;
-        let answer = shared.change(|books, after| books.poll_send(item, ticket, true, cx.waker(), after));
-        if answer.is_ready() {
-            budget.made_progress();
-        }
-        answer
+        let Self { shared, pace, item, ticket, brings } = &mut *self;
+        pace.poll(cx, |cx| shared.poll_send(item, ticket, *brings, cx.waker()))
     }
 }
 
 impl<T> Drop for Sending<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         drop(self.shared.change(|books, after| books.leave_send(ticket, after)));

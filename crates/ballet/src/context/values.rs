@@ -35,6 +35,10 @@ struct Row {
 type Stored = Arc<dyn Any + Send + Sync>;
 
 impl Values {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.0.as_ref().and_then(|table| table.deadline)
     }
@@ -56,6 +60,11 @@ impl Values {
         rows.retain(|row| row.key != own.key);
         rows.push(own);
         Self::of(self.deadline(), rows)
+    }
+
+    /// Whether a child has something else in place of these values.
+    pub(crate) fn differ_in_children(&self) -> bool {
+        self.0.as_ref().is_some_and(|table| table.differs_in_children)
     }
 
     /// What a child has in place of these values, where that is something else.

@@ -118,6 +118,7 @@ impl Crew {
     }
 
     /// Adds work, from a lane of this crew or from anywhere else.
+    #[inline]
     pub(crate) fn add(self: &Arc<Self>, work: Work) {
         if let Some(work) = lane::add_here(self, work) {
             self.add_from_outside(work);

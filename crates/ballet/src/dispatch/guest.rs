@@ -7,11 +7,13 @@
 //! Invariants, cited by number below:
 //!
 //! 1. A cell begins with its `Header`, in memory laid out by `repr(C)`; its `VTable` was made for its real type.
-//! 2. The count of references in the state word is the number of [`Ref`]s and wakers; the cell is freed by
-//!    whoever drops the last.
-//! 3. At most one [`Turn`] exists for a cell. It exists from the birth of the cell, or from the step that set
-//!    `SCHEDULED` on an idle cell, to the step that clears `RUNNING` without finding `SCHEDULED`, or to the end.
+//! 2. The count of references in the state word is the number of [`Ref`]s and wakers, and one more for the *life* of
+//!    a cell with a body. The cell is freed by whoever gives the last up.
+//! 3. At most one [`Turn`] exists for a cell. It exists from the birth of the cell, or from the step that set `HELD` on
+//!    an idle cell, to the step that clears `HELD`, or to the end.
 //! 4. Only the holder of the `Turn` touches the body, until `ENDED` is set. After that nobody polls.
+//! 5. The life lasts until the turn in which the cell ended is dropped; so a turn needs no reference of its own, and a
+//!    cell that is idle and that nobody knows is still there for its family.
 #![expect(unsafe_code, reason = "the one allocation of a child: counted by hand, and seen through a table")]
 
 #[cfg(all(test, ballet_loom))]
@@ -25,21 +27,25 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context as Poller, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::clock::look_at_clock;
 use crate::sync::{AtomicUsize, Ordering, fence};
 
-/// In a queue, or to be put into one when the poll that is under way has ended. Set by a waker; cleared when a
-/// poll begins.
-const SCHEDULED: usize = 1;
-/// Being polled. Set when a poll begins and cleared when it ends, unless that poll was the last.
-const RUNNING: usize = 1 << 1;
+/// Somebody has woken the body since its last poll began. Set by a waker; cleared when a poll begins.
+const WOKEN: usize = 1;
+/// The turn is in a queue or in somebody's hands. Set at birth and by the waker that makes the turn; cleared when a
+/// poll ends that nobody woke meanwhile, unless that poll was the last.
+const HELD: usize = 1 << 1;
 /// The outcome is in the cell and the body is not. Set once, by the holder of the turn.
 const ENDED: usize = 1 << 2;
 /// Somebody has left a waker to be told of the end. Set by whoever awaits, before it looks again.
 const AWAITED: usize = 1 << 3;
 /// Nobody will ever ask for the outcome. Set once, by whoever could have asked.
 const ABANDONED: usize = 1 << 4;
+/// Something has been built that has to be taken apart at the end. Set before it is used; never together with the
+/// end unseen, because both are steps of this word.
+const HOUSED: usize = 1 << 5;
 /// One reference.
-const REFERENCE: usize = 1 << 5;
+const REFERENCE: usize = 1 << 6;
 
 /// What every cell begins with.
 pub(crate) struct Header {
@@ -62,6 +68,8 @@ pub(crate) struct VTable {
     pub(crate) take: unsafe fn(NonNull<Header>, NonNull<()>),
     /// Frees the memory. Only for the holder of the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
+    /// Bytes from the beginning of the cell to what some cells have behind them.
+    pub(crate) tail: usize,
 }
 
 impl fmt::Debug for VTable {
@@ -76,9 +84,10 @@ impl Header {
         Self { state: AtomicUsize::new(REFERENCE), table }
     }
 
-    /// The header of a cell with a body: `references`, and one more in the turn that comes with it.
-    pub(crate) fn scheduled(table: &'static VTable, references: usize) -> Self {
-        Self { state: AtomicUsize::new(SCHEDULED | ((references + 1) * REFERENCE)), table }
+    /// The header of a cell with a body: one reference, its life, and the turn that comes with it.
+    #[inline]
+    pub(crate) fn scheduled(table: &'static VTable) -> Self {
+        Self { state: AtomicUsize::new(HELD | (2 * REFERENCE)), table }
     }
 
     /// The header of a cell that has ended before it began, with one reference.
@@ -87,11 +96,17 @@ impl Header {
     }
 
     /// Says that the outcome is in the cell. Only for the holder of the turn.
+    #[inline]
     pub(crate) fn end(&self) -> Audience {
         let before = self.state.fetch_or(ENDED, Ordering::AcqRel);
-        Audience { awaited: before & AWAITED != 0, abandoned: before & ABANDONED != 0 }
+        Audience {
+            awaited: before & AWAITED != 0,
+            abandoned: before & ABANDONED != 0,
+            housed: before & HOUSED != 0,
+        }
     }
 
+    #[inline]
     pub(crate) fn has_ended(&self) -> bool {
         self.state.load(Ordering::Acquire) & ENDED != 0
     }
@@ -101,10 +116,31 @@ impl Header {
         self.state.fetch_or(AWAITED, Ordering::AcqRel) & ENDED != 0
     }
 
-    /// Says that nobody will ask for the outcome; returns whether the end has come already, and the outcome is
-    /// the caller's to look at.
-    pub(crate) fn note_abandoned(&self) -> bool {
-        self.state.fetch_or(ABANDONED, Ordering::AcqRel) & ENDED != 0
+    /// Takes back that a waker has been left, so that another can be left; returns whether the end has come already.
+    pub(crate) fn note_unawaited(&self) -> bool {
+        let before = self.state.load(Ordering::Acquire);
+        before & ENDED != 0
+            || before & AWAITED != 0 && self.state.fetch_and(!AWAITED, Ordering::AcqRel) & ENDED != 0
+    }
+
+    /// Says that something has been built that the end has to look after. Whoever calls it sees an end that came
+    /// before, and an end that comes after is told.
+    #[inline]
+    pub(crate) fn note_housed(&self) {
+        if self.state.load(Ordering::Acquire) & HOUSED == 0 {
+            self.state.fetch_or(HOUSED, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether nobody has a reference but the life of the cell.
+    #[inline]
+    pub(crate) fn is_alone(&self) -> bool {
+        self.state.load(Ordering::Acquire) < 2 * REFERENCE
+    }
+
+    /// Reads the pointer to what lies `tail` bytes behind the beginning.
+    pub(crate) fn tail(&self) -> usize {
+        self.table.tail
     }
 }
 
@@ -112,6 +148,7 @@ impl Header {
 pub(crate) struct Audience {
     pub(crate) awaited: bool,
     pub(crate) abandoned: bool,
+    pub(crate) housed: bool,
 }
 
 /// A type whose memory begins with a [`Header`].
@@ -139,24 +176,27 @@ unsafe impl<C: Cell + Send + Sync> Send for Ref<C> {}
 unsafe impl<C: Cell + Send + Sync> Sync for Ref<C> {}
 
 impl<C: Cell> Ref<C> {
-    /// Takes over the first reference of a new cell, which the header counts already.
+    /// Takes over the one reference of a new cell, which its header counts already.
     ///
     /// # Safety
     ///
-    /// `cell` comes from `Box::into_raw`, its table frees that box, and the references that its header counts are
-    /// made with [`again`](Self::again) and [`Turn::first`] and in no other way. What the cell holds may be sent
-    /// to other threads.
+    /// `cell` is a whole cell that its table frees, and this is called once for it. What the cell holds may be sent to
+    /// other threads.
     pub(crate) unsafe fn new(cell: NonNull<C>) -> Self {
         Self { cell, owns: PhantomData }
     }
 
-    /// Another of the references that the header counts from the beginning.
-    ///
-    /// # Safety
-    ///
-    /// As [`new`](Self::new): no more of them than were counted.
-    pub(crate) unsafe fn again(&self) -> Self {
-        Self { cell: self.cell, owns: PhantomData }
+    /// Gives up the claim to the outcome together with this reference, in one step; gives the reference back where
+    /// the end has come already, and with it the outcome to look at.
+    #[inline]
+    pub(crate) fn abandon(self) -> Option<Self> {
+        let this = ManuallyDrop::new(self);
+        let state = &this.header().state;
+        let abandoned = state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+            // What has not ended has its life, so this is not the last reference.
+            (state & ENDED == 0).then_some((state | ABANDONED) - REFERENCE)
+        });
+        if abandoned.is_ok() { None } else { Some(ManuallyDrop::into_inner(this)) }
     }
 
     /// The same reference, to a beginning of the same cell.
@@ -196,6 +236,7 @@ impl<C: Cell> Ref<C> {
     /// # Safety
     ///
     /// `cell` comes from [`as_ptr`](Self::as_ptr) of a `Ref` that is alive.
+    #[inline]
     pub(crate) unsafe fn from_ptr(cell: NonNull<C>) -> Self {
         let borrowed = ManuallyDrop::new(Self { cell, owns: PhantomData });
         Self::clone(&borrowed)
@@ -218,6 +259,7 @@ impl<C: Cell> Ref<C> {
         self.cell.cast()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: By 1 the cell begins with a header, and by 2 it lives as long as this reference does.
         unsafe { self.header_ptr().as_ref() }
@@ -258,6 +300,7 @@ pub(crate) unsafe fn borrow<C: Cell>(cell: NonNull<C>) -> ManuallyDrop<Ref<C>> {
 pub(crate) unsafe trait Begins<D: Cell>: Cell {}
 
 impl<C: Cell> Clone for Ref<C> {
+    #[inline]
     fn clone(&self) -> Self {
         let before = self.header().state.fetch_add(REFERENCE, Ordering::Relaxed);
         // As in `Arc`: a count that overflows is a leak in a loop, and going on would free a cell that is in use.
@@ -278,6 +321,7 @@ impl<C: Cell> Deref for Ref<C> {
 }
 
 impl<C: Cell> Drop for Ref<C> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: This reference is not used again.
         unsafe { release(self.header_ptr()) }
@@ -295,10 +339,12 @@ impl<C: Cell + fmt::Debug> fmt::Debug for Ref<C> {
 /// # Safety
 ///
 /// The caller owns one reference and forgets it.
+#[inline]
 unsafe fn release(cell: NonNull<Header>) {
     // SAFETY: By 2 the cell lives at least until the caller's reference is given up here.
     let header = unsafe { cell.as_ref() };
-    if header.state.fetch_sub(REFERENCE, Ordering::Release) >= 2 * REFERENCE {
+    // Nobody can come by a reference to a cell that only the caller knows, so the last one needs no step of its own.
+    if !header.is_alone() && header.state.fetch_sub(REFERENCE, Ordering::Release) >= 2 * REFERENCE {
         return;
     }
     fence(Ordering::Acquire);
@@ -306,10 +352,17 @@ unsafe fn release(cell: NonNull<Header>) {
     unsafe { (header.table.free)(cell) }
 }
 
-/// The right to poll a cell's body; see invariants 3 and 4. Dropping it ends the body, unless it has ended.
+/// The right to poll a cell's body; see invariants 3 to 5. Dropping it ends the body, unless it has ended, and with
+/// it the life.
 pub(crate) struct Turn {
-    cell: Ref<Header>,
+    cell: NonNull<Header>,
 }
+
+// SAFETY: What a turn gives access to is `Send`, as whoever made the cell promised in `Ref::new`, and by 3 there is
+// one turn, so that no two threads have access at a time.
+unsafe impl Send for Turn {}
+// SAFETY: A shared turn gives access to nothing; `poll` is the business of the one task that carries it.
+unsafe impl Sync for Turn {}
 
 /// What became of a turn.
 pub(crate) enum Ran {
@@ -325,21 +378,20 @@ impl Turn {
     /// # Safety
     ///
     /// Called once for each such cell.
+    #[inline]
     pub(crate) unsafe fn first<C: Cell>(cell: &Ref<C>) -> Self {
-        Self { cell: Ref { cell: cell.header_ptr(), owns: PhantomData } }
+        Self { cell: cell.header_ptr() }
     }
 
     /// Polls the body once, with the cell's own waker.
+    #[inline]
     pub(crate) fn run(self) -> Ran {
+        self.begin();
         let this = ManuallyDrop::new(self);
-        let header = this.cell.header();
-        // The transition `begin`: from SCHEDULED to RUNNING, in one step that sees what the waker wrote.
-        header.state.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
         let waker = this.borrowed_waker();
         let mut cx = Poller::from_waker(&waker);
-        // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
-        if unsafe { (header.table.poll)(this.cell.header_ptr(), &mut cx) }.is_ready() {
-            // `ENDED` is set, so that no waker schedules it again, and the reference of the turn is given up.
+        if this.poll(&mut cx).is_ready() {
+            // `ENDED` is set, so that no waker makes another turn.
             drop(ManuallyDrop::into_inner(this));
             return Ran::Done;
         }
@@ -347,57 +399,64 @@ impl Turn {
     }
 
     /// Polls the body once, with the waker of a task that carries the cell; the turn stays.
+    #[inline]
     pub(crate) fn poll(&self, cx: &mut Poller<'_>) -> Poll<()> {
         // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
-        unsafe { (self.cell.header().table.poll)(self.cell.header_ptr(), cx) }
+        unsafe { (self.header().table.poll)(self.cell, cx) }
     }
 
     /// Hands the turn to whatever runs the cell; `keeper` is a reference to the same cell.
+    #[inline]
     pub(crate) fn schedule<C: Cell>(self, keeper: &Ref<C>) {
-        debug_assert!(self.cell.cell == keeper.header_ptr(), "the keeper keeps another cell");
+        debug_assert!(self.cell == keeper.header_ptr(), "the keeper keeps another cell");
         // SAFETY: By 1 the table was made for this cell, and the keeper keeps it alive through the call.
         unsafe { (keeper.header().table.schedule)(keeper.header_ptr(), self) }
     }
 
-    /// The transition `rest`: from RUNNING to idle, or to SCHEDULED where it was woken meanwhile.
-    fn rest(this: ManuallyDrop<Self>) -> Ran {
-        let header = this.cell.header();
-        let mut state = header.state.load(Ordering::Relaxed);
-        loop {
-            let woken = state & SCHEDULED != 0;
-            // An idle cell gives the turn up together with its reference, in one step: whoever wakes it next may
-            // be the last to know it.
-            let next = if woken { state & !RUNNING } else { (state & !RUNNING) - REFERENCE };
-            match header.state.compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if woken => return Ran::Again(ManuallyDrop::into_inner(this)),
-                Ok(_) if next >= REFERENCE => return Ran::Done,
-                // Nobody can wake it any more and nobody knows it: the body is dropped as it would be by a queue.
-                Ok(_) => {
-                    header.state.store(next | SCHEDULED | REFERENCE, Ordering::Relaxed);
-                    drop(ManuallyDrop::into_inner(this));
-                    return Ran::Done;
-                }
-                Err(seen) => state = seen,
-            }
+    /// The transition `begin`: takes note of the wakes so far, in one step that sees what the wakers wrote. A body
+    /// that nobody woke, as at its first poll, needs no step.
+    #[inline]
+    fn begin(&self) {
+        let state = &self.header().state;
+        if state.load(Ordering::Relaxed) & WOKEN != 0 {
+            state.fetch_and(!WOKEN, Ordering::AcqRel);
         }
     }
 
-    /// A waker that borrows the reference of the turn.
+    /// The transition `rest`: from HELD to idle, unless it was woken meanwhile.
+    #[inline]
+    fn rest(this: ManuallyDrop<Self>) -> Ran {
+        let state = &this.header().state;
+        let rested = state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+            (state & WOKEN == 0).then_some(state & !HELD)
+        });
+        if rested.is_ok() { Ran::Done } else { Ran::Again(ManuallyDrop::into_inner(this)) }
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: By 1 the cell begins with a header, and by 5 it lives as long as the turn does.
+        unsafe { self.cell.as_ref() }
+    }
+
+    /// A waker that borrows the life.
+    #[inline]
     fn borrowed_waker(&self) -> ManuallyDrop<Waker> {
-        let data = self.cell.header_ptr().as_ptr().cast_const().cast();
+        let data = self.cell.as_ptr().cast_const().cast();
         // SAFETY: The functions of `WAKER` keep the contract of `RawWaker`; not dropping this one leaves the count
-        // as it was, and it does not outlive the poll, through which the turn has a reference.
+        // as it was, and it does not outlive the poll, through which the cell has its life.
         ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &WAKER)) })
     }
 }
 
 impl Drop for Turn {
+    #[inline]
     fn drop(&mut self) {
-        if self.cell.header().has_ended() {
-            return;
+        if !self.header().has_ended() {
+            // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
+            unsafe { (self.header().table.abandon)(self.cell) }
         }
-        // SAFETY: By 1 the table was made for this cell, and by 3 this is the only turn.
-        unsafe { (self.cell.header().table.abandon)(self.cell.header_ptr()) }
+        // SAFETY: By 5 the life ends with this turn.
+        unsafe { release(self.cell) }
     }
 }
 
@@ -415,28 +474,30 @@ impl Future for Carrier {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        let _looked = look_at_clock();
         self.0.poll(cx)
     }
 }
 
-/// The transition `wake`: an idle cell becomes SCHEDULED, and the step that did it makes the turn.
+/// The transition `wake`: an idle cell becomes HELD, and the step that did it makes the turn.
 ///
 /// # Safety
 ///
 /// `cell` points to a cell that lives through the call.
+#[inline]
 pub(crate) unsafe fn wake_by_ref(cell: NonNull<Header>) {
     // SAFETY: The caller's promise.
     let keeper = unsafe { borrow(cell) };
-    if set_scheduled(keeper.header()) {
-        Turn { cell: Ref::clone(&keeper) }.schedule(&*keeper);
+    if note_woken(keeper.header()) {
+        Turn { cell }.schedule(&*keeper);
     }
 }
 
-/// Sets `SCHEDULED`; returns whether the cell was idle, so that the caller has to make the turn.
+/// Sets `WOKEN`; returns whether the cell was idle, so that the caller has to make the turn.
 ///
 /// Always a step that writes: a poll that begins after it sees what the waker's thread wrote before.
-fn set_scheduled(header: &Header) -> bool {
-    header.state.fetch_or(SCHEDULED, Ordering::AcqRel) & (SCHEDULED | RUNNING | ENDED) == 0
+fn note_woken(header: &Header) -> bool {
+    header.state.fetch_or(WOKEN | HELD, Ordering::AcqRel) & (HELD | ENDED) == 0
 }
 
 static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake_waker, wake_waker_by_ref, drop_waker);

@@ -5,7 +5,7 @@
 //! back to Tokio after a slice of time or when Tokio's cooperative budget is used up, and sleeps when there is
 //! nothing to do.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,7 @@ use crossbeam_deque::Worker;
 use tokio::task::coop::has_budget_remaining;
 use tokio::task::yield_now;
 
+use super::clock;
 use super::crew::{Crew, Work};
 use super::guest::Ran;
 use super::watch;
@@ -30,7 +31,7 @@ const LONG_POLL: Duration = Duration::from_micros(2);
 /// microseconds of its own.
 const WORTH_SHARING: Duration = Duration::from_micros(40);
 /// Polls shorter than this gain nothing from another core: moving the cells there takes as long.
-const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(150);
+const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(500);
 
 /// One lane of a crew.
 pub(super) struct Lane {
@@ -50,11 +51,10 @@ struct Active {
 
 thread_local! {
     static ACTIVE: RefCell<Option<Active>> = const { RefCell::new(None) };
-    /// The time as the lane on this thread last looked at the clock.
-    static NOW: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
 }
 
 /// Adds work to the lane that is being polled on this thread, if it is one of `crew`; gives it back otherwise.
+#[inline]
 pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
     let mut left = Some(work);
     // A thread that ends may have no slot any more; it can wake guests all the same.
@@ -66,33 +66,6 @@ pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
         }
     });
     left
-}
-
-/// The time: exact outside of polls, and inside them as of the last look at the clock, which is not free.
-pub(crate) fn now() -> tokio::time::Instant {
-    NOW.get().unwrap_or_else(tokio::time::Instant::now)
-}
-
-/// Looks at the clock for the time of one poll, unless whoever polls has.
-pub(crate) fn look_at_clock() -> Looked {
-    let is_first = NOW.get().is_none();
-    if is_first {
-        NOW.set(Some(tokio::time::Instant::now()));
-    }
-    Looked { is_first }
-}
-
-/// Forgets the time when the poll ends.
-pub(crate) struct Looked {
-    is_first: bool,
-}
-
-impl Drop for Looked {
-    fn drop(&mut self) {
-        if self.is_first {
-            NOW.set(None);
-        }
-    }
 }
 
 impl Lane {
@@ -144,7 +117,7 @@ impl Lane {
         let now = Instant::now();
         self.mean = (now - look.at) / look.polls;
         *look = Look { at: now, polls: 0 };
-        NOW.set(Some(tokio::time::Instant::now()));
+        clock::look_again();
         self.crew.rounds[self.index].fetch_add(1, Ordering::Relaxed);
         let queued = ACTIVE.with_borrow(|active| {
             let Some(Active { queue, .. }) = active else { return 0 };
@@ -188,7 +161,7 @@ struct Restore<'a> {
 
 impl Drop for Restore<'_> {
     fn drop(&mut self) {
-        NOW.set(None);
+        clock::forget_clock();
         *self.home = ACTIVE.replace(self.outer.take()).map(|active| active.queue);
     }
 }
@@ -201,7 +174,7 @@ impl Future for Lane {
         let Some(queue) = lane.queue.take() else { return Poll::Ready(()) };
         lane.crew.parking.rise(lane.index);
         lane.crew.rounds[lane.index].fetch_add(1, Ordering::Relaxed);
-        NOW.set(Some(tokio::time::Instant::now()));
+        clock::look_again();
         let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
         let mut home = None;
         let restore = Restore { home: &mut home, outer };

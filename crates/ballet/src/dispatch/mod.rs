@@ -6,11 +6,13 @@
 //! This module refuses to know what a job is.
 
 mod clearing;
+mod clock;
 mod crew;
 pub(crate) mod guest;
 mod hold;
 mod lane;
 mod local;
+pub(crate) mod memory;
 mod parking;
 mod view;
 mod watch;
@@ -30,9 +32,9 @@ use crate::sync::{Mutex, MutexGuard};
 
 pub use yield_now::yield_now;
 
+pub(crate) use clock::{Looked, Moment, look_at_clock, now};
 pub(crate) use crew::when_closed;
 pub(crate) use hold::hold_wakes;
-pub(crate) use lane::{Looked, look_at_clock, now};
 
 /// Where the children of a scope run: on the lanes of the runtime, on a limited view of them, or as Tokio tasks.
 ///
@@ -128,6 +130,7 @@ impl Dispatcher {
     }
 
     /// Has the guest polled on a lane. On a runtime that has been shut down its body is dropped at once.
+    #[inline]
     pub(crate) fn schedule(&self, turn: Turn) {
         match &self.0 {
             Kind::Lanes(crew) => crew.add(Work::Turn(turn)),

@@ -8,13 +8,14 @@
 //!            slowest     another               caught up
 //! ```
 //!
-//! `books` holds everything that changes, under one lock, and is plain sequential code; `emitter` is the writing handle,
-//! `subscriber` the reading one, `error` what they are told. This file is what they share. It refuses to copy an item
+//! `ring` is the buffer, `books` is that and who waits: all that changes, under one lock, in plain sequential code.
+//! `emitter` is the writing handle, `subscriber` the reading one, `error` what they are told. This file is what they share. It refuses to copy an item
 //! before somebody receives it, and to grow: there are never more items than the buffer holds, whoever is slow.
 
 mod books;
 mod emitter;
 mod error;
+mod ring;
 mod subscriber;
 
 pub use emitter::SharedEmitter;
@@ -22,10 +23,15 @@ pub use error::{NotEmitted, SharedError};
 pub use subscriber::Subscriber;
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context as Poller;
 
-use super::audience::{Audience, Venue};
-use crate::job::{Error, lock};
+use super::audience::{Audience, Ticket, Venue};
+use super::basis::{Flow, Polled};
+use super::error::{FlowError, Never};
+use crate::job::lock;
 use crate::sync::{Mutex, MutexGuard};
 use books::Books;
 
@@ -119,7 +125,7 @@ impl Sharing {
 ///         let mut subscriber = strokes.subscribe();
 ///         s.spawn(async move {
 ///             let mut heard = Vec::new();
-///             while let Some(stroke) = subscriber.recv().await? {
+///             while let Some(stroke) = subscriber.recv().await {
 ///                 heard.push(stroke);
 ///             }
 ///             Ok(heard)
@@ -136,10 +142,15 @@ impl Sharing {
 /// assert_eq!(heard, (vec!["line", "circle"], vec!["line", "circle"]));
 /// # Ok(()) }
 /// ```
-pub struct SharedFlow<T, E = Error>(Arc<Shared<T, E>>);
+pub struct SharedFlow<T, E = Never> {
+    /// Shared by the clones.
+    ticket: Arc<Ticket<Shared<T, E>>>,
+    /// Once it is polled as a flow.
+    listening: Option<Subscriber<T, E>>,
+}
 
 /// What all handles of one flow share.
-struct Shared<T, E>(Mutex<Books<T, E>>);
+pub(super) struct Shared<T, E>(Mutex<Books<T, E>>);
 
 impl<T, E> Shared<T, E> {
     /// Of foreign code only `T::clone` and wakers' `clone` run under this lock. Items and wakers come out of it, to be
@@ -151,7 +162,7 @@ impl<T, E> Shared<T, E> {
 
 impl<T, E> Venue for Shared<T, E> {
     fn with_audience<R>(&self, with: impl FnOnce(&mut Audience) -> R) -> R {
-        with(self.books().audience())
+        with(&mut self.books().audience)
     }
 }
 
@@ -164,46 +175,51 @@ impl<T> SharedFlow<T> {
     #[must_use]
     #[track_caller]
     pub fn new(sharing: Sharing) -> (SharedEmitter<T>, Self) {
-        Self::with_error(sharing)
+        Self::fallible(sharing)
     }
 
-    /// As [`new`](Self::new), for a flow that fails with an error type of its own.
+    /// As [`new`](Self::new), for a flow that can [fail](SharedEmitter::fail). Every subscriber is told the error, so it
+    /// is cloned; [`SharedError`] makes any error `Clone`.
     ///
     /// # Panics
     ///
     /// As `new`.
     #[must_use]
     #[track_caller]
-    pub fn with_error<E>(sharing: Sharing) -> (SharedEmitter<T, E>, SharedFlow<T, E>) {
+    pub fn fallible<E>(sharing: Sharing) -> (SharedEmitter<T, E>, SharedFlow<T, E>) {
         assert!(
             sharing.capacity() > 0,
             "a shared flow that buffers and replays nothing could never tell anything"
         );
-        let flow = SharedFlow(Arc::new(Shared(Mutex::new(Books::new(sharing)))));
-        (SharedEmitter::new(&flow.0), flow)
+        let shared = Arc::new(Shared(Mutex::new(Books::new(sharing))));
+        (SharedEmitter::new(&shared), SharedFlow::of(&shared))
     }
 }
 
 impl<T, E> SharedFlow<T, E> {
+    fn of(shared: &Arc<Shared<T, E>>) -> Self {
+        Self { ticket: Ticket::new(shared), listening: None }
+    }
+
     /// Begins to listen: the subscriber receives the replay, then everything that is emitted from now on.
     ///
     /// It counts as slow from now on, too: under [`Overflow::Suspend`] a subscriber that does not receive makes the
     /// emitters wait, until it is dropped.
     #[must_use = "dropping it ends the subscription"]
     pub fn subscribe(&self) -> Subscriber<T, E> {
-        Subscriber::new(&self.0)
+        Subscriber::new(self.ticket.venue())
     }
 
     /// How many subscribers there are now.
     #[must_use]
     pub fn subscribers(&self) -> usize {
-        self.0.books().subscribers()
+        self.ticket.venue().books().audience.present()
     }
 
     /// Whether it has completed or failed. Subscribers may still have items to receive.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.0.books().is_ended()
+        self.ticket.venue().books().is_ended()
     }
 
     /// What a new subscriber would be told first, oldest first.
@@ -212,18 +228,34 @@ impl<T, E> SharedFlow<T, E> {
     where
         T: Clone,
     {
-        self.0.books().replayed()
+        self.ticket.venue().books().ring.replayed().cloned().collect()
     }
 }
 
+/// Listens from its first poll on: what was emitted before is received only as far as it is replayed. Where the moment
+/// matters, [`subscribe`](SharedFlow::subscribe) first.
+impl<T: Clone, E: FlowError + Clone> Flow for SharedFlow<T, E> {
+    type Item = T;
+    type Error = E;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<E>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        let Self { ticket, listening } = &mut *self;
+        Pin::new(listening.get_or_insert_with(|| Subscriber::new(ticket.venue()))).poll_each(cx, sink)
+    }
+}
+
+/// Another handle, which does not listen.
 impl<T, E> Clone for SharedFlow<T, E> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { ticket: Arc::clone(&self.ticket), listening: None }
     }
 }
 
 impl<T, E> fmt::Debug for SharedFlow<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.books().describe(f.debug_struct("SharedFlow"))
+        self.ticket.venue().books().describe(f.debug_struct("SharedFlow"))
     }
 }

@@ -1,11 +1,12 @@
 //! The hot flow that tells the newest value: conflated, distinct, and never without a value.
 //!
-//! A value is *held* by a [`StateCell`] (`held`, `cell`); a [`StateFlow`] reads it, or what is derived from it; a
+//! A value is *held* by a [`StateCell`] (`held`, `cell`); a [`StateFlow`] reads it, or what is `derived` from it; a
 //! [`Watcher`] tells of changes (`watcher`). A derived state holds nothing: it is a function of held values, its
 //! *roots*, and whoever watches it waits for the roots. So it needs no job and no scope. Each look takes every root's
 //! value once and derives from those: what hangs from one root by two ways is never derived from two of its values.
 
 mod cell;
+mod derived;
 mod held;
 mod watcher;
 
@@ -13,9 +14,15 @@ pub use cell::StateCell;
 pub use watcher::{Ended, Watcher};
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context as Poller;
 
-use held::{Held, Root, Value};
+use super::basis::{Flow, Polled};
+use super::error::Never;
+use derived::Derived;
+use held::Held;
 
 /// A hot flow that has a value at any time, and tells watchers when it is another.
 ///
@@ -38,7 +45,7 @@ use held::{Held, Root, Value};
 /// use ballet::{Scope, StateFlow};
 ///
 /// let (temperature, shown) = StateFlow::new(20);
-/// let is_frost = shown.map(|celsius| *celsius < 0);
+/// let is_frost = shown.clone().map(|celsius| *celsius < 0);
 /// ballet::scope(async |s: Scope| {
 ///     let warn = s.spawn(async move { Ok(is_frost.wait_for(|is_frost| *is_frost).await?) });
 ///     for celsius in [10, 1, -2] {
@@ -52,13 +59,10 @@ use held::{Held, Root, Value};
 /// # Ok(()) }
 /// ```
 pub struct StateFlow<T> {
-    /// Each of them once.
-    roots: Arc<[Arc<dyn Root>]>,
-    derive: Arc<Derive<T>>,
+    derived: Derived<T>,
+    /// Once it is polled as a flow.
+    watching: Option<Watcher<T>>,
 }
-
-/// Makes a state's value from those of its roots.
-type Derive<T> = dyn Fn(&[Value]) -> Arc<T> + Send + Sync;
 
 impl<T: Send + Sync + 'static> StateFlow<T> {
     /// A state with its first value, and the cell that sets it.
@@ -69,7 +73,7 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     }
 
     fn held(held: &Arc<Held<T>>) -> Self {
-        Self { roots: Arc::new([Arc::<Held<T>>::clone(held)]), derive: Arc::new(|values| typed(&values[0])) }
+        Self::of(Derived::held(held))
     }
 
     /// The value now.
@@ -78,13 +82,13 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     where
         T: Clone,
     {
-        T::clone(&self.read())
+        T::clone(&self.derived.value())
     }
 
     /// Begins to watch: the watcher is told the value of the moment at which it first looks, then each change.
     #[must_use]
     pub fn watch(&self) -> Watcher<T> {
-        Watcher::new(self)
+        Watcher::new(&self.derived)
     }
 
     /// Waits for a value that `is_wanted`; returns at once where the value is one.
@@ -125,13 +129,11 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     /// assert_eq!(euros.value(), 3);
     /// ```
     #[must_use]
-    pub fn map<U>(&self, derive: impl Fn(&T) -> U + Send + Sync + 'static) -> StateFlow<U>
+    pub fn map<U>(self, derive: impl Fn(&T) -> U + Send + Sync + 'static) -> StateFlow<U>
     where
         U: Send + Sync + 'static,
     {
-        let ours = Arc::clone(&self.derive);
-        let derive = move |values: &[Value]| Arc::new(derive(&ours(values)));
-        StateFlow { roots: Arc::clone(&self.roots), derive: Arc::new(derive) }
+        StateFlow::of(self.derived.map(derive))
     }
 
     /// The state that is a function of this one and another.
@@ -143,70 +145,59 @@ impl<T: Send + Sync + 'static> StateFlow<T> {
     /// ```
     /// let (width, w) = ballet::StateFlow::new(3);
     /// let (_height, h) = ballet::StateFlow::new(4);
-    /// let area = w.combine(&h, |w, h| w * h);
+    /// let area = w.combine(h, |w, h| w * h);
     /// width.set(5);
     /// assert_eq!(area.value(), 20);
     /// ```
     #[must_use]
     pub fn combine<U, V>(
-        &self,
-        other: &StateFlow<U>,
+        self,
+        other: StateFlow<U>,
         derive: impl Fn(&T, &U) -> V + Send + Sync + 'static,
     ) -> StateFlow<V>
     where
         U: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let (ours, theirs) = (Arc::clone(&self.derive), Arc::clone(&other.derive));
-        let mut roots = self.roots.to_vec();
-        let places: Vec<_> = other.roots.iter().map(|root| place(root, &mut roots)).collect();
-        let derive = move |values: &[Value]| {
-            let of_theirs: Vec<_> = places.iter().map(|place| Arc::clone(&values[*place])).collect();
-            Arc::new(derive(&ours(values), &theirs(&of_theirs)))
-        };
-        StateFlow { roots: roots.into(), derive: Arc::new(derive) }
+        StateFlow::of(self.derived.combine(other.derived, derive))
     }
 
     /// Whether it has ended: its value is its last.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.roots.iter().all(|root| root.is_ended())
+        self.derived.is_ended()
     }
 }
 
 impl<T> StateFlow<T> {
-    fn read(&self) -> Arc<T> {
-        match &*self.roots {
-            [root] => (self.derive)(&[root.value()]),
-            roots => (self.derive)(&roots.iter().map(|root| root.value()).collect::<Vec<_>>()),
-        }
+    fn of(derived: Derived<T>) -> Self {
+        Self { derived, watching: None }
     }
 }
 
-/// Where a root stands among others; at their end, if it was not among them.
-fn place(root: &Arc<dyn Root>, roots: &mut Vec<Arc<dyn Root>>) -> usize {
-    let known = roots.iter().position(|other| Arc::ptr_eq(root, other));
-    known.unwrap_or_else(|| {
-        roots.push(Arc::clone(root));
-        roots.len() - 1
-    })
+/// Watches from its first poll on.
+impl<T: Clone + PartialEq> Flow for StateFlow<T> {
+    type Item = T;
+    type Error = Never;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        let Self { derived, watching } = &mut *self;
+        Pin::new(watching.get_or_insert_with(|| Watcher::new(derived))).poll_each(cx, sink)
+    }
 }
 
-/// A root's value, for the state that holds it.
-fn typed<T: Send + Sync + 'static>(value: &Value) -> Arc<T> {
-    Arc::clone(value)
-        .downcast()
-        .unwrap_or_else(|_| unreachable!("a root's value has the type of its own state"))
-}
-
+/// Another handle, which does not watch.
 impl<T> Clone for StateFlow<T> {
     fn clone(&self) -> Self {
-        Self { roots: Arc::clone(&self.roots), derive: Arc::clone(&self.derive) }
+        Self::of(self.derived.clone())
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for StateFlow<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StateFlow").field(&self.read()).finish()
+        f.debug_tuple("StateFlow").field(&self.derived.value()).finish()
     }
 }

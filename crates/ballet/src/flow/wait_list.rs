@@ -22,6 +22,10 @@ pub(super) struct Seat {
 }
 
 impl WaitList {
+    pub(super) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
     /// Waits for the next event, in the seat that the waiter has or in a new one. A waker that was replaced comes out.
     pub(super) fn wait(&mut self, seat: &mut Option<Seat>, waker: &Waker) -> Option<Waker> {
         if let Some(taken) = self.taken(*seat) {

@@ -1,47 +1,37 @@
 //! The one allocation of a job: its node, the means to run it, its body, and in the end its outcome.
 //!
 //! ```text
-//!  ┌ Node ──────────────────────────────────┬ home ┬ manner ─────┬ stage ──────────────────┐
-//!  │ header · birth · name · place · reason │ who  │ span, grace │ the body, later the     │
-//!  │ watcher · family · counts              │ polls│             │ outcome in its place    │
-//!  └────────────────────────────────────────┴──────┴─────────────┴─────────────────────────┘
+//!  ┌ Node ───────────────────────────────┬ waiter ─┬ home ┬ stage ────────────┬ Particulars ──────┐
+//!  │ header · birth · place · reason     │ who     │ who  │ the body, later   │ name · values     │
+//!  │ household · links in the family     │ awaits  │ polls│ the outcome       │ span, grace       │
+//!  └─────────────────────────────────────┴─────────┴──────┴───────────────────┴─── where any are ─┘
 //! ```
 //!
 //! This file owns the layout and the table of functions that see through it; how a job lives stands in `life`, and
-//! what a turn is in `dispatch/guest.rs`, whose invariants 3 and 4 are cited here. It adds one of its own:
+//! what a turn is in `dispatch/guest.rs`, whose invariants are cited here by their numbers. It adds two of its own:
 //!
-//! 5. A job is born in an [`Owner`] of the same error type, and holds a reference to it as long as it exists.
+//! 6. A job is born in an [`Owner`] of the same error type, which is there as long as the job is (see `node`, 7).
+//! 7. The waiter is the claim's as long as `AWAITED` is not set, and whoever ended the job takes it where it was.
 #![expect(unsafe_code, reason = "one allocation for a child, seen through a table without its type")]
 
+use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::future::Pending;
 use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context as Poller, Poll, ready};
+use std::task::{Context as Poller, Poll, Waker, ready};
 
 use atomic_waker::AtomicWaker;
 
-use super::life::{Life, Manner, Stage};
-use super::node::{Birth, Node, NodeRef};
+use super::life::{Life, Stage};
+use super::node::{Birth, Node, NodeRef, Particulars, Watched};
 use super::panic::contain;
 use super::{Fault, Job, Outcome, Owner, Reason};
-use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::{self, Begins, Cell, Header, Ref, Turn, VTable};
+use crate::dispatch::{Dispatcher, memory};
 use crate::observe::State;
-
-/// Says that a `repr(C)` type begins with its header, by way of its first field.
-macro_rules! is_cell {
-    ($type:ty) => {
-        // SAFETY: `repr(C)`, and the first field is a `Header`.
-        #[expect(unsafe_code, reason = "the beginning of a cell")]
-        unsafe impl Cell for $type {}
-        // SAFETY: As above.
-        #[expect(unsafe_code, reason = "the beginning of a cell")]
-        unsafe impl crate::dispatch::guest::Begins<Header> for $type {}
-    };
-}
-pub(super) use is_cell;
 
 /// What polls a job, and what wakes it.
 pub(crate) trait Home: Send + Sync {
@@ -102,23 +92,79 @@ impl Drop for Leaves<'_> {
     }
 }
 
+/// What all jobs begin with, whatever their types.
+#[repr(C)]
+struct JobHead {
+    node: Node,
+    /// Who is told of the end.
+    waiter: UnsafeCell<Option<Waker>>,
+}
+
 /// A job in memory.
 #[repr(C)]
 struct JobCell<F, T, E, H> {
-    node: Node,
+    head: JobHead,
     home: H,
-    manner: UnsafeCell<Manner>,
     stage: UnsafeCell<Stage<F, T, E>>,
 }
 
-// SAFETY: `repr(C)`, and the first field is a `Node`, which is a cell.
+// SAFETY: `repr(C)`, and the first field is a `JobHead`, which begins with a `Node`, which is a cell.
 unsafe impl<F, T, E, H> Cell for JobCell<F, T, E, H> {}
 // SAFETY: As above.
 unsafe impl<F, T, E, H> Begins<Node> for JobCell<F, T, E, H> {}
 
+/// The layout of a cell, with or without particulars behind it, and where those begin.
+const fn layout<C>(has_particulars: bool) -> (Layout, usize) {
+    let cell = Layout::new::<C>();
+    let Ok((both, tail)) = cell.extend(Layout::new::<Particulars>()) else { panic!("a cell too large") };
+    (if has_particulars { both } else { cell }, tail)
+}
+
+/// Makes a cell in memory, where it stays, and behind it what few cells have.
+#[inline]
+fn in_memory<C: Begins<Node>>(
+    make: impl FnOnce() -> C,
+    particulars: Option<impl FnOnce() -> Particulars>,
+) -> NonNull<C> {
+    let (layout, tail) = layout::<C>(particulars.is_some());
+    let memory = memory::allocate(layout).cast::<C>();
+    // SAFETY: The memory is new, and as large as the layout of both says.
+    unsafe {
+        memory.write(make());
+        if let Some(make) = particulars {
+            memory.byte_add(tail).cast().write(make());
+        }
+    }
+    memory
+}
+
+/// Drops a cell and frees its memory.
+///
+/// # Safety
+///
+/// `cell` comes from `in_memory` as a `C`, and nobody has a reference.
+unsafe fn free<C: Begins<Node>>(cell: NonNull<Header>) {
+    struct Memory(NonNull<u8>, Layout);
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            // SAFETY: The caller of `free` promised it; the cell has been dropped, or has panicked in it.
+            unsafe { memory::free(self.0, self.1) };
+        }
+    }
+    // SAFETY: The caller's promise.
+    unsafe {
+        let has_particulars = cell.cast::<Node>().as_ref().has_particulars();
+        let (layout, tail) = layout::<C>(has_particulars);
+        let _memory = Memory(cell.cast(), layout);
+        if has_particulars {
+            cell.byte_add(tail).cast::<Particulars>().drop_in_place();
+        }
+        cell.cast::<C>().drop_in_place();
+    }
+}
+
 /// A job that has been made and not yet been taken into its family.
 pub(super) struct Unborn<F, T, E: Fault, H> {
-    for_family: NodeRef,
     turn: Turn,
     claim: Claim<T, E>,
     body: PhantomData<(F, H)>,
@@ -136,48 +182,57 @@ where
     /// # Safety
     ///
     /// The turn and the claim are dropped, or leaked for ever, before what `F` and `T` borrow is gone.
-    pub(super) unsafe fn new(birth: Birth, home: H, manner: Manner, body: F) -> Self {
-        let header = Header::scheduled(JobCell::<F, T, E, H>::TABLE, 2);
-        let node = JobCell::in_memory(header, birth, home, manner, Stage::Dancing { body });
-        // SAFETY: The header counts two references and the turn: the one that is there, and those made here.
-        let (for_family, turn) = unsafe { (node.again(), Turn::first(&node)) };
-        Self { for_family, turn, claim: Claim::new(node), body: PhantomData }
+    #[inline]
+    pub(super) unsafe fn new(
+        birth: Birth,
+        particulars: Option<impl FnOnce() -> Particulars>,
+        home: H,
+        body: F,
+    ) -> Self {
+        let header = Header::scheduled(JobCell::<F, T, E, H>::TABLE);
+        let node = JobCell::settle(header, birth, particulars, home, Stage::Dancing { body });
+        // SAFETY: The header counts the turn that is made here.
+        let turn = unsafe { Turn::first(&node) };
+        Self { turn, claim: Claim::new(node), body: PhantomData }
     }
 
     /// Takes the job into its owner's family; gives the body back, with the reason, where the owner refuses.
+    #[inline]
     pub(super) fn enter(self, owner: &NodeRef) -> Result<(Claim<T, E>, Turn), (F, Reason)> {
-        match owner.admit(self.for_family) {
-            Ok(()) => Ok((self.claim, self.turn)),
-            Err(reason) => {
-                self.claim.node().header().end();
-                let stage = self.claim.node().as_ptr().cast::<JobCell<F, T, E, H>>();
-                let over = Stage::Over { outcome: None, state: State::Cancelled };
-                // SAFETY: The cell is of this type, and the turn is here, so by 4 of `guest` nobody else touches the
-                // stage. The body was never polled, so it may move.
-                let stage = unsafe { std::mem::replace(&mut *stage.as_ref().stage.get(), over) };
-                let Stage::Dancing { body } = stage else { unreachable!("a job is born with its body") };
-                Err((body, reason))
-            }
-        }
+        let Err(reason) = owner.admit(self.claim.node()) else { return Ok((self.claim, self.turn)) };
+        self.claim.node().header().end();
+        let stage = self.claim.node().as_ptr().cast::<JobCell<F, T, E, H>>();
+        let over = Stage::Over { outcome: None, state: State::Cancelled };
+        // SAFETY: The cell is of this type, and the turn is here, so by 4 nobody else touches the stage. The body was
+        // never polled, so it may move.
+        let stage = unsafe { std::mem::replace(&mut *stage.as_ref().stage.get(), over) };
+        let Stage::Dancing { body } = stage else { unreachable!("a job is born with its body") };
+        Err((body, reason))
     }
 }
 
 /// A job that was refused: it has ended before it began and stands in no family.
-pub(super) fn stillborn<T: Send, E: Fault>(birth: Birth, outcome: Option<Outcome<T, E>>) -> Claim<T, E> {
+pub(super) fn stillborn<T: Send, E: Fault>(
+    birth: Birth,
+    particulars: Option<impl FnOnce() -> Particulars>,
+    outcome: Option<Outcome<T, E>>,
+) -> Claim<T, E> {
     let header = Header::ended(JobCell::<Pending<Result<T, E>>, T, E, WithOwner>::TABLE);
     let stage = Stage::Over { outcome, state: State::Cancelled };
-    Claim::new(JobCell::<Pending<Result<T, E>>, T, E, WithOwner>::in_memory(
+    Claim::new(JobCell::<Pending<Result<T, E>>, T, E, WithOwner>::settle(
         header,
         birth,
+        particulars,
         WithOwner,
-        Manner::default(),
         stage,
     ))
 }
 
 /// The right to the outcome of one job. At most one exists for a job.
+///
+/// Dropped before the outcome was taken, it leaves that to the job, or, where the job has ended, has it seen to.
 pub(crate) struct Claim<T, E: Fault> {
-    job: Job,
+    job: ManuallyDrop<Job>,
     taken: bool,
     outcome: PhantomData<Outcome<T, E>>,
 }
@@ -187,7 +242,7 @@ impl<T, E: Fault> Unpin for Claim<T, E> {}
 
 impl<T, E: Fault> Claim<T, E> {
     fn new(node: NodeRef) -> Self {
-        Self { job: Job(node), taken: false, outcome: PhantomData }
+        Self { job: ManuallyDrop::new(Job(node)), taken: false, outcome: PhantomData }
     }
 
     pub(crate) fn job(&self) -> &Job {
@@ -211,20 +266,24 @@ impl<T, E: Fault> Claim<T, E> {
     /// When it has been given.
     pub(super) fn poll_take(&mut self, cx: &Poller<'_>) -> Poll<Option<Outcome<T, E>>> {
         assert!(!self.taken, "`{}` was awaited again after it had given its outcome", self.node().path());
-        if !self.node().header().has_ended() {
-            self.node().watcher.register(cx.waker());
-            if !self.node().header().note_awaited() {
-                return Poll::Pending;
-            }
+        if !self.node().header().has_ended() && !self.wait(cx.waker()) {
+            return Poll::Pending;
         }
         Poll::Ready(self.take())
     }
 
-    /// Gives the outcome up: returns it where the end has come, and leaves it to the job otherwise.
-    pub(super) fn abandon(&mut self) -> Option<Outcome<T, E>> {
-        let has_ended =
-            !self.taken && (self.node().header().has_ended() || self.node().header().note_abandoned());
-        if has_ended { self.take() } else { None }
+    /// Leaves a waker to be told of the end; returns whether that has come already.
+    fn wait(&self, waker: &Waker) -> bool {
+        let header = self.node().header();
+        if header.note_unawaited() {
+            return true;
+        }
+        // SAFETY: By 7, `AWAITED` is not set and the claim is here.
+        let waiter = unsafe { waiter_of(self.node()).as_mut() };
+        if !waiter.as_ref().is_some_and(|left| left.will_wake(waker)) {
+            *waiter = Some(waker.clone());
+        }
+        header.note_awaited()
     }
 
     fn take(&mut self) -> Option<Outcome<T, E>> {
@@ -235,16 +294,42 @@ impl<T, E: Fault> Claim<T, E> {
     }
 }
 
+impl<T, E: Fault> Drop for Claim<T, E> {
+    fn drop(&mut self) {
+        // SAFETY: It is not used again.
+        let Job(node) = unsafe { ManuallyDrop::take(&mut self.job) };
+        if self.taken {
+            return;
+        }
+        if let Some(node) = node.abandon() {
+            // SAFETY: The job has ended, and this was the claim, made with its own types.
+            unsafe { owner_of::<E>(&node).unseen(&node, take::<T, E>(&node)) };
+        }
+    }
+}
+
+/// Where the waker of whoever awaits a job lies.
+///
+/// # Safety
+///
+/// `job` is a job.
+unsafe fn waiter_of(job: &NodeRef) -> NonNull<Option<Waker>> {
+    // SAFETY: The caller's promise: the cell begins with a head.
+    unsafe { NonNull::new_unchecked(job.as_ptr().cast::<JobHead>().as_ref().waiter.get()) }
+}
+
 /// The outcome of a job that has ended.
 ///
 /// # Safety
 ///
 /// The job is one of a `T` and an `E`, has ended, and nobody else asks.
 unsafe fn take<T, E: Fault>(node: &NodeRef) -> Option<Outcome<T, E>> {
-    let mut outcome: Option<Outcome<T, E>> = None;
+    let mut outcome = MaybeUninit::<Option<Outcome<T, E>>>::uninit();
     // SAFETY: The caller's promise; the table of such a job writes a value of this type.
-    unsafe { node.take(NonNull::from(&mut outcome).cast()) };
-    outcome
+    unsafe {
+        node.take(NonNull::from(&mut outcome).cast());
+        outcome.assume_init()
+    }
 }
 
 /// The scope that a job was born in.
@@ -254,52 +339,56 @@ unsafe fn take<T, E: Fault>(node: &NodeRef) -> Option<Outcome<T, E>> {
 /// `job` is a job with the error type `E`.
 unsafe fn owner_of<E: Fault>(job: &NodeRef) -> &Ref<Owner<E>> {
     let Some(owner) = job.birth() else { unreachable!("every job is born in a scope") };
-    // SAFETY: By 5.
+    // SAFETY: By 6.
     unsafe { owner.downcast_ref() }
 }
 
 /// A node by itself: a root or a region.
-pub(crate) fn passive(birth: Birth) -> NodeRef {
-    static TABLE: VTable = VTable {
-        poll: |_, _| Poll::Pending,
-        abandon: |_| {},
-        schedule: |_, _| {},
-        // SAFETY: The caller's promise: a cell of the type that this table was made for.
-        wake: |cell| unsafe { cell.cast::<Node>().as_ref() }.watcher.wake(),
-        take: |_, _| {},
-        // SAFETY: As above; by 2 of `guest` nobody else has a reference.
-        free: |cell| drop(unsafe { Box::from_raw(cell.cast::<Node>().as_ptr()) }),
-    };
-    let cell = NonNull::from(Box::leak(Box::new(Node::new(Header::passive(&TABLE), birth))));
-    // SAFETY: One reference is counted and one is made; a node is `Send`; the table frees the box.
+pub(crate) fn passive(birth: Birth, particulars: Option<Particulars>) -> Ref<Watched> {
+    const TABLE: &VTable = &passive_table::<Watched>();
+    let node = Node::new(Header::passive(TABLE), birth, particulars.is_some());
+    let cell = in_memory(|| Watched { node, watcher: AtomicWaker::new() }, particulars.map(|own| || own));
+    // SAFETY: One reference is counted and one is made; a node is `Send`; the table frees the cell.
     unsafe { Ref::new(cell) }
 }
 
-impl<E: Fault> Owner<E> {
-    const TABLE: &'static VTable = &VTable {
+/// The table of a cell without a body, which begins with a watched node.
+const fn passive_table<C: Begins<Node>>() -> VTable {
+    VTable {
         poll: |_, _| Poll::Pending,
         abandon: |_| {},
         schedule: |_, _| {},
-        // SAFETY: The caller's promise: a cell of the type that this table was made for.
-        wake: |cell| unsafe { cell.cast::<Self>().as_ref() }.node.watcher.wake(),
+        // SAFETY: The caller's promise: a cell of a type that this table was made for.
+        wake: |cell| unsafe { cell.cast::<Watched>().as_ref() }.watcher.wake(),
         take: |_, _| {},
-        // SAFETY: As above; by 2 of `guest` nobody else has a reference.
-        free: |cell| drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) }),
-    };
+        free: free::<C>,
+        tail: layout::<C>(true).1,
+    }
+}
+
+impl<E: Fault> Owner<E> {
+    const TABLE: &'static VTable = &passive_table::<Self>();
 
     /// Puts an owner into memory; `make` gets the node that it has to begin with.
-    pub(super) fn in_memory(birth: Birth, make: impl FnOnce(Node) -> Self) -> Ref<Self> {
-        let owner = make(Node::new(Header::passive(Self::TABLE), birth));
-        let cell = NonNull::from(Box::leak(Box::new(owner)));
-        // SAFETY: One reference is counted and one is made; an owner is `Send`; the table frees the box.
+    pub(super) fn settle(
+        birth: Birth,
+        particulars: Option<Particulars>,
+        make: impl FnOnce(Watched) -> Self,
+    ) -> Ref<Self> {
+        let node = Node::new(Header::passive(Self::TABLE), birth, particulars.is_some());
+        let cell =
+            in_memory(|| make(Watched { node, watcher: AtomicWaker::new() }), particulars.map(|own| || own));
+        // SAFETY: One reference is counted and one is made; an owner is `Send`; the table frees the cell.
         unsafe { Ref::new(cell) }
     }
 }
 
-// SAFETY: `repr(C)`, and the first field is a `Node`.
+// SAFETY: `repr(C)`, and the first field is a `Watched`, which begins with a `Node`.
 unsafe impl<E> Cell for Owner<E> {}
 // SAFETY: As above.
 unsafe impl<E> Begins<Node> for Owner<E> {}
+// SAFETY: As above.
+unsafe impl<E> Begins<Watched> for Owner<E> {}
 
 impl<F, T, E, H> JobCell<F, T, E, H>
 where
@@ -314,14 +403,29 @@ where
         schedule: Self::schedule,
         wake: Self::wake,
         take: Self::take,
-        free: Self::free,
+        free: free::<Self>,
+        tail: layout::<Self>(true).1,
     };
 
-    fn in_memory(header: Header, birth: Birth, home: H, manner: Manner, stage: Stage<F, T, E>) -> NodeRef {
-        let node = Node::new(header, birth);
-        let cell = Self { node, home, manner: UnsafeCell::new(manner), stage: UnsafeCell::new(stage) };
-        // SAFETY: The table frees the box. The body and the value are `Send` by the bounds above, errors by `Fault`.
-        unsafe { Ref::new(NonNull::from(Box::leak(Box::new(cell)))).upcast() }
+    #[inline]
+    fn settle(
+        header: Header,
+        birth: Birth,
+        particulars: Option<impl FnOnce() -> Particulars>,
+        home: H,
+        stage: Stage<F, T, E>,
+    ) -> NodeRef {
+        const { assert!(offset_of!(Self, head) == 0 && offset_of!(JobHead, node) == 0) };
+        let has_particulars = particulars.is_some();
+        let make = || {
+            let node = Node::new(header, birth, has_particulars);
+            let head = JobHead { node, waiter: UnsafeCell::new(None) };
+            Self { head, home, stage: UnsafeCell::new(stage) }
+        };
+        let cell = in_memory(make, particulars);
+        // SAFETY: One reference is counted and one is made. The table frees the cell. The body and the value are `Send`
+        // by the bounds above, errors by `Fault`.
+        unsafe { Ref::new(cell).upcast() }
     }
 
     /// # Safety
@@ -329,14 +433,14 @@ where
     /// `node` is the beginning of a cell of this type, and the caller holds its turn, which nobody else uses as long
     /// as the life is looked at.
     unsafe fn life(node: &NodeRef) -> Life<'_, F, T, E> {
-        // SAFETY: By 3 and 4 of `guest` the holder of the turn alone touches manner and stage. The stage is never
-        // moved: it is in a box that is freed as it is.
+        // SAFETY: By 3 and 4 the holder of the turn alone touches manner and stage. The stage is never moved: it lies in
+        // memory that is freed as it is.
         unsafe {
             let this = node.as_ptr().cast::<Self>();
             Life {
                 node,
                 owner: owner_of::<E>(node),
-                manner: &mut *this.as_ref().manner.get(),
+                manner: node.manner().map(|mut manner| manner.as_mut()),
                 stage: Pin::new_unchecked(&mut *this.as_ref().stage.get()),
             }
         }
@@ -367,18 +471,23 @@ where
     /// # Safety
     ///
     /// As for [`life`](Self::life); the stage is over.
+    #[inline]
     unsafe fn finish(node: &NodeRef, state: State) {
         contain(|| {
             // Last: the scope may return as soon as its last child has left.
             let _leaves = Leaves(node);
-            node.conclude(state);
-            let audience = node.header().end();
+            let audience = node.conclude(state);
             if audience.abandoned {
-                // SAFETY: The job has ended, and whoever had the claim has given it up.
-                unsafe { owner_of::<E>(node).unseen(node, take::<T, E>(node)) };
+                // SAFETY: The job has ended, and whoever had the claim has given it up. The stage is not moved.
+                unsafe {
+                    let stage = Pin::new_unchecked(&mut *node.as_ptr().cast::<Self>().as_ref().stage.get());
+                    owner_of::<E>(node).unseen(node, stage.take());
+                }
             }
             if audience.awaited {
-                node.watcher.wake();
+                // SAFETY: By 7, since the job has ended here and `AWAITED` was set.
+                let waiter = unsafe { waiter_of(node).as_mut() }.take();
+                waiter.into_iter().for_each(Waker::wake);
             }
         });
     }
@@ -404,12 +513,7 @@ where
         // SAFETY: The caller's promise: after the end the stage belongs to the one who may ask.
         unsafe {
             let stage = Pin::new_unchecked(&mut *cell.cast::<Self>().as_ref().stage.get());
-            *place.cast::<Option<Outcome<T, E>>>().as_mut() = stage.take();
+            place.cast::<Option<Outcome<T, E>>>().write(stage.take());
         }
-    }
-
-    unsafe fn free(cell: NonNull<Header>) {
-        // SAFETY: By 2 of `guest` nobody else has a reference.
-        drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) });
     }
 }

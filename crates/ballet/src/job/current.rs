@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::task::Context as Poller;
 
-use super::node::root;
+use super::node::{Watched, root};
 use super::{Node, NodeRef};
 use crate::dispatch::guest::Ref;
 use crate::dispatch::{Looked, look_at_clock};
@@ -30,17 +30,20 @@ pub(crate) fn current() -> NodeRef {
     }
 }
 
-impl NodeRef {
+impl Ref<Watched> {
     /// Makes this the current node of the thread until the guard is dropped, counts a poll, and remembers the task
     /// that polls: for what is not a job.
     pub(crate) fn enter(&self, cx: &Poller<'_>) -> (Inside<'_>, Looked) {
         let looked = look_at_clock();
         self.watcher.register(cx.waker());
-        self.note_poll();
-        (self.stand_in(), looked)
+        self.node().note_poll();
+        (self.node().stand_in(), looked)
     }
+}
 
+impl NodeRef {
     /// Makes this the current node without a poll.
+    #[inline]
     pub(crate) fn stand_in(&self) -> Inside<'_> {
         Inside { outer: CURRENT.replace(Some(self.as_ptr())), inner: PhantomData }
     }

@@ -224,14 +224,6 @@ impl<T, E: Fault> Deferred<T, E, Together> {
     }
 }
 
-impl<T, E: Fault, D> Drop for Deferred<T, E, D> {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.claim.abandon() {
-            self.claim.owner().unseen(self.claim.node(), Some(outcome));
-        }
-    }
-}
-
 impl<T, E: Fault, D> fmt::Debug for Deferred<T, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Deferred").field(self.job()).finish()

@@ -41,7 +41,20 @@ pin_project! {
     }
 }
 
+/// What a poll of the body came to.
+enum Polled<T, E> {
+    Pending,
+    /// It returned a value, which lies in its place.
+    Gave,
+    /// It ended in another way.
+    Fell(Outcome<T, E>),
+}
+
 impl<F, T, E> Stage<F, T, E> {
+    fn is_dancing(&self) -> bool {
+        matches!(self, Stage::Dancing { .. })
+    }
+
     /// Takes the outcome out.
     pub(super) fn take(self: Pin<&mut Self>) -> Option<Outcome<T, E>> {
         match self.project() {
@@ -52,10 +65,7 @@ impl<F, T, E> Stage<F, T, E> {
 }
 
 /// How a job is run, where that differs from the default; most jobs have no manner.
-#[derive(Default)]
-pub(crate) struct Manner(Option<Box<Particular>>);
-
-struct Particular {
+pub(crate) struct Manner {
     /// The `tracing` span of the code that spawned it; entered around every poll.
     span: Span,
     grace: Option<Grace>,
@@ -68,24 +78,19 @@ struct Grace {
 }
 
 impl Manner {
+    /// Whether there may be a span to ask for: whether any subscriber wants anything.
+    pub(crate) fn is_traced() -> bool {
+        LevelFilter::current() != LevelFilter::OFF
+    }
+
     /// The manner of a job that is spawned here and now.
-    pub(crate) fn here(grace: Option<Duration>) -> Self {
-        // Where no subscriber wants anything there is no span to ask for.
-        let is_traced = LevelFilter::current() != LevelFilter::OFF;
-        let span = if is_traced { Span::current() } else { Span::none() };
+    pub(crate) fn here(grace: Option<Duration>) -> Option<Self> {
+        let span = if Self::is_traced() { Span::current() } else { Span::none() };
         if span.is_none() && grace.is_none() {
-            return Self(None);
+            return None;
         }
         let grace = grace.map(|budget| Grace { budget, timer: None });
-        Self(Some(Box::new(Particular { span, grace })))
-    }
-
-    fn span(&self) -> Option<Span> {
-        self.0.as_ref().map(|particular| particular.span.clone())
-    }
-
-    fn grace(&mut self) -> Option<&mut Grace> {
-        self.0.as_mut().and_then(|particular| particular.grace.as_mut())
+        Some(Self { span, grace })
     }
 }
 
@@ -93,7 +98,8 @@ impl Manner {
 pub(super) struct Life<'a, F, T, E: Fault> {
     pub(super) node: &'a NodeRef,
     pub(super) owner: &'a Ref<Owner<E>>,
-    pub(super) manner: &'a mut Manner,
+    /// `None` where there was none from the beginning.
+    pub(super) manner: Option<&'a mut Option<Manner>>,
     pub(super) stage: Pin<&'a mut Stage<F, T, E>>,
 }
 
@@ -103,25 +109,83 @@ where
     E: Fault,
 {
     /// Polls the job; ready when it is over and nothing is left of what its body began.
+    #[inline]
     pub(super) fn poll(mut self, cx: &mut Poller<'_>) -> Poll<State> {
-        let polled = catch_unwind(AssertUnwindSafe(|| self.step(cx)));
-        polled.unwrap_or_else(|payload| Poll::Ready(self.collapse(payload)))
-    }
-
-    fn step(&mut self, cx: &mut Poller<'_>) -> Poll<State> {
         self.node.note_poll();
         let _inside = self.node.stand_in();
-        let span = self.manner.span();
-        let _span = span.as_ref().map(Span::enter);
+        let polled = if self.is_plain() { Some(self.poll_body(cx)) } else { None };
+        match polled {
+            // What most polls are has met no code that is not the body's, and needs no second net.
+            Some(Polled::Gave) if self.node.poll_childless().is_ready() => Poll::Ready(State::Completed),
+            Some(Polled::Pending) if !self.node.is_asked() => Poll::Pending,
+            polled => self.poll_with_care(cx, polled),
+        }
+    }
+
+    /// Whether the next poll is one of the body and of nothing else.
+    fn is_plain(&self) -> bool {
+        self.manner.is_none() && !self.node.is_asked() && self.stage.is_dancing()
+    }
+
+    #[inline(never)]
+    fn poll_with_care(mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step(cx, polled)));
+        stepped.unwrap_or_else(|payload| Poll::Ready(self.collapse(payload)))
+    }
+
+    /// What is left to do of a poll, of which `polled` may have been done.
+    fn step(&mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+        let _span = self.manner().map(|manner| manner.span.clone().entered());
         let state = match self.state() {
             Some(state) => state,
-            None => {
-                let outcome = ready!(self.dance(cx));
-                self.pronounce(outcome)
-            }
+            None => ready!(self.dance(cx, polled)),
         };
         ready!(self.node.poll_childless());
         Poll::Ready(state)
+    }
+
+    /// Polls the body, unless that was done, or cuts it; ready with the state in which it ended.
+    fn dance(&mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+        let polled = match polled {
+            Some(polled) => polled,
+            None => match self.cut(cx) {
+                Some(reason) => Polled::Fell(Outcome::Cancelled(reason)),
+                None => self.poll_body(cx),
+            },
+        };
+        Poll::Ready(match polled {
+            Polled::Gave => {
+                self.forget_manner();
+                State::Completed
+            }
+            Polled::Fell(outcome) => self.pronounce(outcome),
+            // It may have been asked while it was polled: this is its next yield.
+            Polled::Pending => match self.cut(cx) {
+                Some(reason) => self.pronounce(Outcome::Cancelled(reason)),
+                None => return Poll::Pending,
+            },
+        })
+    }
+
+    /// Polls a dancing body. A value that it returns takes its place, once the body has been dropped where it lies.
+    #[inline]
+    fn poll_body(&mut self, cx: &mut Poller<'_>) -> Polled<T, E> {
+        let mut stage = self.stage.as_mut();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let StageView::Dancing { body } = stage.as_mut().project() else {
+                unreachable!("only a dancing body is polled")
+            };
+            match body.poll(cx) {
+                Poll::Pending => Polled::Pending,
+                Poll::Ready(Err(error)) => Polled::Fell(Outcome::Err(error)),
+                Poll::Ready(Ok(value)) => {
+                    let (state, outcome) = (State::Completed, Some(Outcome::Ok(value)));
+                    drop(stage.project_replace(Stage::Over { outcome, state }));
+                    Polled::Gave
+                }
+            }
+        }));
+        polled.unwrap_or_else(|payload| Polled::Fell(Outcome::Panicked(Panic::caught(payload, self.node))))
     }
 
     /// Ends the job before its time: a runtime that shuts down drops its jobs, and a local scope its children.
@@ -152,6 +216,10 @@ where
         self.state().unwrap_or(State::Panicked)
     }
 
+    fn manner(&mut self) -> Option<&mut Manner> {
+        self.manner.as_mut().and_then(|manner| manner.as_mut())
+    }
+
     /// The state in which it ended, once the body has.
     fn state(&mut self) -> Option<State> {
         match self.stage.as_mut().project() {
@@ -160,30 +228,10 @@ where
         }
     }
 
-    /// Polls the body, or cuts it; ready with how it ended.
-    fn dance(&mut self, cx: &mut Poller<'_>) -> Poll<Outcome<T, E>> {
-        if let Some(reason) = self.cut(cx) {
-            return Poll::Ready(Outcome::Cancelled(reason));
-        }
-        let StageView::Dancing { body } = self.stage.as_mut().project() else {
-            unreachable!("only a dancing body is polled")
-        };
-        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
-            Err(payload) => Poll::Ready(Outcome::Panicked(Panic::caught(payload, self.node))),
-            Ok(Poll::Ready(Ok(value))) => Poll::Ready(Outcome::Ok(value)),
-            Ok(Poll::Ready(Err(error))) => Poll::Ready(Outcome::Err(error)),
-            // It may have been asked while it was polled: this is its next yield.
-            Ok(Poll::Pending) => match self.cut(cx) {
-                Some(reason) => Poll::Ready(Outcome::Cancelled(reason)),
-                None => Poll::Pending,
-            },
-        }
-    }
-
     /// The reason to drop the body now.
     fn cut(&mut self, cx: &mut Poller<'_>) -> Option<Reason> {
         let reason = self.node.cut()?;
-        let Some(grace) = self.manner.grace() else { return Some(reason) };
+        let Some(grace) = self.manner().and_then(|manner| manner.grace.as_mut()) else { return Some(reason) };
         let timer = grace.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace.budget)));
         if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
             return None;
@@ -192,11 +240,17 @@ where
         Some(reason)
     }
 
+    /// A timer keeps the waker that it was last polled with, and that keeps the job. And a handle may outlive the job
+    /// for long, which the span of its spawner should not.
+    fn forget_manner(&mut self) {
+        if let Some(manner) = &mut self.manner {
+            **manner = None;
+        }
+    }
+
     /// Drops the body and tells the scope at once what it must know before the job has left.
     fn pronounce(&mut self, outcome: Outcome<T, E>) -> State {
-        // A timer keeps the waker that it was last polled with, and that keeps the job. And a handle may outlive the
-        // job for long, which the span of its spawner should not.
-        *self.manner = Manner::default();
+        self.forget_manner();
         let outcome = self.end_body(outcome);
         let state = outcome.state();
         let left = match (self.owner.domain, outcome) {

@@ -16,6 +16,7 @@ mod owner;
 mod panic;
 mod position;
 mod reason;
+mod remark;
 
 pub use deferred::{Deferred, Job};
 pub use error::Error;
@@ -30,6 +31,7 @@ pub(crate) use current::{Shielding, current};
 pub(crate) use life::Manner;
 pub(crate) use node::{Node, NodeRef};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
+pub(crate) use remark::{Remark, Remarked, remark};
 
 use std::sync::PoisonError;
 

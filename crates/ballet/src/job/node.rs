@@ -9,32 +9,43 @@
 //!    root, which never ends.
 //! 4. Locks are taken in this order: a node's `moved`, then one `family` at a time.
 //! 5. A node's owner is the node that it was born in, until the node is moved: then `moved` says who it is.
+//! 6. A node leaves its family before its memory is freed: a job's life lasts until the job has left, a scope's frame
+//!    ends the scope before it lets go of it. So a family counts no references.
+//! 7. A job that its scope has taken in keeps that scope's node by the number of `records` in the family, and by no
+//!    reference of its own. All other births are counted references.
 //!
-//! This file is the node by itself; `family` is what happens between nodes, `snapshot` what can be seen of them.
+//! This file is the node by itself; `family` is what happens between nodes, `kin` the lists of them, `snapshot` what can
+//! be seen of them.
+#![expect(unsafe_code, reason = "what few nodes have lies behind the cell that the node begins")]
 
 mod family;
+mod kin;
 #[cfg(all(test, ballet_loom))]
 mod models;
 mod snapshot;
 
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 use std::task::Poll;
 use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
-use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::kin::{Kin, Links};
 use super::cell;
-use super::{Reason, lock};
+use super::remark::Remarks;
+use super::{Manner, Reason};
 use crate::context::{Name, Values};
-use crate::dispatch::guest::{Cell, Header, Ref};
-use crate::dispatch::{now, when_closed};
+use crate::dispatch::guest::{Begins, Cell, Header, Ref};
+use crate::dispatch::{Moment, now, when_closed};
 use crate::observe::{Kind, State, Tree};
-use crate::sync::{AtomicU8, AtomicUsize, Mutex, OnceLock, Ordering, fence};
+use crate::sync::{AtomicU8, Mutex, OnceBox, Ordering, ShortLock, fence};
 
 /// A job, an open scope, or the region of a timeout.
 ///
@@ -43,25 +54,20 @@ use crate::sync::{AtomicU8, AtomicUsize, Mutex, OnceLock, Ordering, fence};
 pub(crate) struct Node {
     header: Header,
     /// Where this node was born: the scope of a job; what a scope or a region was opened in. `None` for a root.
-    birth: Option<NodeRef>,
-    /// The values of the node's context, unless it inherits those of its birth.
-    values: Values,
-    name: Option<Name>,
+    birth: Option<ManuallyDrop<NodeRef>>,
     pub(crate) place: &'static Location<'static>,
-    pub(crate) born: Instant,
+    born: Moment,
     /// Why it was asked to end, once it was.
-    asked: OnceLock<Reason>,
-    /// Who is told of progress: of a job whoever awaits it, of a scope the task that polls it.
-    pub(super) watcher: AtomicWaker,
+    asked: OnceBox<Reason>,
     /// What few jobs need and every scope.
-    household: OnceLock<Box<Household>>,
-    /// The key in the owner's family; guarded by that family's lock.
-    seat: AtomicUsize,
+    household: OnceBox<Household>,
+    /// The neighbours in the owner's family; guarded by that family's lock.
+    links: Links,
+    /// The node in whose family this one stands; written under the lock of the family that is left or entered.
+    stands_in: AtomicPtr<Node>,
     polls: AtomicU32,
-    /// Milliseconds from birth to the last poll.
-    polled_at_ms: AtomicU32,
-    /// Milliseconds from birth to the end.
-    ended_at_ms: AtomicU32,
+    /// Milliseconds from birth to the last poll, or to the end.
+    moment_ms: AtomicU32,
     /// How many children the owner had before this one.
     order: AtomicU32,
     /// The number of a job without a name, from 1.
@@ -72,6 +78,12 @@ pub(crate) struct Node {
     /// The task that polls `birth` polls this node too.
     is_inline: bool,
     inherits_values: bool,
+    /// Whether it has [`Particulars`].
+    has_particulars: bool,
+    /// How `birth` is kept, as [`Keeping`] writes it.
+    keeping: AtomicU8,
+    /// Stands among the children of its owner's family and not among the inline scopes; as `stands_in`.
+    is_child: AtomicBool,
     /// Set by the adoption of a scope.
     adopted: AtomicBool,
     /// How it ended, as [`code`] writes it.
@@ -81,8 +93,43 @@ pub(crate) struct Node {
 /// A counted reference to a node.
 pub(crate) type NodeRef = Ref<Node>;
 
-// SAFETY is argued in `cell`: the type is `repr(C)` and begins with its header.
-cell::is_cell!(Node);
+// SAFETY: `repr(C)`, and the first field is a `Header`.
+unsafe impl Cell for Node {}
+// SAFETY: As above.
+unsafe impl Begins<Header> for Node {}
+
+/// A node that is not a job, with the task that polls it.
+#[repr(C)]
+pub(crate) struct Watched {
+    pub(super) node: Node,
+    pub(super) watcher: AtomicWaker,
+}
+
+// SAFETY: `repr(C)`, and the first field is a `Node`, which is a cell.
+unsafe impl Cell for Watched {}
+// SAFETY: As above.
+unsafe impl Begins<Node> for Watched {}
+
+/// What some nodes have beside what all have. It lies behind the cell, in the same allocation.
+pub(crate) struct Particulars {
+    name: Option<Name>,
+    /// The values of the node's context, unless it inherits those of its birth.
+    values: Values,
+    /// Touched by the holder of the turn alone.
+    manner: UnsafeCell<Option<Manner>>,
+}
+
+/// How a node keeps the one it was born in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Keeping {
+    /// By a reference of its own.
+    Counted,
+    /// By the number of records in the family that it was taken into; see invariant 7.
+    Recorded,
+    /// Not: it has not been taken in yet, or there is nothing left to give up.
+    Borrowed,
+}
 
 /// What decides how a node ends; regions are never in a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,24 +142,31 @@ pub(crate) enum Role {
 
 /// What a node has once it owns something or somebody waits for more than its end.
 struct Household {
-    family: Mutex<Family>,
+    family: ShortLock<Family>,
     /// The owner, where it is not the one that the node was born with.
     moved: Mutex<Option<NodeRef>>,
+    /// What it says of itself in a snapshot. Its lock is taken alone.
+    remarks: Mutex<Remarks>,
     /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
     notice: Notify,
 }
 
 impl Household {
     fn new() -> Box<Self> {
-        let (family, moved) = (Mutex::new(Family::default()), Mutex::new(None));
-        Box::new(Self { family, moved, notice: Notify::new() })
+        let (family, moved) = (ShortLock::new(Family::default()), Mutex::new(None));
+        let remarks = Mutex::new(Remarks::default());
+        Box::new(Self { family, moved, remarks, notice: Notify::new() })
     }
 }
 
 #[derive(Default)]
 struct Family {
-    children: Slab<NodeRef>,
-    inline: Slab<NodeRef>,
+    children: Kin,
+    inline: Kin,
+    /// Jobs that were taken in here and whose memory is still there.
+    records: usize,
+    /// The node itself, for as long as there are records.
+    kept: Option<NodeRef>,
     /// No child is taken any more: finalizers run or have run.
     closed: bool,
     next_order: u32,
@@ -120,24 +174,38 @@ struct Family {
     last_number: u32,
 }
 
+impl Particulars {
+    pub(super) fn new(name: Option<Name>, values: Values, manner: Option<Manner>) -> Self {
+        Self { name, values, manner: UnsafeCell::new(manner) }
+    }
+
+    /// What a node has that is not a job.
+    fn passive(name: Option<Name>, values: Values) -> Option<Self> {
+        let is_plain = name.is_none() && values.is_empty();
+        (!is_plain).then(|| Self::new(name, values, None))
+    }
+}
+
 /// What a node is born with.
 pub(crate) struct Birth {
     pub(crate) role: Role,
-    pub(crate) birth: Option<NodeRef>,
+    pub(crate) birth: Option<ManuallyDrop<NodeRef>>,
+    /// `birth` counts no reference, because the node is taken into the family there or dropped first.
+    pub(crate) is_borrowed: bool,
     pub(crate) is_inline: bool,
-    pub(crate) values: Option<Values>,
-    pub(crate) name: Option<Name>,
+    /// The values of its context are those of `birth`.
+    pub(crate) inherits_values: bool,
     pub(crate) place: &'static Location<'static>,
 }
 
-static ROOT: LazyLock<NodeRef> = LazyLock::new(|| {
+static ROOT: LazyLock<Ref<Watched>> = LazyLock::new(|| {
     when_closed(|| root().all().iter().for_each(NodeRef::wake));
     Node::root_named(None, Location::caller())
 });
 
 /// The root of the process: owner of what has no nearer one.
 pub(crate) fn root() -> &'static NodeRef {
-    &ROOT
+    ROOT.node()
 }
 
 /// A snapshot of everything that Ballet runs in this process.
@@ -154,88 +222,76 @@ pub fn tree() -> Tree {
 }
 
 impl Node {
-    pub(super) fn new(header: Header, birth: Birth) -> Self {
+    #[inline]
+    pub(super) fn new(header: Header, birth: Birth, has_particulars: bool) -> Self {
+        let keeping = if birth.is_borrowed { Keeping::Borrowed } else { Keeping::Counted };
         Self {
             header,
             birth: birth.birth,
-            inherits_values: birth.values.is_none(),
-            values: birth.values.unwrap_or_default(),
-            name: birth.name,
             place: birth.place,
             born: now(),
-            asked: OnceLock::new(),
-            watcher: AtomicWaker::new(),
-            household: OnceLock::new(),
-            seat: AtomicUsize::new(0),
+            asked: OnceBox::new(),
+            household: OnceBox::new(),
+            links: Links::default(),
+            stands_in: AtomicPtr::default(),
             polls: AtomicU32::new(0),
-            polled_at_ms: AtomicU32::new(0),
-            ended_at_ms: AtomicU32::new(0),
+            moment_ms: AtomicU32::new(0),
             order: AtomicU32::new(0),
             number: AtomicU32::new(0),
             shields: AtomicU32::new(0),
             role: birth.role,
             is_inline: birth.is_inline,
+            inherits_values: birth.inherits_values,
+            has_particulars,
+            keeping: AtomicU8::new(keeping as u8),
+            is_child: AtomicBool::new(false),
             adopted: AtomicBool::new(false),
             ended: AtomicU8::new(0),
         }
     }
 
-    fn root_named(name: Option<Name>, place: &'static Location<'static>) -> NodeRef {
-        let birth = Birth { role: Role::Root, birth: None, is_inline: false, values: None, name, place };
-        cell::passive(birth)
+    fn root_named(name: Option<Name>, place: &'static Location<'static>) -> Ref<Watched> {
+        let (role, birth) = (Role::Root, None);
+        let birth =
+            Birth { role, birth, is_borrowed: false, is_inline: false, inherits_values: false, place };
+        cell::passive(birth, Particulars::passive(name, Values::default()))
     }
 
     /// A root of its own, for a test.
     #[cfg(feature = "testing")]
-    pub(crate) fn test_root(name: &'static str, place: &'static Location<'static>) -> NodeRef {
+    pub(crate) fn test_root(name: &'static str, place: &'static Location<'static>) -> Ref<Watched> {
         Self::root_named(Some(Name::Given(name.into())), place)
     }
 
     /// A region inside the current node: it can be asked to end and holds shields, and owns nothing.
-    pub(crate) fn region(values: Values, place: &'static Location<'static>) -> NodeRef {
-        let birth = Some(super::current());
-        cell::passive(Birth {
-            role: Role::Region,
-            birth,
-            is_inline: true,
-            values: Some(values),
-            name: None,
-            place,
-        })
+    pub(crate) fn region(values: Values, place: &'static Location<'static>) -> Ref<Watched> {
+        cell::passive(Self::inline_birth(Role::Region, place), Particulars::passive(None, values))
     }
 
     /// What a scope is born with that the current task polls.
-    pub(super) fn scope_birth(values: Values, place: &'static Location<'static>) -> Birth {
-        let birth = Some(super::current());
-        Birth { role: Role::Scope, birth, is_inline: true, values: Some(values), name: None, place }
+    pub(super) fn scope_birth(
+        values: Values,
+        place: &'static Location<'static>,
+    ) -> (Birth, Option<Particulars>) {
+        (Self::inline_birth(Role::Scope, place), Particulars::passive(None, values))
+    }
+
+    fn inline_birth(role: Role, place: &'static Location<'static>) -> Birth {
+        let birth = Some(ManuallyDrop::new(super::current()));
+        Birth { role, birth, is_borrowed: false, is_inline: true, inherits_values: false, place }
     }
 
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
 
+    /// Whether something lies behind the cell; see [`Particulars`].
+    pub(super) fn has_particulars(&self) -> bool {
+        self.has_particulars
+    }
+
     pub(super) fn birth(&self) -> Option<&NodeRef> {
-        self.birth.as_ref()
-    }
-
-    /// The values of the node's context.
-    pub(crate) fn values(&self) -> Values {
-        match &self.birth {
-            // A job that adds nothing; scopes and regions have values of their own, so this goes one step up.
-            Some(birth) if self.inherits_values => birth.values(),
-            _ => self.values.clone(),
-        }
-    }
-
-    /// What a job that is born here has of its own; `None` where that is what this node has.
-    pub(super) fn values_for_child(&self) -> Option<Values> {
-        self.values.for_child()
-    }
-
-    /// A segment of the path: the node's name, or the number of a job that has none.
-    pub(super) fn segment(&self) -> Option<Name> {
-        let number = || Name::Number(self.number.load(Ordering::Relaxed).into());
-        self.name.clone().or_else(|| (self.role == Role::Job).then(number))
+        self.birth.as_deref()
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -256,9 +312,14 @@ impl Node {
         self.asked.get().cloned()
     }
 
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.get().is_some()
+    }
+
     /// The reason to stop polling the body now: asked, and nothing inside is shielded.
+    #[inline]
     pub(crate) fn cut(&self) -> Option<Reason> {
-        if self.shields.load(Ordering::Relaxed) > 0 { None } else { self.asked() }
+        if !self.is_asked() || self.shields.load(Ordering::Relaxed) > 0 { None } else { self.asked() }
     }
 
     /// Why whatever runs inside this node is being dropped: the nearest reason on the stack of nodes.
@@ -273,16 +334,23 @@ impl Node {
 
     /// The node around this one in the same task; for reasons and shields, which follow the stack.
     fn within(&self) -> Option<&Node> {
-        if self.is_inline { self.birth.as_deref() } else { None }
+        if self.is_inline { self.birth().map(|birth| &**birth) } else { None }
     }
 
+    #[inline]
     fn household(&self) -> &Household {
-        if let Some(household) = self.household.get() {
-            return household;
-        }
-        let household = self.household.get_or_init(Household::new);
-        // Pairs with the fence in `announced`: whoever made the household sees what was done before it was there.
-        fence(Ordering::SeqCst);
+        let household = match self.household.get() {
+            Some(household) => household,
+            None => {
+                let household = self.household.get_or_init(Household::new);
+                // Pairs with the fence in `announced`: whoever made the household sees what was done before it was
+                // there.
+                fence(Ordering::SeqCst);
+                household
+            }
+        };
+        // An end that came before is seen from here on; one that comes later looks after the household.
+        self.header.note_housed();
         household
     }
 
@@ -293,7 +361,15 @@ impl Node {
     }
 
     fn known_household(&self) -> Option<&Household> {
-        self.household.get().map(Box::as_ref)
+        self.household.get()
+    }
+
+    pub(super) fn remarks(&self) -> &Mutex<Remarks> {
+        &self.household().remarks
+    }
+
+    pub(super) fn known_remarks(&self) -> Option<&Mutex<Remarks>> {
+        self.known_household().map(|household| &household.remarks)
     }
 
     fn notify(&self) {
@@ -314,12 +390,13 @@ impl Node {
     }
 
     /// Ready when no child is left. Whoever takes the last one wakes the node's task.
+    #[inline]
     pub(crate) fn poll_childless(&self) -> Poll<()> {
         if self.is_childless() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn is_childless(&self) -> bool {
-        self.known_household().is_none_or(|household| lock(&household.family).children.is_empty())
+        self.known_household().is_none_or(|household| household.family.lock().children.is_empty())
     }
 
     /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.
@@ -330,7 +407,7 @@ impl Node {
     /// Waits until neither a child nor an open scope is left.
     pub(crate) async fn wait_empty(&self) {
         let is_empty = |node: &Self| {
-            let family = lock(&node.household().family);
+            let family = node.household().family.lock();
             family.children.is_empty() && family.inline.is_empty()
         };
         self.wait_until(is_empty).await;
@@ -348,33 +425,34 @@ impl Node {
 
     /// Refuses children from now on, if none is left.
     pub(crate) fn close_if_childless(&self) -> bool {
-        let mut family = lock(&self.household().family);
+        let mut family = self.household().family.lock();
         family.closed |= family.children.is_empty();
         family.closed
     }
 
     /// Refuses children from now on.
     pub(crate) fn close(&self) {
-        lock(&self.household().family).closed = true;
+        self.household().family.lock().closed = true;
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.household.get().is_some_and(|household| lock(&household.family).closed)
+        self.household.get().is_some_and(|household| household.family.lock().closed)
     }
 
     /// When and how it ended.
     pub(crate) fn ended(&self) -> Option<(State, Instant)> {
         let state = decode(self.ended.load(Ordering::Acquire))?;
-        let after = Duration::from_millis(self.ended_at_ms.load(Ordering::Relaxed).into());
-        Some((state, self.born + after))
+        Some((state, self.born.to_instant() + self.moment()))
     }
 
+    #[inline]
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire) != 0
     }
 
+    #[inline]
     fn set_ended(&self, state: State) {
-        self.ended_at_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.moment_ms.store(self.age_ms(), Ordering::Relaxed);
         self.ended.store(code(state), Ordering::Release);
     }
 
@@ -387,13 +465,20 @@ impl Node {
     }
 
     /// Counts a poll. Only the task that polls this node calls it, so nothing is lost between load and store.
+    #[inline]
     pub(super) fn note_poll(&self) {
         self.polls.store(self.polls.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
-        self.polled_at_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.moment_ms.store(self.age_ms(), Ordering::Relaxed);
     }
 
+    #[inline]
     fn age_ms(&self) -> u32 {
-        u32::try_from(now().saturating_duration_since(self.born).as_millis()).unwrap_or(u32::MAX)
+        now().millis_since(self.born)
+    }
+
+    /// From birth to the last poll, or to the end.
+    fn moment(&self) -> Duration {
+        Duration::from_millis(self.moment_ms.load(Ordering::Relaxed).into())
     }
 
     /// Counts one shield more, or less, in this node and those around it in the same task.
@@ -408,12 +493,79 @@ impl Node {
     }
 }
 
+impl Ref<Watched> {
+    pub(crate) fn node(&self) -> &NodeRef {
+        self.upcast_ref()
+    }
+}
+
+/// What a node has behind its cell, which only a reference to the whole cell can reach.
+impl NodeRef {
+    fn particulars(&self) -> Option<&Particulars> {
+        // SAFETY: It is there, as the flag says, and immutable but for the manner, which is in a cell of its own. It
+        // lies where the header says and lives as long as the node, which this reference keeps. The reference's pointer
+        // is one to the whole allocation.
+        self.has_particulars.then(|| unsafe { self.as_ptr().byte_add(self.header.tail()).cast().as_ref() })
+    }
+
+    /// Where the manner of a job lies, if it has any; for the holder of its turn.
+    pub(super) fn manner(&self) -> Option<NonNull<Option<Manner>>> {
+        self.particulars().and_then(|particulars| NonNull::new(particulars.manner.get()))
+    }
+
+    fn own_values(&self) -> Values {
+        self.particulars().map(|particulars| particulars.values.clone()).unwrap_or_default()
+    }
+
+    /// The values of the node's context.
+    pub(crate) fn values(&self) -> Values {
+        match self.birth() {
+            // A job that adds nothing; scopes and regions have values of their own, so this goes one step up.
+            Some(birth) if self.inherits_values => birth.values(),
+            _ => self.own_values(),
+        }
+    }
+
+    /// Whether a job that is born here has values of its own.
+    pub(super) fn changes_values(&self) -> bool {
+        self.particulars().is_some_and(|particulars| particulars.values.differ_in_children())
+    }
+
+    /// What a job that is born here has of its own; `None` where that is what this node has.
+    pub(super) fn values_for_child(&self) -> Option<Values> {
+        self.particulars()?.values.for_child()
+    }
+
+    /// A segment of the path: the node's name, or the number of a job that has none.
+    pub(super) fn segment(&self) -> Option<Name> {
+        let number = || Name::Number(self.number.load(Ordering::Relaxed).into());
+        self.name().cloned().or_else(|| (self.role == Role::Job).then(number))
+    }
+
+    fn name(&self) -> Option<&Name> {
+        self.particulars()?.name.as_ref()
+    }
+}
+
 /// Gives the births up one after the other: freed inside each other, the nodes of a deep tree would use up the stack.
 impl Drop for Node {
     fn drop(&mut self) {
-        let mut next = self.birth.take();
+        debug_assert!(self.stands_in.get_mut().is_null(), "a node is freed that stands in a family");
+        let mut next = self.give_up_birth();
         while let Some(mut birth) = next {
-            next = birth.get_mut().and_then(|node| node.birth.take());
+            next = birth.get_mut().and_then(Node::give_up_birth);
+        }
+    }
+}
+
+impl Node {
+    /// The reference to the birth that has to be dropped now, if there is any.
+    fn give_up_birth(&mut self) -> Option<NodeRef> {
+        let birth = self.birth.take()?;
+        match self.keeping.load(Ordering::Relaxed) {
+            keeping if keeping == Keeping::Counted as u8 => Some(ManuallyDrop::into_inner(birth)),
+            keeping if keeping == Keeping::Recorded as u8 => birth.household().family.lock().strike(),
+            _ => None,
         }
     }
 }

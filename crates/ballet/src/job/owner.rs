@@ -2,17 +2,18 @@
 #![expect(unsafe_code, reason = "a job's body may borrow where a local scope keeps it inside the borrow")]
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::cell::{self, Claim, Unborn};
-use super::node::{Birth, Role};
+use super::node::{Birth, Particulars, Role, Watched};
 use super::{Failure, Fault, Home, Manner, Node, NodeRef, Origin, Outcome, Panic, Reason, lock};
 use crate::context::{Name, Values};
 use crate::dispatch::Dispatcher;
-use crate::dispatch::guest::{Ref, Turn};
+use crate::dispatch::guest::{self, Ref, Turn};
 use crate::observe::{self, State};
 use crate::sync::Mutex;
 
@@ -54,7 +55,7 @@ type Sink<E> = Arc<dyn Fn(&Failure<E>) + Send + Sync>;
 /// It begins with its node, so that a job's reference to the node it was born in is one to its owner.
 #[repr(C)]
 pub(crate) struct Owner<E> {
-    pub(super) node: Node,
+    pub(super) watched: Watched,
     pub(crate) domain: Domain,
     /// Where children run that choose nothing else.
     pub(crate) dispatcher: Dispatcher,
@@ -93,8 +94,9 @@ impl<E: Fault> Owner<E> {
         place: &'static Location<'static>,
     ) -> Ref<Self> {
         let ledger = Mutex::new(Ledger { panic: None, failures: Vec::new() });
-        let owner = Self::in_memory(Node::scope_birth(values, place), |node| Self {
-            node,
+        let (birth, particulars) = Node::scope_birth(values, place);
+        let owner = Self::settle(birth, particulars, |watched| Self {
+            watched,
             domain,
             dispatcher,
             ledger,
@@ -112,6 +114,11 @@ impl<E: Fault> Ref<Owner<E>> {
         self.upcast_ref()
     }
 
+    /// The scope's node, with the task that polls it.
+    pub(crate) fn watched(&self) -> &Ref<Watched> {
+        self.upcast_ref()
+    }
+
     /// Makes a job of `body`: a child of this scope from now on. The caller hands the turn on.
     ///
     /// # Errors
@@ -119,7 +126,7 @@ impl<E: Fault> Ref<Owner<E>> {
     /// The body, and why this scope takes no more children.
     pub(crate) fn hire<F, T, H>(
         &self,
-        terms: Terms,
+        terms: &Terms,
         home: H,
         body: F,
     ) -> Result<(Claim<T, E>, Turn), (F, Reason)>
@@ -139,7 +146,7 @@ impl<E: Fault> Ref<Owner<E>> {
     /// The turn and the claim are dropped, or leaked for ever, before what `F` and `T` borrow is gone.
     pub(crate) unsafe fn hire_borrower<F, T, H>(
         &self,
-        terms: Terms,
+        terms: &Terms,
         home: H,
         body: F,
     ) -> Result<(Claim<T, E>, Turn), (F, Reason)>
@@ -148,33 +155,48 @@ impl<E: Fault> Ref<Owner<E>> {
         T: Send,
         H: Home,
     {
-        let manner = Manner::here(terms.grace);
+        // SAFETY: This reference outlives the call. When it returns, the newborn has been taken in, or dropped.
+        let birth = unsafe { guest::borrow(self.node().as_ptr()) };
+        let birth = Birth { is_borrowed: true, ..self.birth(birth, terms) };
         // SAFETY: The caller's promise.
-        let unborn = unsafe { Unborn::new(self.birth(terms), home, manner, body) };
+        let unborn = unsafe { Unborn::new(birth, self.particulars(terms), home, body) };
         unborn.enter(self.node())
     }
 
     /// The claim of a child that was refused.
-    pub(crate) fn refuse<T: Send>(&self, terms: Terms, reason: Reason) -> Claim<T, E> {
+    #[cold]
+    pub(crate) fn refuse<T: Send>(&self, terms: &Terms, reason: Reason) -> Claim<T, E> {
         let outcome = match self.domain {
             Domain::Together => None,
             Domain::Isolated => Some(Outcome::Cancelled(reason.clone())),
         };
-        let claim = cell::stillborn(self.birth(terms), outcome);
+        let birth = self.birth(ManuallyDrop::new(self.node().clone()), terms);
+        let claim = cell::stillborn(birth, self.particulars(terms), outcome);
         claim.node().ask(reason);
         claim.node().conclude(State::Cancelled);
         claim
     }
 
-    fn birth(&self, terms: Terms) -> Birth {
+    #[inline]
+    fn birth(&self, birth: ManuallyDrop<NodeRef>, terms: &Terms) -> Birth {
         Birth {
             role: Role::Job,
-            birth: Some(self.node().clone()),
+            birth: Some(birth),
+            is_borrowed: false,
             is_inline: terms.is_inline,
-            values: self.node.values_for_child(),
-            name: terms.name,
+            inherits_values: !self.node().changes_values(),
             place: terms.place,
         }
+    }
+
+    /// What makes what a child on these terms has beside what all have, where that may be anything.
+    #[inline]
+    fn particulars(&self, terms: &Terms) -> Option<impl FnOnce() -> Particulars> {
+        let is_plain = terms.name.is_none() && terms.grace.is_none() && !self.node().changes_values();
+        (!is_plain || Manner::is_traced()).then_some(|| {
+            let values = self.node().values_for_child().unwrap_or_default();
+            Particulars::new(terms.name.clone(), values, Manner::here(terms.grace))
+        })
     }
 
     /// Records a failure of the body, of a finalizer, or of a child that fails together with its siblings; then
@@ -225,10 +247,12 @@ impl<E: Fault> Owner<E> {
     }
 
     /// Drops an outcome that nobody will ask for; a failure goes to the sink.
+    #[inline]
     pub(super) fn unseen<T>(&self, job: &NodeRef, outcome: Option<Outcome<T, E>>) {
         let failure = match outcome {
             Some(Outcome::Err(error)) => Failure::err(error, job.path(), job.place),
             Some(Outcome::Panicked(panic)) => Failure::panicked(panic),
+            Some(Outcome::Ok(_)) if !std::mem::needs_drop::<T>() => return,
             Some(Outcome::Ok(value)) => match catch_unwind(AssertUnwindSafe(|| drop(value))) {
                 Ok(()) => return,
                 Err(payload) => Failure::panicked(Panic::caught(payload, job)),
@@ -256,7 +280,7 @@ impl<E: Fault> Owner<E> {
 impl<E> fmt::Debug for Owner<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Owner")
-            .field("place", &format_args!("{}", self.node.place))
+            .field("place", &format_args!("{}", self.watched.node.place))
             .field("domain", &self.domain)
             .finish_non_exhaustive()
     }

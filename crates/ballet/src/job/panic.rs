@@ -28,7 +28,10 @@ use crate::sync::Mutex;
 /// .await?;
 /// # Ok(()) }
 /// ```
-pub struct Panic {
+pub struct Panic(Box<Caught>);
+
+/// Boxed, so that an outcome has room for what it nearly always is, and not for this.
+struct Caught {
     path: Path,
     place: &'static Location<'static>,
     /// In a mutex only to be `Sync`; nobody contends for it.
@@ -40,26 +43,29 @@ impl Panic {
     pub(crate) fn caught(payload: Box<dyn Any + Send>, node: &NodeRef) -> Self {
         match payload.downcast::<Panic>() {
             Ok(inner) => *inner,
-            Err(payload) => Self { path: node.path(), place: node.place, payload: Mutex::new(payload) },
+            Err(payload) => {
+                let (path, place, payload) = (node.path(), node.place, Mutex::new(payload));
+                Self(Box::new(Caught { path, place, payload }))
+            }
         }
     }
 
     /// The path of the job that panicked.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// Where that job was spawned.
     #[must_use]
     pub fn place(&self) -> &'static Location<'static> {
-        self.place
+        self.0.place
     }
 
     /// The panic's message, if it is text.
     #[must_use]
     pub fn message(&self) -> Option<String> {
-        let payload = super::lock(&self.payload);
+        let payload = super::lock(&self.0.payload);
         payload
             .downcast_ref::<&'static str>()
             .map(|text| (*text).to_owned())
@@ -69,7 +75,7 @@ impl Panic {
     /// What was given to `panic!` or `resume_unwind`.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Goes on unwinding in the owner.
@@ -84,7 +90,7 @@ impl Panic {
         match self.message() {
             Some(message) => std::panic::resume_unwind(Box::new(format!(
                 "job `{}`, spawned at {}, panicked: {message}",
-                self.path, self.place
+                self.0.path, self.0.place
             ))),
             None => std::panic::resume_unwind(self.into_payload()),
         }
@@ -108,8 +114,8 @@ impl fmt::Display for Panic {
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Panic")
-            .field("path", &self.path)
-            .field("place", &format_args!("{}", self.place))
+            .field("path", &self.0.path)
+            .field("place", &format_args!("{}", self.0.place))
             .field("message", &self.message())
             .finish_non_exhaustive()
     }

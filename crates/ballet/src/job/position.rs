@@ -9,13 +9,13 @@ struct Position(NodeRef);
 impl Named for Position {
     fn names(&self) -> Vec<Name> {
         let births = std::iter::successors(Some(&self.0), |node| node.birth());
-        let mut names: Vec<_> = births.filter_map(|node| node.segment()).collect();
+        let mut names: Vec<_> = births.filter_map(NodeRef::segment).collect();
         names.reverse();
         names
     }
 
     fn name(&self) -> Option<Name> {
-        std::iter::successors(Some(&self.0), |node| node.birth()).find_map(|node| node.segment())
+        std::iter::successors(Some(&self.0), |node| node.birth()).find_map(NodeRef::segment)
     }
 }
 

@@ -130,7 +130,7 @@ impl<E: Fault> Frame<E> {
         cx: &mut Poller<'_>,
     ) -> Poll<Option<T>> {
         let node = self.owner.node();
-        let _inside = node.enter(cx);
+        let _inside = self.owner.watched().enter(cx);
         self.beside.poll(&self.owner, cx);
         let _hold = hold_wakes();
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -162,7 +162,7 @@ impl<E: Fault> Frame<E> {
     /// Ready when the children have ended and the finalizers have run.
     fn poll_settled(&self, cx: &mut Poller<'_>) -> Poll<()> {
         let node = self.owner.node();
-        let _inside = node.enter(cx);
+        let _inside = self.owner.watched().enter(cx);
         self.beside.poll(&self.owner, cx);
         loop {
             if self.is_given_up() {

@@ -317,9 +317,9 @@ impl<'s, E: Fault, D> Child<'s, E, D> {
         T: Send + 'static,
     {
         let (terms, owner) = (self.terms(Location::caller()), &self.scope.frame.owner);
-        match self.hire(terms.clone(), future) {
+        match self.hire(&terms, future) {
             Ok(claim) => Deferred::new(claim),
-            Err((_, reason)) => Deferred::new(owner.refuse(terms, reason)),
+            Err((_, reason)) => Deferred::new(owner.refuse(&terms, reason)),
         }
     }
 
@@ -334,7 +334,7 @@ impl<'s, E: Fault, D> Child<'s, E, D> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        match self.hire(self.terms(Location::caller()), future) {
+        match self.hire(&self.terms(Location::caller()), future) {
             Ok(claim) => Ok(Deferred::new(claim)),
             Err((future, reason)) => Err(SpawnError { future, reason }),
         }
@@ -346,23 +346,29 @@ impl<'s, E: Fault, D> Child<'s, E, D> {
     }
 
     /// Makes the job and has it run.
-    fn hire<T, F>(&self, terms: Terms, future: F) -> Result<Claim<T, E>, (F, Reason)>
+    fn hire<T, F>(&self, terms: &Terms, future: F) -> Result<Claim<T, E>, (F, Reason)>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
         let owner = &self.scope.frame.owner;
-        let (claim, turn) = match self.dispatcher {
-            None => owner.hire(terms, WithOwner, future)?,
+        match self.dispatcher {
+            None => {
+                let (claim, turn) = owner.hire(terms, WithOwner, future)?;
+                owner.dispatcher.schedule(turn);
+                Ok(claim)
+            }
             Some(own) if own.is_tokio() => {
                 let (claim, turn) = owner.hire(terms, Carried::default(), future)?;
                 own.spawn(Carrier(turn));
-                return Ok(claim);
+                Ok(claim)
             }
-            Some(own) => owner.hire(terms, own.clone(), future)?,
-        };
-        turn.schedule(claim.node());
-        Ok(claim)
+            Some(own) => {
+                let (claim, turn) = owner.hire(terms, own.clone(), future)?;
+                own.schedule(turn);
+                Ok(claim)
+            }
+        }
     }
 }
 

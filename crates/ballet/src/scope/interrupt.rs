@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crate::job::{Reason, lock};
-use crate::sync::{Condvar, Mutex, OnceLock};
+use crate::sync::{Condvar, Mutex, OnceBox};
 
 /// Tells [`blocking`](crate::Scope::blocking) work that it was asked to end.
 ///
@@ -55,7 +55,7 @@ pub struct Cancel(Arc<Signal>);
 
 struct Signal {
     /// Set once, before any hook is taken out of the table.
-    reason: OnceLock<Reason>,
+    reason: OnceBox<Reason>,
     hooks: Mutex<Hooks>,
     /// Told whenever a hook has run.
     ran: Condvar,
@@ -73,7 +73,7 @@ struct Hooks {
 
 impl Cancel {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Signal { reason: OnceLock::new(), hooks: Mutex::default(), ran: Condvar::new() }))
+        Self(Arc::new(Signal { reason: OnceBox::new(), hooks: Mutex::default(), ran: Condvar::new() }))
     }
 
     /// Whether the work was asked to end. Costs one atomic load.
@@ -119,7 +119,7 @@ impl Cancel {
 
     /// Sets the flag and runs the hooks; gives the first panic of one. The second call does nothing.
     pub(super) fn raise(&self, reason: Reason) -> Option<Box<dyn Any + Send>> {
-        self.0.reason.set(reason).ok()?;
+        self.0.reason.set(Box::new(reason)).ok()?;
         let mut panicked = None;
         while let Some(action) = self.0.take_next() {
             let ended = catch_unwind(AssertUnwindSafe(action));

@@ -123,13 +123,13 @@ impl<'env, E: Fault> LocalScope<'env, E> {
         // SAFETY: The claim is in a `Deferred<T, E>`, which cannot outlive what `T` borrows. The body is polled and
         // dropped by the scope's future alone, or dropped before that future's destructor returns (`end_local`); and
         // that future borrows for `'env`, which this handle names invariantly. Where it is leaked, so is the body.
-        let hired = unsafe { owner.hire_borrower(terms.clone(), WithOwner, future) };
+        let hired = unsafe { owner.hire_borrower(&terms, WithOwner, future) };
         match hired {
             Ok((claim, turn)) => {
-                turn.schedule(claim.node());
+                owner.dispatcher.schedule(turn);
                 Deferred::new(claim)
             }
-            Err((_, reason)) => Deferred::new(owner.refuse(terms, reason)),
+            Err((_, reason)) => Deferred::new(owner.refuse(&terms, reason)),
         }
     }
 

@@ -21,6 +21,7 @@ mod frame;
 mod group;
 mod guarded;
 mod handle;
+mod held;
 mod interrupt;
 mod lend;
 mod local;
@@ -54,6 +55,8 @@ pub use timeout::{Elapsed, timeout};
 pub use with::with;
 
 pub(crate) use frame::Frame;
+pub(crate) use held::Held;
+pub(crate) use start::{Starting, begin};
 
 use std::panic::Location;
 use std::sync::Arc;

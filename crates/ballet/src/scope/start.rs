@@ -171,9 +171,17 @@ impl<E: Fault> Child<'_, E, Isolated> {
     }
 }
 
-/// Spawns the child. Its starter waits with the first half, and goes on with the second.
-fn begin<R, T, E, D, F>(
-    mut child: Child<'_, E, D>,
+impl<E: Fault, D> Child<'_, E, D> {
+    /// Gives the child another place of birth than the line that spawns it: that of a combinator's caller.
+    pub(crate) fn born_at(mut self, place: &'static Location<'static>) -> Self {
+        self.place = Some(place);
+        self
+    }
+}
+
+/// Spawns the child, with this place of birth. Its starter waits with the first half, and goes on with the second.
+pub(crate) fn begin<R, T, E, D, F>(
+    child: Child<'_, E, D>,
     place: &'static Location<'static>,
     make: impl FnOnce(Ready<R>) -> F,
 ) -> (Starting<R>, Deferred<T, E, D>)
@@ -186,8 +194,7 @@ where
     let (word, heard) = oneshot::channel();
     let word = Word(Arc::new(Mutex::new(Some(word))));
     let future = make(Ready(Word(Arc::clone(&word.0))));
-    child.place = Some(place);
-    let deferred = child.spawn(Guarded::new(future, Unsaid(word)));
+    let deferred = child.born_at(place).spawn(Guarded::new(future, Unsaid(word)));
     (Starting { job: Some(deferred.job().clone()), heard, place }, deferred)
 }
 
@@ -210,7 +217,7 @@ impl<R> Drop for Unsaid<R> {
 }
 
 /// A starter that waits. Dropped before it has heard, it cancels the child.
-struct Starting<R> {
+pub(crate) struct Starting<R> {
     job: Option<Job>,
     heard: oneshot::Receiver<R>,
     place: &'static Location<'static>,
@@ -218,7 +225,7 @@ struct Starting<R> {
 
 impl<R> Starting<R> {
     /// What the child said, or `None` when it has ended.
-    async fn word(mut self) -> Option<R> {
+    pub(crate) async fn word(mut self) -> Option<R> {
         let word = (&mut self.heard).await.ok();
         self.job = None;
         word

@@ -41,18 +41,18 @@ use crate::job::{Node, Origin, Reason, current};
 pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
     let place = Location::caller();
     async move {
-        let elapsed = Elapsed { limit, place };
+        let elapsed = Elapsed::new(limit, place);
         if limit.is_zero() {
             return Err(elapsed);
         }
         // Beyond what the clock can say there is no deadline.
         let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(future.await) };
-        let node = Node::region(current().values().with_deadline(deadline), place);
+        let region = Node::region(current().values().with_deadline(deadline), place);
         let mut future = pin!(Some(future));
         // Outside the cooperative budget: a future that uses it up must not silence its own clock.
         let mut timer = pin!(unconstrained(sleep_until(deadline)));
         poll_fn(|cx| {
-            let _inside = node.enter(cx);
+            let _inside = region.enter(cx);
             if let Some(running) = future.as_mut().as_pin_mut()
                 && let Poll::Ready(value) = running.poll(cx)
             {
@@ -61,6 +61,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
+            let node = region.node();
             node.ask(Reason::Timeout(Origin::new(node.path(), place)));
             if node.cut().is_none() {
                 return Poll::Pending;
@@ -89,6 +90,10 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
+    pub(crate) fn new(limit: Duration, place: &'static Location<'static>) -> Self {
+        Self { limit, place }
+    }
+
     /// The time that was given.
     #[must_use]
     pub fn limit(&self) -> Duration {

@@ -52,10 +52,10 @@ use crate::job::{Node, current};
 pub fn with<K: Key, F: Future>(_: K, value: K::Value, future: F) -> impl Future<Output = F::Output> {
     let place = Location::caller();
     async move {
-        let node = Node::region(current().values().with::<K>(value), place);
+        let region = Node::region(current().values().with::<K>(value), place);
         let mut future = pin!(future);
         poll_fn(|cx| {
-            let _inside = node.enter(cx);
+            let _inside = region.enter(cx);
             future.as_mut().poll(cx)
         })
         .await

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use tokio::task::coop::cooperative;
 
-use crate::job::lock;
+use crate::job::{Remark, lock};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use line::{Answer, Line};
 use place::Place;
@@ -124,6 +124,17 @@ impl Pool {
 
     fn rejected(&self, why: Why, line: &Line) -> Rejected {
         Rejected::new(Arc::clone(&self.name), why, self.occupancy(line))
+    }
+}
+
+/// What a job says that waits for a place.
+impl Remark for Pool {
+    fn remark(&self) -> String {
+        let Occupancy { places, in_use, waiting, .. } = self.occupancy(&self.line());
+        format!(
+            "waits for the bulkhead `{}`: {in_use} of {places} places in use, {waiting} waiting",
+            self.name
+        )
     }
 }
 

@@ -1,9 +1,14 @@
 //! Tests that own time: what `#[ballet::test]` runs.
 //!
 //! Time is virtual: it stands still while a job can run, and jumps to the next timer when all wait. A test fails
-//! when a job of its tree is left after its body. Nothing in the crate uses this module.
+//! when a job of its tree is left after its body. What a flow does is tested event by event (`flow`). Nothing in the
+//! crate uses this module.
 //!
 //! Not yet: a test in which all wait and no timer is left hangs, and time also jumps while real IO is pending.
+
+mod flow;
+
+pub use flow::{EVENTS_MAX, Event, Events, PATIENCE, ShowError, test_flow};
 
 use std::future::poll_fn;
 use std::panic::Location;
@@ -37,8 +42,8 @@ pub fn run<R>(name: &'static str, body: impl Future<Output = R>) -> R {
             })
             .await
         };
-        let _ = tokio::time::timeout(ADOPTED_BUDGET, root.wait_childless()).await;
-        let tree = root.tree();
+        let _ = tokio::time::timeout(ADOPTED_BUDGET, root.node().wait_childless()).await;
+        let tree = root.node().tree();
         assert!(tree.children.is_empty(), "the test `{name}` leaked what stands below it here:\n{tree}");
         result
     })

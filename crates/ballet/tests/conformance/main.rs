@@ -10,6 +10,7 @@ mod failure;
 mod late;
 mod ownership;
 mod shields;
+mod supervision;
 mod supervisors;
 mod timeouts;
 mod words;

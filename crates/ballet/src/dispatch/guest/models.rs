@@ -51,6 +51,7 @@ static TABLE: VTable = VTable {
         let guest = unsafe { Box::from_raw(cell.cast::<Guest>().as_ptr()) };
         guest.freed.fetch_add(1, Ordering::Relaxed);
     },
+    tail: 0,
 };
 
 struct Setup {
@@ -63,14 +64,14 @@ struct Setup {
 fn setup() -> Setup {
     let (queue, freed) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
     let guest = Box::new(Guest {
-        header: Header::scheduled(&TABLE, 1),
+        header: Header::scheduled(&TABLE),
         body: UnsafeCell::new(0),
         wakes: AtomicUsize::new(0),
         queue: Arc::clone(&queue),
         waker: std::sync::Mutex::default(),
         freed: Arc::clone(&freed),
     });
-    // SAFETY: One reference and the turn are counted, and made here.
+    // SAFETY: One reference, and the life that the turn ends, are counted; reference and turn are made here.
     let guest = unsafe { Ref::new(NonNull::from(Box::leak(guest))) };
     let turn = unsafe { Turn::first(&guest) };
     Setup { guest, turn, queue, freed }
@@ -156,6 +157,37 @@ fn who_awaits_sees_the_end_or_is_told() {
     });
 }
 
+/// Awaiting again against completion: the waker that was left may be replaced, and whoever ended the guest takes one.
+#[test]
+fn a_waker_is_replaced_or_taken_by_one_at_a_time() {
+    loom::model(|| {
+        let Setup { guest, turn, .. } = setup();
+        let waiter = Arc::new(UnsafeCell::new(0));
+        let runner = {
+            let (guest, waiter) = (guest.clone(), Arc::clone(&waiter));
+            thread::spawn(move || {
+                guest.body.with_mut(|_| ());
+                let awaited = guest.header.end().awaited;
+                if awaited {
+                    waiter.with_mut(|_| ());
+                }
+                drop(turn);
+                awaited
+            })
+        };
+        let mut seen = false;
+        for _ in 0..2 {
+            seen = seen || guest.header.note_unawaited();
+            if !seen {
+                waiter.with_mut(|_| ());
+                seen = guest.header.note_awaited();
+            }
+        }
+        let told = runner.join().unwrap();
+        assert!(seen || told);
+    });
+}
+
 /// Abandoning against completion: exactly one of the two looks after the outcome.
 #[test]
 fn an_outcome_is_looked_after_by_exactly_one() {
@@ -173,10 +205,13 @@ fn an_outcome_is_looked_after_by_exactly_one() {
                 abandoned
             })
         };
-        let mine = guest.header.note_abandoned();
-        if mine {
-            guest.body.with_mut(|_| ());
-        }
+        let mine = match guest.abandon() {
+            Some(guest) => {
+                guest.body.with_mut(|_| ());
+                true
+            }
+            None => false,
+        };
         assert_ne!(mine, runner.join().unwrap());
     });
 }

@@ -7,10 +7,10 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use tokio::task::coop::cooperative;
 
-use super::books::Ticket;
-use super::{NotEmitted, Shared, SharedError, SharedFlow};
-use crate::flow::audience::Listening;
-use crate::job::Error;
+use super::books::{Calls, Ticket};
+use super::{NotEmitted, Shared, SharedFlow};
+use crate::flow::audience::{Listening, Venue, Wanted};
+use crate::flow::error::Never;
 
 /// The writing side of a [`SharedFlow`]: it emits items, and ends the flow.
 ///
@@ -32,7 +32,7 @@ use crate::job::Error;
 /// assert_eq!(news.replayed(), [99, 100]);
 /// # Ok(()) }
 /// ```
-pub struct SharedEmitter<T, E = Error>(Arc<LastOne<T, E>>);
+pub struct SharedEmitter<T, E = Never>(Arc<LastOne<T, E>>);
 
 /// What all emitters of a flow hold: its drop is the drop of the last one.
 struct LastOne<T, E>(Arc<Shared<T, E>>);
@@ -72,8 +72,12 @@ impl<T, E> SharedEmitter<T, E> {
     /// [`NotEmitted`], with the item: the flow has ended, or it is full and suspends. It is full, too, while other
     /// emitters wait.
     pub fn try_emit(&self, item: T) -> Result<(), NotEmitted<T>> {
-        let emitted = self.shared().books().emit(item, None)?;
-        emitted.tell();
+        let mut books = self.shared().books();
+        let pushed_out = books.emit(item, None)?;
+        let calls = books.call();
+        drop(books);
+        calls.into_iter().for_each(Calls::wake);
+        drop(pushed_out);
         Ok(())
     }
 
@@ -85,13 +89,13 @@ impl<T, E> SharedEmitter<T, E> {
 
     /// Fails the flow: subscribers receive what is in the buffer, then this error. Emitters that wait are refused. On a
     /// flow that has ended it does nothing.
-    pub fn fail(&self, error: E) {
-        self.shared().end(Err(SharedError::new(error)));
+    pub fn fail(&self, error: impl Into<E>) {
+        self.shared().end(Err(error.into()));
     }
 
     /// Forgets the replay: a new subscriber is told nothing that was emitted before.
     pub fn forget_replay(&self) {
-        let unneeded = self.shared().books().forget_replay();
+        let unneeded = self.shared().books().ring.forget_replay();
         drop(unneeded);
     }
 
@@ -101,7 +105,7 @@ impl<T, E> SharedEmitter<T, E> {
     ///
     /// It has no result to lose.
     pub async fn wait_subscribed(&self) {
-        Listening::new(&**self.shared(), true).await;
+        self.audience(Wanted::Somebody).await;
     }
 
     /// Waits until nobody is subscribed; returns at once where nobody is there.
@@ -110,13 +114,21 @@ impl<T, E> SharedEmitter<T, E> {
     ///
     /// It has no result to lose.
     pub async fn wait_unsubscribed(&self) {
-        Listening::new(&**self.shared(), false).await;
+        self.audience(Wanted::Nobody).await;
     }
 
     /// The reading side.
     #[must_use]
     pub fn flow(&self) -> SharedFlow<T, E> {
-        SharedFlow(Arc::clone(self.shared()))
+        SharedFlow::of(self.shared())
+    }
+
+    pub(in crate::flow) fn audience(&self, wanted: Wanted) -> Listening<'_, Shared<T, E>> {
+        Listening::new(&**self.shared(), wanted)
+    }
+
+    pub(in crate::flow) fn visits(&self) -> u64 {
+        self.shared().with_audience(|audience| audience.visits())
     }
 
     fn shared(&self) -> &Arc<Shared<T, E>> {
@@ -125,12 +137,9 @@ impl<T, E> SharedEmitter<T, E> {
 }
 
 impl<T, E> Shared<T, E> {
-    fn end(&self, end: Result<(), SharedError<E>>) {
-        let ended = self.books().end(end);
-        if let Some((receivers, emitters)) = ended {
-            receivers.wake();
-            emitters.into_iter().for_each(Waker::wake);
-        }
+    fn end(&self, end: Result<(), E>) {
+        let calls = self.books().end(end);
+        calls.into_iter().for_each(Calls::wake);
     }
 }
 
@@ -153,10 +162,12 @@ impl<T, E> Future for Emission<'_, T, E> {
         let Some(item) = self.item.take() else { panic!("an emission was polled after it had returned") };
         let mut books = self.shared.books();
         let refused = match books.emit(item, self.ticket) {
-            Ok(emitted) => {
+            Ok(pushed_out) => {
+                let calls = books.call();
                 drop(books);
                 self.ticket = None;
-                emitted.tell();
+                calls.into_iter().for_each(Calls::wake);
+                drop(pushed_out);
                 return Poll::Ready(Ok(()));
             }
             Err(refused) if refused.is_ended() => return Poll::Ready(Err(refused)),

@@ -6,27 +6,28 @@ use std::sync::Arc;
 
 use crate::job::Error;
 
-/// The error with which a [`SharedFlow`](crate::SharedFlow) failed: one value, which all of its subscribers share.
+/// An error that many are told: one value, shared by all of them.
 ///
-/// It dereferences to the error. `?` takes it into [`Error`] where the error can be displayed.
+/// The error of a [`SharedFlow`](crate::SharedFlow) reaches each of its subscribers, so it must be `Clone`. This makes
+/// any error so. It dereferences to the error, and `?` takes it into [`Error`] where that can be displayed.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use ballet::{SharedFlow, Sharing};
+/// use ballet::{SharedFlow, Sharing, flow::SharedError};
 ///
-/// let (emitter, prices) = SharedFlow::<u32>::with_error(Sharing::suspend(8));
+/// let (emitter, prices) = SharedFlow::<u32>::fallible::<SharedError>(Sharing::suspend(8));
 /// let mut subscriber = prices.subscribe();
-/// emitter.fail("the exchange has closed".to_owned());
+/// emitter.fail(ballet::Error::msg("the exchange has closed"));
 /// let error = subscriber.recv().await.unwrap_err();
 /// assert_eq!(error.to_string(), "the exchange has closed");
 /// # }
 /// ```
 pub struct SharedError<E = Error>(Arc<E>);
 
-impl<E> SharedError<E> {
-    pub(super) fn new(error: E) -> Self {
+impl<E> From<E> for SharedError<E> {
+    fn from(error: E) -> Self {
         Self(Arc::new(error))
     }
 }

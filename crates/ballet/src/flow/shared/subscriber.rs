@@ -2,16 +2,22 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, Waker};
+use std::task::{Context as Poller, Poll, Waker, ready};
 
-use tokio::task::coop::cooperative;
+use super::Shared;
+use super::books::Books;
+use super::ring::Cursor;
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::Turns;
+use crate::flow::error::{FlowError, Never, Output};
+use crate::flow::wait_list::Seat;
+use crate::sync::MutexGuard;
 
-use super::books::{Cursor, Taken};
-use super::{Shared, SharedError};
-use crate::job::Error;
-
-/// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end.
+/// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end. It is
+/// a [`Flow`] of what it has still to receive.
 ///
 /// It holds nothing but its place in the flow's buffer. While it lives, what it has not received yet stays there, and
 /// may make emitters wait; dropping it lets them go on.
@@ -29,20 +35,23 @@ use crate::job::Error;
 /// for tick in 1..=5 {
 ///     emitter.emit(tick).await?;
 /// }
-/// assert_eq!(subscriber.recv().await?, Some(4));
+/// assert_eq!(subscriber.recv().await, Some(4));
 /// assert_eq!(subscriber.missed(), 3);
 /// # Ok(()) }
 /// ```
-pub struct Subscriber<T, E = Error> {
+pub struct Subscriber<T, E = Never> {
     shared: Arc<Shared<T, E>>,
     cursor: Cursor,
+    /// While it waits.
+    seat: Option<Seat>,
+    turns: Turns,
 }
 
 impl<T, E> Subscriber<T, E> {
     pub(super) fn new(shared: &Arc<Shared<T, E>>) -> Self {
         let (cursor, audience) = shared.books().subscribe();
         audience.wake();
-        Self { shared: Arc::clone(shared), cursor }
+        Self { shared: Arc::clone(shared), cursor, seat: None, turns: Turns::new() }
     }
 
     /// Receives the next item; `None` when the flow has completed and everything was received. Asked again after the
@@ -50,16 +59,17 @@ impl<T, E> Subscriber<T, E> {
     ///
     /// # Errors
     ///
-    /// The error with which the flow [failed](crate::SharedEmitter::fail), after everything was received.
+    /// The error with which the flow [failed](crate::flow::SharedEmitter::fail), after everything was received.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: an item is taken only by the poll that returns it.
-    pub async fn recv(&mut self) -> Result<Option<T>, SharedError<E>>
+    pub async fn recv(&mut self) -> Output<E, Option<T>>
     where
         T: Clone,
+        E: FlowError + Clone,
     {
-        cooperative(poll_fn(|cx| self.poll_recv(cx))).await
+        E::output(poll_fn(|cx| self.poll_recv(cx)).await)
     }
 
     /// Receives up to `limit` items at once, as many as are there, and adds them to `into`. Waits while there is none.
@@ -93,18 +103,19 @@ impl<T, E> Subscriber<T, E> {
     /// emitter.complete();
     ///
     /// let mut frame = Vec::new();
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 3);
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 2);
-    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await?, 0);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 3);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 2);
+    /// assert_eq!(subscriber.recv_many(&mut frame, 3).await, 0);
     /// assert_eq!(frame, [1, 2, 3, 4, 5]);
     /// # Ok(()) }
     /// ```
-    pub async fn recv_many(&mut self, into: &mut Vec<T>, limit: usize) -> Result<usize, SharedError<E>>
+    pub async fn recv_many(&mut self, into: &mut Vec<T>, limit: usize) -> Output<E, usize>
     where
         T: Clone,
+        E: FlowError + Clone,
     {
         assert!(limit > 0, "to receive zero items at a time could not be told from the end");
-        cooperative(poll_fn(|cx| self.poll_many(into, limit, cx))).await
+        E::output(poll_fn(|cx| self.poll_many(into, limit, cx)).await)
     }
 
     /// The next item, if one is there: `None` where it would have to wait, and at the end, which
@@ -113,16 +124,16 @@ impl<T, E> Subscriber<T, E> {
     where
         T: Clone,
     {
-        let (taken, emitter) = self.shared.books().take(&mut self.cursor);
+        let mut books = self.shared.books();
+        let item = books.ring.take(&mut self.cursor);
+        let emitter = books.call_next();
+        drop(books);
         emitter.into_iter().for_each(Waker::wake);
-        match taken {
-            Taken::Item(item) => Some(item),
-            Taken::Nothing | Taken::End(_) => None,
-        }
+        item
     }
 
-    /// How many items it has missed since it subscribed, up to the one that it received last: those that were pushed out
-    /// before it took them, and those that overflow dropped at once.
+    /// How many items it has missed, up to the one that it received last: those that were pushed out before it took them,
+    /// and those that overflow dropped at once. A gap in the replay that it was told counts, too.
     ///
     /// It grows only while something is received. So what was missed lies before the item received last, and after the
     /// one before it; what was missed after the last item is counted when the end is reached.
@@ -133,62 +144,84 @@ impl<T, E> Subscriber<T, E> {
 
     /// How many items are in the buffer that it has not received yet.
     #[must_use]
-    pub fn behind(&self) -> u64 {
-        self.shared.books().behind(&self.cursor)
+    pub fn behind(&self) -> usize {
+        self.shared.books().ring.behind(&self.cursor)
     }
 
-    fn poll_many(
-        &mut self,
-        into: &mut Vec<T>,
-        limit: usize,
-        cx: &mut Poller<'_>,
-    ) -> Poll<Result<usize, SharedError<E>>>
+    fn poll_many(&mut self, into: &mut Vec<T>, limit: usize, cx: &mut Poller<'_>) -> Poll<Result<usize, E>>
     where
         T: Clone,
+        E: Clone,
     {
-        let before = into.len();
+        ready!(self.turns.poll(cx));
         // Dropped after the lock, also where a clone panics.
         let mut emitter = Call(None);
         let mut books = self.shared.books();
-        let last = loop {
-            let (taken, next) = books.take(&mut self.cursor);
-            emitter.0 = emitter.0.take().or(next);
-            match taken {
-                Taken::Item(item) => into.push(item),
-                last => break last,
-            }
-            if into.len() - before == limit {
-                break Taken::Nothing;
-            }
-        };
-        match (into.len() - before, last) {
-            (0, Taken::Nothing) => {
-                let replaced = books.wait(&mut self.cursor, cx.waker());
-                drop(books);
-                drop(replaced);
-                Poll::Pending
-            }
-            (0, Taken::End(end)) => Poll::Ready(end.map(|()| 0)),
-            (count, _) => Poll::Ready(Ok(count)),
+        let mut count = 0;
+        while count < limit
+            && let Some(item) = books.ring.take(&mut self.cursor)
+        {
+            into.push(item);
+            count += 1;
+            emitter.0 = emitter.0.take().or_else(|| books.call_next());
         }
+        if count > 0 {
+            return Poll::Ready(Ok(count));
+        }
+        poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| 0)
     }
 
-    fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, SharedError<E>>>
+    fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, E>>
     where
         T: Clone,
+        E: Clone,
     {
+        ready!(self.turns.poll(cx));
         let mut books = self.shared.books();
-        let (taken, emitter) = books.take(&mut self.cursor);
-        let replaced = matches!(taken, Taken::Nothing).then(|| books.wait(&mut self.cursor, cx.waker()));
-        drop(books);
-        drop(replaced);
-        emitter.into_iter().for_each(Waker::wake);
-        match taken {
-            Taken::Item(item) => Poll::Ready(Ok(Some(item))),
-            Taken::End(end) => Poll::Ready(end.map(|()| None)),
-            Taken::Nothing => Poll::Pending,
+        match books.ring.take(&mut self.cursor) {
+            Some(item) => {
+                let emitter = books.call_next();
+                drop(books);
+                emitter.into_iter().for_each(Waker::wake);
+                Poll::Ready(Ok(Some(item)))
+            }
+            None => poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| None),
         }
     }
+}
+
+/// What it has still to receive.
+impl<T: Clone, E: FlowError + Clone> Flow for Subscriber<T, E> {
+    type Item = T;
+    type Error = E;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<E>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        while let Some(item) = ready!(self.poll_recv(cx))? {
+            if sink(item).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
+            }
+        }
+        Poll::Ready(Ok(ControlFlow::Continue(())))
+    }
+}
+
+/// The end, for a subscriber that has taken all there is; or it waits.
+fn poll_end<T, E: Clone>(
+    mut books: MutexGuard<'_, Books<T, E>>,
+    cursor: &mut Cursor,
+    seat: &mut Option<Seat>,
+    cx: &mut Poller<'_>,
+) -> Poll<Result<(), E>> {
+    if let Some(end) = books.ended(cursor) {
+        return Poll::Ready(end);
+    }
+    let replaced = books.wait(seat, cx.waker());
+    drop(books);
+    drop(replaced);
+    Poll::Pending
 }
 
 /// An emitter that has been called, and is woken when this is dropped.
@@ -202,8 +235,9 @@ impl Drop for Call {
 
 impl<T, E> Drop for Subscriber<T, E> {
     fn drop(&mut self) {
-        let left = self.shared.books().unsubscribe(&self.cursor);
-        left.tell();
+        let (unneeded, own, calls) = self.shared.books().unsubscribe(&self.cursor, self.seat);
+        calls.wake();
+        drop((unneeded, own));
     }
 }
 

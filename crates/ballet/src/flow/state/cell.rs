@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::StateFlow;
 use super::held::Held;
-use crate::flow::audience::Listening;
+use crate::flow::audience::{Listening, Venue, Wanted};
 
 /// The writing side of a [`StateFlow`]: it sets the value.
 ///
@@ -108,7 +108,7 @@ impl<T: Send + Sync + 'static> StateCell<T> {
     ///
     /// It has no result to lose.
     pub async fn wait_watched(&self) {
-        Listening::new(&**self.held(), true).await;
+        self.audience(Wanted::Somebody).await;
     }
 
     /// Waits until nobody watches the state, nor one that is derived from it; returns at once where nobody does.
@@ -117,7 +117,15 @@ impl<T: Send + Sync + 'static> StateCell<T> {
     ///
     /// It has no result to lose.
     pub async fn wait_unwatched(&self) {
-        Listening::new(&**self.held(), false).await;
+        self.audience(Wanted::Nobody).await;
+    }
+
+    pub(in crate::flow) fn audience(&self, wanted: Wanted) -> Listening<'_, Held<T>> {
+        Listening::new(&**self.held(), wanted)
+    }
+
+    pub(in crate::flow) fn visits(&self) -> u64 {
+        self.held().with_audience(|audience| audience.visits())
     }
 
     fn held(&self) -> &Arc<Held<T>> {

@@ -8,12 +8,12 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::flow::audience::{Audience, Venue};
+use crate::flow::audience::{Audience, Ticket, Venue};
 use crate::flow::wait_list::{Called, Seat, WaitList};
 use crate::job::lock;
 use crate::sync::Mutex;
 
-pub(super) struct Held<T> {
+pub(in crate::flow) struct Held<T> {
     /// The value, once more, so that a writer need not ask the readers' lock for it.
     writers: Mutex<Arc<T>>,
     now: Mutex<Now<T>>,
@@ -34,6 +34,8 @@ pub(super) type Value = Arc<dyn Any + Send + Sync>;
 
 /// A held value to whoever reads and watches what is derived from it.
 pub(super) trait Root: Send + Sync {
+    /// The same for all handles of one held value.
+    fn identity(&self) -> usize;
     fn value(&self) -> Value;
     fn is_ended(&self) -> bool;
     /// One more watches it.
@@ -113,17 +115,21 @@ impl<T> Now<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Root for Held<T> {
+impl<T: Send + Sync + 'static> Root for Ticket<Held<T>> {
+    fn identity(&self) -> usize {
+        Arc::as_ptr(self.venue()).addr()
+    }
+
     fn value(&self) -> Value {
-        Held::<T>::value(self)
+        self.venue().value()
     }
 
     fn is_ended(&self) -> bool {
-        lock(&self.now).ended
+        lock(&self.venue().now).ended
     }
 
     fn enter(&self) -> (Look, Value) {
-        let mut now = lock(&self.now);
+        let mut now = lock(&self.venue().now);
         let (look, value) = (Look { version: now.version, seat: None }, Arc::<T>::clone(&now.value));
         let called = now.audience.enter();
         drop(now);
@@ -132,7 +138,7 @@ impl<T: Send + Sync + 'static> Root for Held<T> {
     }
 
     fn look(&self, look: &mut Look, value: &mut Value, waker: &Waker) -> News {
-        let mut now = lock(&self.now);
+        let mut now = lock(&self.venue().now);
         if look.version != now.version {
             look.version = now.version;
             let old = mem::replace(value, Arc::<T>::clone(&now.value));
@@ -150,7 +156,7 @@ impl<T: Send + Sync + 'static> Root for Held<T> {
     }
 
     fn leave(&self, look: &Look) {
-        let mut now = lock(&self.now);
+        let mut now = lock(&self.venue().now);
         let (own, called) = (now.waiting.leave(look.seat), now.audience.leave());
         drop(now);
         drop(own);

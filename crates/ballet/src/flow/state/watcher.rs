@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll};
+use std::task::{Context as Poller, Poll, ready};
 
-use tokio::task::coop::cooperative;
-
-use super::StateFlow;
+use super::derived::Derived;
 use super::held::{Look, News, Value};
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::Turns;
+use crate::flow::error::Never;
 
-/// One who watches a [`StateFlow`]: it is told the value, then each change, then the end.
+/// One who watches a [`StateFlow`](crate::StateFlow): it is told the value, then each change, then the end. It is a
+/// [`Flow`] of what it has still to be told.
 ///
 /// # Examples
 ///
@@ -27,7 +31,7 @@ use super::held::{Look, News, Value};
 /// # }
 /// ```
 pub struct Watcher<T> {
-    state: StateFlow<T>,
+    state: Derived<T>,
     /// What it has seen of each root, in the order of the roots; and the roots' values then.
     looks: Vec<Look>,
     values: Vec<Value>,
@@ -35,12 +39,13 @@ pub struct Watcher<T> {
     is_stale: bool,
     /// What it told last.
     told: Option<Arc<T>>,
+    turns: Turns,
 }
 
 impl<T> Watcher<T> {
-    pub(super) fn new(state: &StateFlow<T>) -> Self {
+    pub(super) fn new(state: &Derived<T>) -> Self {
         let (looks, values) = state.roots.iter().map(|root| root.enter()).unzip();
-        Self { state: state.clone(), looks, values, is_stale: true, told: None }
+        Self { state: state.clone(), looks, values, is_stale: true, told: None, turns: Turns::new() }
     }
 
     /// Receives the value if it is another than the one that was received last; at first, the value that is there. Waits
@@ -53,7 +58,7 @@ impl<T> Watcher<T> {
     where
         T: Clone + PartialEq,
     {
-        let value = cooperative(poll_fn(|cx| self.poll_changed(cx))).await;
+        let value = poll_fn(|cx| self.poll_changed(cx)).await;
         value.map(|value| T::clone(&value))
     }
 
@@ -62,12 +67,13 @@ impl<T> Watcher<T> {
         T: PartialEq,
     {
         loop {
+            ready!(self.turns.poll(cx));
             let news = self.look(cx);
             self.is_stale |= news == News::Changed;
             if !self.is_stale {
                 return if news == News::Ended { Poll::Ready(None) } else { Poll::Pending };
             }
-            let value = (self.state.derive)(&self.values);
+            let value = self.state.of(&self.values);
             self.is_stale = false;
             if self.told.as_ref().is_none_or(|told| **told != *value) {
                 self.told = Some(Arc::clone(&value));
@@ -83,6 +89,24 @@ impl<T> Watcher<T> {
         let news =
             self.state.roots.iter().zip(seen).map(|(root, (look, value))| root.look(look, value, cx.waker()));
         news.max().unwrap_or(News::Ended)
+    }
+}
+
+/// What it has still to be told.
+impl<T: Clone + PartialEq> Flow for Watcher<T> {
+    type Item = T;
+    type Error = Never;
+
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+    where
+        K: FnMut(T) -> ControlFlow<()>,
+    {
+        while let Some(value) = ready!(self.poll_changed(cx)) {
+            if sink(T::clone(&value)).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
+            }
+        }
+        Poll::Ready(Ok(ControlFlow::Continue(())))
     }
 }
 

@@ -1,8 +1,12 @@
 //! A node's family: who comes in, who leaves, and who takes over what is left.
 //!
 //! The invariants that are cited here stand at the head of `node`.
+#![expect(unsafe_code, reason = "nodes are put into lists that count no references")]
 
-use super::{Family, NodeRef, Role, root};
+use std::ptr;
+
+use super::{Family, Keeping, NodeRef, Role, root};
+use crate::dispatch::guest::Audience;
 use crate::job::{Origin, Reason, lock};
 use crate::observe::State;
 use crate::sync::Ordering;
@@ -12,7 +16,7 @@ impl NodeRef {
     ///
     /// Returns whether this was the first time.
     pub(crate) fn ask(&self, reason: Reason) -> bool {
-        if self.has_ended() || self.asked.set(reason).is_err() {
+        if self.has_ended() || self.is_asked() || self.asked.set(Box::new(reason)).is_err() {
             return false;
         }
         self.wake();
@@ -29,7 +33,7 @@ impl NodeRef {
 
     fn children(&self) -> Vec<NodeRef> {
         let Some(household) = self.announced() else { return Vec::new() };
-        lock(&household.family).children.iter().map(|(_, child)| child.clone()).collect()
+        household.family.lock().children.iter().collect()
     }
 
     /// The children that the task of this scope polls.
@@ -39,8 +43,7 @@ impl NodeRef {
 
     /// Asks the scopes to end that foreign tasks have opened here, and their children.
     pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
-        let open: Vec<_> =
-            lock(&self.household().family).inline.iter().map(|(_, scope)| scope.clone()).collect();
+        let open: Vec<_> = self.household().family.lock().inline.iter().collect();
         for scope in open {
             scope.ask(reason.clone());
             scope.ask_children(reason);
@@ -48,34 +51,41 @@ impl NodeRef {
     }
 
     /// Takes a newborn job into this node's family; refused with the reason if the node has been asked to end or
-    /// has ended. `newcomer` is the reference that the family keeps.
-    pub(in crate::job) fn admit(&self, newcomer: NodeRef) -> Result<(), Reason> {
-        let mut family = lock(&self.household().family);
-        if let Some(reason) = self.refusal_by(&family) {
-            return Err(reason);
+    /// has ended. The job leaves the family before its life ends.
+    #[inline]
+    pub(in crate::job) fn admit(&self, newcomer: &NodeRef) -> Result<(), Reason> {
+        let mut family = self.household().family.lock();
+        if self.is_asked() || family.closed {
+            drop(family);
+            return Err(self.refusal().unwrap_or_else(|| self.parent_ended()));
         }
-        if newcomer.name.is_none() {
+        if newcomer.name().is_none() {
             family.last_number += 1;
             newcomer.number.store(family.last_number, Ordering::Relaxed);
         }
-        family.take_in(newcomer, true);
+        if newcomer.keeping.load(Ordering::Relaxed) == Keeping::Borrowed as u8 {
+            newcomer.keeping.store(Keeping::Recorded as u8, Ordering::Relaxed);
+            family.record(self);
+        }
+        family.take_in(self, newcomer, true);
         Ok(())
     }
 
     /// Why this node takes no child, if it takes none.
     pub(crate) fn refusal(&self) -> Option<Reason> {
-        self.refusal_by(&lock(&self.household().family))
+        let is_closed = self.household().family.lock().closed;
+        self.asked().or_else(|| is_closed.then(|| self.parent_ended()))
     }
 
-    fn refusal_by(&self, family: &Family) -> Option<Reason> {
-        let ended = || Reason::ParentEnded(Origin::new(self.path(), self.place));
-        self.asked().or_else(|| family.closed.then(ended))
+    fn parent_ended(&self) -> Reason {
+        Reason::ParentEnded(Origin::new(self.path(), self.place))
     }
 
     /// Enters a scope that the current task polls into the family of the nearest node that can own.
     pub(in crate::job) fn enter_inline(&self) {
-        if let Some(birth) = &self.birth {
-            lock(&birth.nearest_owner().household().family).take_in(self.clone(), false);
+        if let Some(birth) = self.birth() {
+            let owner = birth.nearest();
+            owner.household().family.lock().take_in(owner, self, false);
         }
     }
 
@@ -87,7 +97,7 @@ impl NodeRef {
 
     /// The owner, where `moved` is what the node's lock of that name holds.
     fn owner_where(&self, moved: Option<&NodeRef>) -> Option<NodeRef> {
-        moved.cloned().or_else(|| self.birth.as_ref().map(NodeRef::nearest_owner))
+        moved.cloned().or_else(|| self.birth().map(NodeRef::nearest_owner))
     }
 
     /// Whether `ancestor` owns this node, at whatever distance.
@@ -108,7 +118,7 @@ impl NodeRef {
     /// This node and those around it, as far as the job that this code is part of.
     pub(crate) fn up_to_job(&self) -> Vec<NodeRef> {
         let outwards = |node: &NodeRef| match node.role {
-            Role::Scope | Role::Region => node.birth.clone(),
+            Role::Scope | Role::Region => node.birth().cloned(),
             Role::Root | Role::Job => None,
         };
         std::iter::successors(Some(self.clone()), outwards).collect()
@@ -119,9 +129,10 @@ impl NodeRef {
         self.nearest().clone()
     }
 
+    #[inline]
     fn nearest(&self) -> &NodeRef {
         let mut node = self;
-        while let (Role::Region, Some(birth)) = (node.role, &node.birth) {
+        while let (Role::Region, Some(birth)) = (node.role, node.birth()) {
             node = birth;
         }
         node
@@ -132,7 +143,7 @@ impl NodeRef {
         self.adopted.store(true, Ordering::Relaxed);
         let mut moved = lock(&self.household().moved);
         if let Some(owner) = self.owner_where(moved.as_ref()) {
-            lock(&owner.household().family).let_go(self, false);
+            owner.household().family.lock().let_go(&owner, self);
             *moved = Some(owner.take_over(self, true));
         }
     }
@@ -142,9 +153,9 @@ impl NodeRef {
         let mut taker = self.clone();
         loop {
             {
-                let mut family = lock(&taker.household().family);
+                let mut family = taker.household().family.lock();
                 if !taker.has_ended() {
-                    family.take_in(node.clone(), waited_for);
+                    family.take_in(&taker, node, waited_for);
                     drop(family);
                     return taker;
                 }
@@ -161,13 +172,21 @@ impl NodeRef {
 
     /// Ends this node, which hands on what is left in its family. Its owner goes on waiting for it until it
     /// [leaves](Self::leave). See invariant 3.
-    pub(crate) fn conclude(&self, state: State) {
-        if self.has_ended() {
-            return;
+    #[inline]
+    pub(crate) fn conclude(&self, state: State) -> Audience {
+        if !self.has_ended() {
+            self.set_ended(state);
         }
-        self.set_ended(state);
-        let Some(household) = self.announced() else { return };
-        let (children, inline) = lock(&household.family).disband();
+        let audience = self.header.end();
+        if audience.housed {
+            self.hand_on();
+        }
+        audience
+    }
+
+    /// Hands what is left in the family to whoever waits for this node.
+    fn hand_on(&self) {
+        let (children, inline) = self.household().family.lock().disband();
         let left =
             children.into_iter().map(|node| (node, true)).chain(inline.into_iter().map(|node| (node, false)));
         for (node, waited_for) in left {
@@ -182,8 +201,9 @@ impl NodeRef {
     }
 
     /// Leaves the owner's family, and wakes the owner if this was the last child.
+    #[inline]
     pub(crate) fn leave(&self) {
-        let Some(birth) = &self.birth else { return };
+        let Some(birth) = self.birth() else { return };
         if self.leave_from(birth.nearest()) {
             return;
         }
@@ -194,46 +214,90 @@ impl NodeRef {
     }
 
     /// Leaves the family of `owner`, if it stands there.
+    #[inline]
     fn leave_from(&self, owner: &NodeRef) -> bool {
-        let mut family = lock(&owner.household().family);
-        let was_child = family.let_go(self, true);
-        let was_inline = !was_child && family.let_go(self, false);
+        let household = owner.household();
+        let mut family = household.family.lock();
+        if !family.let_go(owner, self) {
+            return false;
+        }
+        let was_child = self.is_child.load(Ordering::Relaxed);
         let is_childless = family.children.is_empty();
         let is_empty = is_childless && family.inline.is_empty();
+        // Nobody but the caller knows it any more, so its record is struck out here, under the lock that is held, and
+        // not when it is freed. That of a last child stays: it keeps the owner until the owner has been woken.
+        if !is_childless && self.is_recorded_by(owner) && self.header.is_alone() {
+            self.keeping.store(Keeping::Borrowed as u8, Ordering::Relaxed);
+            family.records -= 1;
+        }
         drop(family);
         if was_child && is_childless {
             owner.wake();
             owner.notify();
-        } else if was_inline && is_empty {
+        } else if !was_child && is_empty {
             owner.notify();
         }
-        was_child || was_inline
+        true
+    }
+
+    /// Whether `owner` is where it was born, and kept by its record.
+    fn is_recorded_by(&self, owner: &NodeRef) -> bool {
+        let is_recorded = self.keeping.load(Ordering::Relaxed) == Keeping::Recorded as u8;
+        is_recorded && self.birth().is_some_and(|birth| birth.ptr_eq(owner))
     }
 }
 
 impl Family {
-    fn take_in(&mut self, node: NodeRef, waited_for: bool) {
+    /// Takes `node` into this family, which is that of `owner`.
+    #[inline]
+    fn take_in(&mut self, owner: &NodeRef, node: &NodeRef, waited_for: bool) {
         node.order.store(self.next_order, Ordering::Relaxed);
         self.next_order = self.next_order.wrapping_add(1);
+        node.is_child.store(waited_for, Ordering::Relaxed);
+        node.stands_in.store(owner.as_ptr().as_ptr(), Ordering::Relaxed);
         let kin = if waited_for { &mut self.children } else { &mut self.inline };
-        let seat = kin.vacant_entry();
-        node.seat.store(seat.key(), Ordering::Relaxed);
-        seat.insert(node);
+        // SAFETY: By invariant 1 it stands in no list yet, and by 6 it leaves before it is freed.
+        unsafe { kin.push(node) };
     }
 
-    /// Takes `node` out, if it is here.
-    fn let_go(&mut self, node: &NodeRef, waited_for: bool) -> bool {
-        let kin = if waited_for { &mut self.children } else { &mut self.inline };
-        let seat = node.seat.load(Ordering::Relaxed);
-        let is_here = kin.get(seat).is_some_and(|kin| kin.ptr_eq(node));
-        if is_here {
-            kin.remove(seat);
+    /// Takes `node` out of this family, which is that of `owner`, if it stands here.
+    #[inline]
+    fn let_go(&mut self, owner: &NodeRef, node: &NodeRef) -> bool {
+        // What it says of this family is written under the lock of this family, which is held.
+        if node.stands_in.load(Ordering::Relaxed) != owner.as_ptr().as_ptr() {
+            return false;
         }
-        is_here
+        node.stands_in.store(ptr::null_mut(), Ordering::Relaxed);
+        let is_child = node.is_child.load(Ordering::Relaxed);
+        let kin = if is_child { &mut self.children } else { &mut self.inline };
+        // SAFETY: It stands here, in the list that it says.
+        unsafe { kin.remove(node) };
+        true
     }
 
+    /// Takes all out, and takes none in any more.
     fn disband(&mut self) -> (Vec<NodeRef>, Vec<NodeRef>) {
         self.closed = true;
-        (self.children.drain().collect(), self.inline.drain().collect())
+        let left: (Vec<_>, Vec<_>) = (self.children.iter().collect(), self.inline.iter().collect());
+        for node in left.0.iter().chain(&left.1) {
+            node.stands_in.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+        (self.children, self.inline) = Default::default();
+        left
+    }
+
+    /// Notes one job more whose memory `owner` has to outlive.
+    #[inline]
+    fn record(&mut self, owner: &NodeRef) {
+        self.records += 1;
+        if self.records == 1 {
+            self.kept = Some(owner.clone());
+        }
+    }
+
+    /// Notes one less; gives the reference that kept the owner for the last one.
+    pub(super) fn strike(&mut self) -> Option<NodeRef> {
+        self.records -= 1;
+        if self.records == 0 { self.kept.take() } else { None }
     }
 }

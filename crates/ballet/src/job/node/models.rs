@@ -1,5 +1,6 @@
 //! The orders in which a family changes, explored by `cargo xtask loom`.
 
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -7,16 +8,22 @@ use std::task::{Context as Poller, Poll, Wake, Waker};
 
 use loom::thread;
 
-use super::{Birth, NodeRef, Role};
+use super::{Birth, NodeRef, Role, Watched};
 use crate::context::Path;
+use crate::dispatch::guest::{self, Ref};
 use crate::job::{Origin, Reason, cell};
 use crate::observe::State;
 use crate::sync::Ordering;
 
+fn watched(role: Role, birth: Option<&NodeRef>) -> Ref<Watched> {
+    let birth = birth.map(|birth| ManuallyDrop::new(birth.clone()));
+    let (is_inline, place) = (role == Role::Scope, Location::caller());
+    let birth = Birth { role, birth, is_borrowed: false, is_inline, inherits_values: false, place };
+    cell::passive(birth, None)
+}
+
 fn node(role: Role, birth: Option<&NodeRef>) -> NodeRef {
-    let birth = birth.cloned();
-    let place = Location::caller();
-    cell::passive(Birth { role, birth, is_inline: role == Role::Scope, values: None, name: None, place })
+    watched(role, birth).upcast()
 }
 
 /// A scope below a root of its own, for one execution of a model.
@@ -26,10 +33,19 @@ fn scope(root: &NodeRef) -> NodeRef {
     scope
 }
 
+/// A job that is born in `scope`, and keeps it by its record once it is taken in. Every model holds its scopes longer.
+fn job(scope: &NodeRef) -> NodeRef {
+    // SAFETY: The models drop their jobs before their scopes.
+    let birth = Some(unsafe { guest::borrow(scope.as_ptr()) });
+    let (role, place) = (Role::Job, Location::caller());
+    let birth = Birth { role, birth, is_borrowed: true, is_inline: false, inherits_values: true, place };
+    cell::passive(birth, None).upcast()
+}
+
 /// Another thread that spawns `child`; it gives whether the scope took it.
 fn spawning(scope: &NodeRef, child: &NodeRef) -> thread::JoinHandle<bool> {
     let (scope, child) = (scope.clone(), child.clone());
-    thread::spawn(move || scope.admit(child).is_ok())
+    thread::spawn(move || scope.admit(&child).is_ok())
 }
 
 fn reason() -> Reason {
@@ -51,7 +67,7 @@ fn a_child_is_refused_or_asked_when_its_scope_is_cancelled() {
     loom::model(|| {
         let root = node(Role::Root, None);
         let scope = scope(&root);
-        let child = node(Role::Job, Some(&scope));
+        let child = job(&scope);
         let spawner = spawning(&scope, &child);
         scope.ask(reason());
         scope.ask_children(&reason());
@@ -70,7 +86,7 @@ fn a_scope_does_not_close_over_a_child() {
     loom::model(|| {
         let root = node(Role::Root, None);
         let scope = scope(&root);
-        let child = node(Role::Job, Some(&scope));
+        let child = job(&scope);
         let spawner = spawning(&scope, &child);
         let closed = scope.close_if_childless();
         let is_in = spawner.join().unwrap();
@@ -88,16 +104,44 @@ fn the_last_child_to_leave_wakes_its_scope() {
     loom::model(|| {
         let root = node(Role::Root, None);
         let scope = scope(&root);
-        let child = node(Role::Job, Some(&scope));
-        scope.admit(child.clone()).unwrap();
+        let child = job(&scope);
+        scope.admit(&child).unwrap();
         let leaver = thread::spawn(move || child.end(State::Completed));
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(&woken));
-        scope.watcher.register(Poller::from_waker(&waker).waker());
+        // SAFETY: `node` makes watched nodes.
+        let watched = unsafe { scope.downcast_ref::<Watched>() };
+        watched.watcher.register(Poller::from_waker(&waker).waker());
         let ready = scope.poll_childless();
         leaver.join().unwrap();
         assert!(ready == Poll::Ready(()) || woken.0.load(Ordering::Acquire));
         assert!(scope.poll_childless().is_ready());
+        scope.end(State::Completed);
+    });
+}
+
+/// Records against completion: of two jobs that end at the same time each strikes its record out once, whether it is the
+/// last to leave or not, and whether somebody has a handle on it or not.
+#[test]
+fn every_job_strikes_its_record_out_once() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let (one, other) = (job(&scope), job(&scope));
+        scope.admit(&one).unwrap();
+        scope.admit(&other).unwrap();
+        let handle = one.clone();
+        let leaver = thread::spawn(move || one.end(State::Completed));
+        other.end(State::Completed);
+        drop((other, handle));
+        leaver.join().unwrap();
+        let family = scope.household().family.lock();
+        assert!(
+            family.records == 0 && family.kept.is_none(),
+            "the scope is kept for {} jobs",
+            family.records
+        );
+        drop(family);
         scope.end(State::Completed);
     });
 }
@@ -108,8 +152,8 @@ fn a_child_that_ends_while_it_is_handed_on_is_left_in_no_family() {
     loom::model(|| {
         let root = node(Role::Root, None);
         let scope = scope(&root);
-        let child = node(Role::Job, Some(&scope));
-        scope.admit(child.clone()).unwrap();
+        let child = job(&scope);
+        scope.admit(&child).unwrap();
         let leaver = thread::spawn(move || child.end(State::Completed));
         scope.end(State::Cancelled);
         leaver.join().unwrap();

@@ -1,9 +1,6 @@
 //! What can be seen of a node and all below it.
 
-use std::time::Duration;
-
 use super::NodeRef;
-use crate::job::lock;
 use crate::observe::Tree;
 use crate::sync::Ordering;
 
@@ -22,18 +19,17 @@ impl NodeRef {
     /// Children and open scopes, in order of birth.
     fn kin(&self) -> Vec<NodeRef> {
         let Some(household) = self.household.get() else { return Vec::new() };
-        let family = lock(&household.family);
-        let kin = family.children.iter().chain(family.inline.iter());
-        let mut kin: Vec<_> = kin.map(|(_, node)| node.clone()).collect();
+        let family = household.family.lock();
+        let mut kin: Vec<_> = family.children.iter().chain(family.inline.iter()).collect();
         drop(family);
         kin.sort_by_key(|node| node.order.load(Ordering::Relaxed));
         kin
     }
 
     pub(crate) fn tree(&self) -> Tree {
-        let age = self.born.elapsed();
+        let age = self.born.to_instant().elapsed();
         let polls = self.polls.load(Ordering::Relaxed);
-        let polled_at = Duration::from_millis(self.polled_at_ms.load(Ordering::Relaxed).into());
+        let polled_at = self.moment();
         Tree {
             path: self.path().to_string(),
             kind: self.kind(),
@@ -42,6 +38,7 @@ impl NodeRef {
             age,
             polls: polls.into(),
             idle: (polls > 0).then(|| age.saturating_sub(polled_at)),
+            remarks: self.written_remarks(),
             children: self.kin().iter().map(NodeRef::tree).collect(),
         }
     }

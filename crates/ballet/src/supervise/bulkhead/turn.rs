@@ -8,17 +8,20 @@ use super::Pool;
 use super::line::{Answer, Ticket};
 use super::place::{Acquired, Place};
 use super::rejected::{Rejected, Why};
+use crate::job::{Remarked, remark};
 
 /// The future of [`Bulkhead::acquire`](crate::Bulkhead::acquire).
 pub(super) struct Turn<'a> {
     pool: &'a Arc<Pool>,
     /// From the moment at which it began to wait until it has its answer.
     ticket: Option<Ticket>,
+    /// Shows in the tree that its job waits.
+    remarked: Option<Remarked>,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(pool: &'a Arc<Pool>) -> Self {
-        Self { pool, ticket: None }
+        Self { pool, ticket: None, remarked: None }
     }
 }
 
@@ -42,7 +45,9 @@ impl Future for Turn<'_> {
         drop(line);
         drop(replaced);
         if polled.is_ready() {
-            self.ticket = None;
+            (self.ticket, self.remarked) = (None, None);
+        } else if self.remarked.is_none() {
+            self.remarked = remark(self.pool.clone());
         }
         polled
     }

@@ -1,0 +1,111 @@
+// Who is in a room and what they may do.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { becomes, draw, ink, pixels, showing, visit } from "./browser.mjs";
+import { stage } from "./stage.mjs";
+
+const on = stage();
+
+test("a viewer sees and cannot draw, until an owner lets them", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const guest = await visit(on.browser, on.link("viewer"), "Guest");
+  await guest.getByText("You are watching.").waitFor();
+  const before = await guest.evaluate(() => artnest.renderer.view.x);
+  await draw(guest, [300, 300], [350, 300]);
+  assert.equal(await guest.evaluate(() => artnest.renderer.view.x), before + 50, "a drag moves the sheet");
+  await guest.keyboard.press("b");
+  await draw(guest, [300, 300], [500, 300]);
+  await guest.locator(".toast", { hasText: "To draw, ask an owner" }).waitFor();
+  await draw(ada, [300, 200], [500, 200]);
+  await showing(1, ada, guest);
+  await ada.getByRole("button", { name: "2 here" }).click();
+  await ada.getByLabel("Role of Guest").selectOption("artist");
+  await guest.getByText("You may draw now.").waitFor();
+  await draw(guest, [300, 320], [500, 320]);
+  await showing(2, ada, guest);
+});
+
+test("a locked layer is closed to artists and open to owners", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await ada.getByRole("button", { name: "Lock Middle" }).click();
+  await grace.locator('.layer[data-locked="true"]').waitFor();
+  await draw(grace, [300, 300], [500, 300]);
+  await grace.getByText("This layer is locked.").waitFor();
+  await draw(ada, [300, 200], [500, 200]);
+  await grace.keyboard.press("Alt+Digit3");
+  await draw(grace, [300, 260], [500, 260]);
+  await showing(2, ada, grace);
+});
+
+test("clearing is for owners, and is for everybody", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await draw(grace, [300, 260], [500, 260]);
+  await showing(1, ada, grace);
+  await ada.getByRole("button", { name: "More" }).click();
+  await ada.getByRole("menuitem", { name: "Clear…" }).click();
+  await ada.getByRole("button", { name: "Everything" }).click();
+  await showing(0, ada, grace);
+  assert.equal(ink(await pixels(grace)), 0);
+  await grace.getByRole("button", { name: "More" }).click();
+  assert.equal(await grace.getByRole("menuitem", { name: "Clear…" }).count(), 0);
+});
+
+test("others' pointers and names are seen, and go when they go", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace Hopper");
+  await grace.mouse.move(400, 300);
+  await grace.mouse.move(450, 320, { steps: 4 });
+  const pointer = ada.locator(".pointer", { hasText: "Grace Hopper" });
+  await pointer.waitFor();
+  await ada.waitForFunction(() => {
+    const { left, top } = document.querySelector(".pointer").getBoundingClientRect();
+    return Math.abs(left - 450) < 4 && Math.abs(top - 320) < 4;
+  });
+  await grace.close();
+  await pointer.waitFor({ state: "detached" });
+  await ada.getByRole("button", { name: "1 here" }).waitFor();
+});
+
+test("people talk, and who comes later reads it", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await ada.getByRole("button", { name: "Chat" }).click();
+  await ada.getByLabel("Say something").fill("Shall we <b>begin</b>?");
+  await ada.keyboard.press("Enter");
+  await grace.locator("#chat-open.has-news").click();
+  await grace.locator(".sayings", { hasText: "Shall we <b>begin</b>?" }).waitFor();
+  const late = await visit(on.browser, on.link("viewer"), "Late");
+  await late.getByRole("button", { name: "Chat" }).click();
+  await late.locator(".sayings li", { hasText: "Ada" }).filter({ hasText: "begin" }).waitFor();
+});
+
+test("who is sent out is told so, and may come back", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await ada.getByRole("button", { name: "2 here" }).click();
+  await ada.getByRole("button", { name: "Send Grace out" }).click();
+  await ada.getByRole("button", { name: "Send out", exact: true }).click();
+  await grace.getByRole("heading", { name: "You were sent out" }).waitFor();
+  await grace.getByRole("button", { name: "Try again" }).click();
+  await becomes(grace, "live");
+});
+
+test("who is banned stays out, until an owner lets them back in", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await ada.getByRole("button", { name: "2 here" }).click();
+  await ada.getByRole("button", { name: "Send Grace out" }).click();
+  await ada.getByRole("button", { name: "Send out and ban" }).click();
+  await grace.getByRole("heading", { name: /sent out|cannot come in/ }).waitFor();
+  await grace.reload();
+  await grace.getByRole("heading", { name: "You cannot come in" }).waitFor();
+  await ada.getByRole("button", { name: "More" }).click();
+  await ada.getByRole("menuitem", { name: "Room…" }).click();
+  await ada.getByRole("button", { name: "Let back in" }).click();
+  await grace.reload();
+  await becomes(grace, "live");
+});

@@ -1,0 +1,78 @@
+//! The time as jobs are told it: exact outside of polls, and inside them as of the last look at the clock, which is not
+//! free.
+
+use std::cell::Cell;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// An instant, as nanoseconds from a common beginning; half the size of an [`Instant`], and cheap to subtract.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(i64);
+
+/// Where moments count from. Virtual clocks may begin before it.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(|| std::time::Instant::now().into());
+
+impl Moment {
+    fn of(instant: Instant) -> Self {
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        match instant.checked_duration_since(*BEGINNING) {
+            Some(after) => Self(nanos(after)),
+            None => Self(-nanos(BEGINNING.duration_since(instant))),
+        }
+    }
+
+    pub(crate) fn to_instant(self) -> Instant {
+        let distance = Duration::from_nanos(self.0.unsigned_abs());
+        if self.0 < 0 { *BEGINNING - distance } else { *BEGINNING + distance }
+    }
+
+    /// Whole milliseconds from `earlier` to here; zero where that is later.
+    #[inline]
+    pub(crate) fn millis_since(self, earlier: Self) -> u32 {
+        u32::try_from((self.0 - earlier.0).max(0) / 1_000_000).unwrap_or(u32::MAX)
+    }
+}
+
+thread_local! {
+    /// The time as whoever polls on this thread last looked at the clock.
+    static NOW: Cell<Option<Moment>> = const { Cell::new(None) };
+}
+
+/// The time.
+#[inline]
+pub(crate) fn now() -> Moment {
+    NOW.get().unwrap_or_else(|| Moment::of(Instant::now()))
+}
+
+/// Looks at the clock, for the polls until the next look or until [`forget_clock`].
+pub(super) fn look_again() {
+    NOW.set(Some(Moment::of(Instant::now())));
+}
+
+pub(super) fn forget_clock() {
+    NOW.set(None);
+}
+
+/// Looks at the clock for the time of one poll, unless whoever polls has.
+pub(crate) fn look_at_clock() -> Looked {
+    let is_first = NOW.get().is_none();
+    if is_first {
+        look_again();
+    }
+    Looked { is_first }
+}
+
+/// Forgets the time when the poll ends.
+pub(crate) struct Looked {
+    is_first: bool,
+}
+
+impl Drop for Looked {
+    fn drop(&mut self) {
+        if self.is_first {
+            forget_clock();
+        }
+    }
+}

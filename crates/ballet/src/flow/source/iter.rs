@@ -1,0 +1,85 @@
+//! Flows of what an iterator gives.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll, ready};
+
+use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::{ITEMS_PER_UNIT, poll_unit};
+use crate::flow::describe;
+use crate::flow::error::Never;
+
+/// A flow of the items of an iterator. It cannot fail.
+///
+/// The iterator is asked inside the collector's task and must not block. A flow of an endless one gives its worker back
+/// after about 4 000 items, so that others run and the collector can be cancelled.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use ballet::{FlowExt, flow};
+///
+/// assert_eq!(flow::iter(["a", "b"]).collect::<Vec<_>>().await, ["a", "b"]);
+/// assert_eq!(flow::iter(1..).filter(|n| n % 7 == 0).first().await, Some(7));
+/// # }
+/// ```
+pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
+    Iter { items: Some(items.into_iter()) }
+}
+
+/// The flow of [`iter`].
+#[derive(Clone)]
+#[must_use = "a flow does nothing until it is collected"]
+pub struct Iter<I> {
+    /// Absent while it is being asked, if it is small.
+    items: Option<I>,
+}
+
+/// An iterator of no more bytes is moved onto the stack for the time of a poll, so that the compiler may keep it in
+/// registers.
+const SMALL: usize = 64;
+
+// The iterator is never pinned.
+impl<I> Unpin for Iter<I> {}
+
+impl<I: Iterator> Flow for Iter<I> {
+    type Item = I::Item;
+    type Error = Never;
+
+    #[inline]
+    fn poll_each<K>(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+    where
+        K: FnMut(I::Item) -> ControlFlow<()>,
+    {
+        if const { size_of::<I>() > SMALL } {
+            return self.items.as_mut().map_or(ENDED, |items| poll_items(items, cx, sink));
+        }
+        let Some(mut items) = self.items.take() else { return ENDED };
+        let polled = poll_items(&mut items, cx, sink);
+        self.items = Some(items);
+        polled
+    }
+}
+
+const ENDED: Polled<Never> = Poll::Ready(Ok(ControlFlow::Continue(())));
+
+#[inline]
+fn poll_items<I, K>(items: &mut I, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+where
+    I: Iterator,
+    K: FnMut(I::Item) -> ControlFlow<()>,
+{
+    loop {
+        ready!(poll_unit(cx));
+        // A loop of a known length is one that the compiler can unroll.
+        for _ in 0..ITEMS_PER_UNIT {
+            let Some(item) = items.next() else { return ENDED };
+            if sink(item).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
+            }
+        }
+    }
+}
+
+describe!(Iter<I>);

@@ -1,0 +1,11 @@
+//! Cold flows: what each operator does, what all of them promise, and what runs where.
+
+mod builders;
+mod children;
+mod failures;
+mod laws;
+mod models;
+mod spawned;
+mod support;
+mod timing;
+mod turns;

@@ -1,0 +1,102 @@
+//! Flows that never wait: others run all the same, and who collects can be cancelled.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ballet::flow::{BoxFlow, Emitter};
+use ballet::{Error, FlowExt, Scope, flow};
+
+/// Flows that are always ready, each by another part of the code.
+fn endless() -> Vec<(&'static str, BoxFlow<'static, u64>)> {
+    let code = || {
+        flow(async |out| {
+            for n in 0.. {
+                out.emit(n).await;
+            }
+        })
+    };
+    let failing = flow(async |_: &mut Emitter<'_, u64>| Err("again")).retry(u64::MAX);
+    vec![
+        ("iter", flow::iter(0..).boxed()),
+        ("filtered", flow::iter(0_u64..).filter(|_| false).boxed()),
+        ("code", code().boxed()),
+        ("then", flow::iter(0..).then(async |n| n).boxed()),
+        ("transform", flow::iter(0_u64..).transform(async |_, _: &mut Emitter<'_, u64>| ()).boxed()),
+        ("stream", flow::stream(futures_util::stream::repeat(7)).boxed()),
+        ("empty flows", flow::iter(0_u64..).flat_map(|_| flow::iter(None)).boxed()),
+        ("merged empty flows", flow::iter(0_u64..).flat_map_merge(4, |_| flow::iter(None)).boxed()),
+        ("merged", flow::iter(0..).flat_map_merge(4, move |_| code()).boxed()),
+        ("latest", flow::iter(0..).flat_map_latest(move |_| code()).boxed()),
+        ("merge", code().merge(flow::iter(0..)).boxed()),
+        ("zip", code().zip(flow::iter(0_u64..)).map(|(n, _)| n).boxed()),
+        ("retried", failing.catch(async |_, _: &mut Emitter<'_, u64>| ()).boxed()),
+        ("buffered", code().buffer(16).boxed()),
+    ]
+}
+
+#[ballet::test]
+async fn an_endless_flow_that_never_waits_lets_others_run_and_is_cancelled() -> Result<(), Error> {
+    for (name, endless) in endless() {
+        let ran = ballet::scope(async |s: Scope| {
+            let collector = s.named(name).spawn(async move {
+                endless.drain().await;
+                Ok(())
+            });
+            let other = s.spawn(async {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(true)
+            });
+            let ran = other.await;
+            collector.job().cancel();
+            Ok(ran)
+        });
+        assert!(ran.await?, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn timers_ring_beside_a_source_that_is_always_ready() {
+    // In real time: virtual time stands still while anything can run.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let sampled = flow::iter(0_u64..).sample(Duration::from_millis(2)).take(3);
+        assert_eq!(sampled.count().await, 3);
+        let groups = flow::iter(0_u64..)
+            .filter(|n| n % 1_000_000 == 1)
+            .grouped_within(1_000, Duration::from_millis(2));
+        assert!(groups.first().await.unwrap().len() < 1_000);
+        let elapsed =
+            flow::iter(0_u64..).filter(|_| false).timeout::<ballet::Elapsed>(Duration::from_millis(2));
+        assert!(elapsed.drain().await.is_err());
+    });
+}
+
+/// The budget is that of the task: many small flows in one task use it up together.
+#[ballet::test]
+async fn many_short_flows_in_a_row_use_one_budget() {
+    let others = Arc::new(AtomicUsize::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let counted = ballet::scope(async |s: Scope| {
+        let (count, stopped) = (Arc::clone(&others), Arc::clone(&stop));
+        s.spawn(async move {
+            while !stopped.load(Ordering::Relaxed) {
+                count.fetch_add(1, Ordering::Relaxed);
+                ballet::yield_now().await;
+            }
+            Ok(())
+        });
+        let mut sum = 0;
+        for _ in 0..1_000 {
+            sum += flow::iter(0..100).count().await;
+        }
+        stop.store(true, Ordering::Relaxed);
+        Ok(sum)
+    });
+    assert_eq!(counted.await.unwrap(), 100_000);
+    assert!(others.load(Ordering::Relaxed) > 3, "{others:?}");
+}

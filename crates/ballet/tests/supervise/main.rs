@@ -1,0 +1,13 @@
+//! Supervisors: order, restarts, escalation, handles, and how they end. The cases of the conformance list stand in
+//! `tests/conformance`.
+
+mod children;
+mod closing;
+mod escalation;
+mod model;
+mod nesting;
+mod order;
+mod restarts;
+mod script;
+mod significance;
+mod storm;

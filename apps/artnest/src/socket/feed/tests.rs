@@ -1,6 +1,7 @@
 //! A client that is behind: whatever it missed of the flow, it gets from the store, once and in order.
 
-use ballet::{SharedEmitter, SharedFlow, Sharing};
+use ballet::{SharedFlow, Sharing, flow::SharedEmitter};
+use futures_util::FutureExt;
 
 use super::*;
 use crate::{
@@ -101,8 +102,7 @@ async fn a_read_that_is_interrupted_goes_on_where_it_was() {
     let mut frames = Vec::new();
     while frames.is_empty() {
         // As `select!` does when something else comes first.
-        let polled = futures_util::poll!(std::pin::pin!(feed.next()));
-        if let std::task::Poll::Ready(next) = polled {
+        if let Some(next) = feed.next().now_or_never() {
             frames = next.unwrap();
         }
         tokio::task::yield_now().await;

@@ -144,6 +144,11 @@ impl Metrics {
         self.caught_up.inc();
     }
 
+    #[cfg(test)]
+    pub(crate) fn times_caught_up(&self) -> u64 {
+        self.caught_up.get()
+    }
+
     /// The route is the pattern, not the path: an id in a label would make a series of its own.
     pub(crate) fn answered(&self, route: &str, status: u16) {
         self.requests.with_label_values(&[route, &status.to_string()]).inc();

@@ -42,6 +42,10 @@ use crate::{
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A client that said nothing for so long, not even a pong, is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// … unless so much was sent meanwhile that its pong may have to wait until it has read that. (A write that gets nowhere
+/// ends the connection sooner.)
+const BEHIND_BYTES: u64 = 64 * 1024;
+const SILENCE_BEHIND_MAX: Duration = Duration::from_secs(600);
 /// How long a connection waits, when the server stops, until what it handed in is decided.
 const LAST_ACK_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -99,6 +103,8 @@ struct Guest<'a> {
     /// Nothing is read before.
     read_at: Option<Instant>,
     heard_at: Instant,
+    /// What had been sent by then.
+    sent_when_heard: u64,
     /// When it is to be asked whether it is there.
     ask_at: Instant,
     /// The last operation that was handed in, and the last one that was decided.
@@ -124,6 +130,7 @@ async fn stay(door: &Door, line: &mut Line, entered: Box<Entered>) -> Broken {
         sending: None,
         read_at: None,
         heard_at: now,
+        sent_when_heard: 0,
         ask_at: now + PING_EVERY,
         handed_in: joined.last_op,
         decided: joined.last_op,
@@ -175,6 +182,7 @@ impl Guest<'_> {
     async fn take(&mut self, incoming: Incoming) -> Result<(), Broken> {
         let now = Instant::now();
         self.heard_at = now;
+        self.sent_when_heard = self.line.sent();
         let frame = match incoming {
             Incoming::Frame(frame) => frame,
             Incoming::Sign => return Ok(()),
@@ -258,7 +266,9 @@ impl Guest<'_> {
 
     /// Asks whether the client is still there.
     async fn ask(&mut self) -> Result<(), Broken> {
-        if self.heard_at.elapsed() >= SILENCE_MAX {
+        let is_behind = self.line.sent() - self.sent_when_heard > BEHIND_BYTES;
+        let patience = if is_behind { SILENCE_BEHIND_MAX } else { SILENCE_MAX };
+        if self.heard_at.elapsed() >= patience {
             return Err(Broken::Gone);
         }
         self.ask_at = Instant::now() + PING_EVERY;

@@ -357,8 +357,11 @@ impl Writer {
     }
 
     fn join(&mut self, joining: Joining, answer: oneshot::Sender<Result<Joined, Code>>) {
-        // Whoever does not wait any more has gone, and says so by itself.
-        let _ = answer.send(self.admit(joining));
+        let id = joining.id;
+        if answer.send(self.admit(joining)).is_err() {
+            // They went away while they waited, so nobody will say that they have left.
+            self.forget(id);
+        }
         self.live.set_online(self.crowd.len());
     }
 
@@ -367,6 +370,10 @@ impl Writer {
             return Err(Code::Full);
         }
         let Joining { id, mailbox, member, role, name } = joining;
+        if member.is_none() && self.trouble.is_none() {
+            // The store could remember nobody a moment ago. If it can now, guests are to come again.
+            (self.trouble, self.probe_at) = (Some(ReadOnly::Store), Some(Instant::now()));
+        }
         mailbox.tell_state(self.state());
         let (member, role) = self.crowd.add(id, member, role, mailbox)?;
         self.live.board.put(member, role, &name);
@@ -386,11 +393,15 @@ impl Writer {
 
     fn note_gone(&mut self) {
         for id in self.live.take_gone() {
-            if let Some(member) = self.crowd.remove(id) {
-                self.live.board.remove(member);
-            }
+            self.forget(id);
         }
         self.live.set_online(self.crowd.len());
+    }
+
+    fn forget(&mut self, id: ConnectionId) {
+        if let Some(member) = self.crowd.remove(id) {
+            self.live.board.remove(member);
+        }
     }
 
     async fn rename(&mut self, from: ConnectionId, name: String) {

@@ -201,6 +201,51 @@ async fn without_room_on_the_disk_strokes_are_held_and_taken_once_there_is() {
 }
 
 #[tokio::test]
+async fn somebody_who_goes_away_while_they_wait_to_come_in_is_not_in_the_room() {
+    with_studio(None, async |studio| {
+        let row = studio.room("Impatient").await;
+        for _ in 0..20 {
+            // Dropped at its first yield, when the writer has not answered.
+            let entry = studio.enter(&row, 1);
+            tokio::select! {
+                biased;
+                guest = entry => drop(guest),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let grace = studio.enter(&row, 2).await.unwrap();
+        let waiting = async {
+            while studio.rooms.people(row.id).len() != 1 || studio.rooms.online(row.id) != 1 {
+                grace.draw(1, &dot()).await;
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(SOON, waiting).await.expect("only she is in the room");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_guest_whom_nobody_could_remember_is_told_to_come_again_once_somebody_can() {
+    with_studio(None, async |studio| {
+        let row = studio.room("Guests").await;
+        let (id, mailbox) = (ConnectionId::fresh(), Arc::new(Mailbox::default()));
+        let joining = || Joining {
+            id,
+            mailbox: Arc::clone(&mailbox),
+            member: None,
+            role: Role::Viewer,
+            name: "Guest".into(),
+        };
+        let (live, joined) = studio.rooms.enter(&row, joining).await.unwrap();
+        let guest = Guest { presence: Presence { live, id }, mailbox, last_op: joined.last_op };
+        assert!(joined.member >= 1 << 31);
+        assert_eq!(guest.wait(|mail| mail.end).await, Code::Internal);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_room_that_is_deleted_while_somebody_leaves_is_let_go() {
     with_studio(None, async |studio| {
         let row = studio.room("Gone").await;

@@ -5,6 +5,9 @@
 //! slow client costs a place in the log and nothing else. A client whose place is not in the log any more gets a
 //! snapshot.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use ballet::flow::Subscriber;

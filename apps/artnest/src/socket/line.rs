@@ -59,6 +59,8 @@ pub(super) enum Broken {
 #[derive(Debug)]
 pub(super) struct Line {
     socket: WebSocketStream<TcpStream>,
+    /// Bytes of the frames that were sent.
+    sent: u64,
 }
 
 impl Line {
@@ -70,7 +72,8 @@ impl Line {
             .max_write_buffer_size(4 * PIECE_BYTES)
             .max_message_size(Some(CLIENT_FRAME_BYTES_MAX))
             .max_frame_size(Some(CLIENT_FRAME_BYTES_MAX));
-        Self { socket: WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await }
+        let socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        Self { socket, sent: 0 }
     }
 
     /// Receives what comes next.
@@ -96,6 +99,7 @@ impl Line {
 
     /// Sends one frame, whole, and waits until the system has taken it.
     pub(super) async fn send(&mut self, frame: Bytes) -> Result<(), Broken> {
+        self.sent += u64::try_from(frame.len()).unwrap_or(u64::MAX);
         if frame.len() <= PIECE_BYTES {
             return self.put(Message::Binary(frame)).await;
         }
@@ -108,6 +112,11 @@ impl Line {
             kind = Data::Continue;
         }
         Ok(())
+    }
+
+    /// How many bytes of frames were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), Broken> {

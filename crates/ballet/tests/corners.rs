@@ -2,7 +2,7 @@
 //! panic, awaits that nothing can end, and shutdowns that meet stubborn jobs.
 
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -66,6 +66,34 @@ async fn a_sink_that_panics_keeps_no_scope_open() -> Result<(), Error> {
         Ok(())
     });
     timeout(seconds(60), scope).await??;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_failure_of_an_adopted_scope_is_told_before_the_scope_around_it_can_return() -> Result<(), Error> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    ballet::scope(async |s: Scope| {
+        let around = s.clone();
+        let inner = ballet::supervisor_scope(async move |s: SupervisorScope| {
+            s.on_failure(move |failure| {
+                told.lock().unwrap().push((failure.to_string(), around.tree().to_string()));
+            });
+            s.defer(async {
+                sleep(Duration::from_millis(1)).await;
+                Err(Error::msg("not put back"))
+            });
+            pending::<Result<(), Error>>().await
+        });
+        let lost = timeout(Duration::from_millis(1), inner).await;
+        assert!(lost.is_err());
+        Ok(())
+    })
+    .await?;
+    let seen = seen.lock().unwrap();
+    let [(failure, tree)] = &seen[..] else { panic!("told {} times", seen.len()) };
+    assert!(failure.contains("not put back"), "{failure}");
+    assert!(tree.contains("adopted scope"), "{tree}");
     Ok(())
 }
 

@@ -276,9 +276,13 @@ impl<E: Fault> Frame<E> {
     fn end_unseen(&self) {
         self.beside.end(&self.owner);
         let Ledger { panic, failures } = self.owner.settle_accounts();
-        self.owner.node().end(State::Cancelled);
         let panic = panic.map(Failure::panicked);
-        failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
+        // A subscriber that panics has reported itself, and must not keep the node in the tree.
+        let _reported = catch_unwind(AssertUnwindSafe(|| {
+            failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
+        }));
+        // Last: the scope around may return at once, and what failed in it is known by then.
+        self.owner.node().end(State::Cancelled);
     }
 }
 

@@ -97,7 +97,9 @@ impl std::fmt::Debug for Health {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let Some(detail) = health.trouble().await else { return Json(json!({ "status": "ready" })).into_response() };
+    let Some(detail) = health.trouble().await else {
+        return Json(json!({ "status": "ready" })).into_response();
+    };
     let problem: Value = json!({ "title": "Not ready", "status": 503, "detail": detail });
     let media_type = [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "1")];
     (StatusCode::SERVICE_UNAVAILABLE, media_type, problem.to_string()).into_response()

@@ -1,8 +1,5 @@
-//! HTTP servers whose connections are children of a scope, and what an orchestrator asks of them.
-//!
-//! [`serve`] accepts connections and answers requests on each with an [`axum`] router until the [`Stage`](ballet::Stage)
-//! drains; [`Health`] answers whether the process is alive and ready. TLS is a proxy's work; HTTP/2 is refused.
-//! Read `server` for how a connection lives.
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod health;
 mod server;

@@ -2,8 +2,8 @@
 //! panic, awaits that nothing can end, and shutdowns that meet stubborn jobs.
 
 use std::future::pending;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::{Ending, Error, LocalScope, Phase, Scope, Stage, SupervisorScope};

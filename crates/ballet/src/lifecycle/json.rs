@@ -18,7 +18,8 @@ impl Serialize for Curtain {
         object.serialize_field("lossy", &self.is_lossy())?;
         object.serialize_field("exit_code", &self.code())?;
         object.serialize_field("took_us", &micros(self.took()))?;
-        let phases: Vec<_> = self.phases.iter().map(|(phase, took)| Step { phase: *phase, took: *took }).collect();
+        let phases: Vec<_> =
+            self.phases.iter().map(|(phase, took)| Step { phase: *phase, took: *took }).collect();
         object.serialize_field("phases", &phases)?;
         object.serialize_field("departures", &self.departures)?;
         object.serialize_field("finalizers_dropped", &self.finalizers_dropped)?;

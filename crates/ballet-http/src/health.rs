@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(5);
 
 type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Check = Arc<dyn Fn() -> Checking + Send + Sync>;
 
 /// Whether a process is alive (`GET /healthz`: if not, restart it) and ready (`GET /readyz`: if not, send requests
 /// elsewhere).
@@ -42,7 +43,7 @@ type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 #[derive(Clone)]
 pub struct Health {
     phases: Phases,
-    checks: Vec<(&'static str, Arc<dyn Fn() -> Checking + Send + Sync>)>,
+    checks: Vec<(&'static str, Check)>,
 }
 
 impl Health {
@@ -63,7 +64,6 @@ impl Health {
     }
 
     /// The two routes.
-    #[must_use]
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
             .route("/healthz", get(async || Json(json!({ "status": "alive" }))))

@@ -188,7 +188,8 @@ async fn a_stage_is_ready_when_its_body_has_started_every_part() {
         let slow = async |ready: Ready| {
             sleep(seconds(3)).await;
             ready.announce(());
-            Ok(draining().await)
+            draining().await;
+            Ok(())
         };
         s.named("store").start(slow).await?;
         Ok(())
@@ -230,7 +231,8 @@ async fn the_timeline_for_machines_says_what_the_one_for_people_says() {
     let app = async |s: Scope| {
         s.named("http").spawn(async {
             draining().await;
-            Ok(sleep(seconds(3)).await)
+            sleep(seconds(3)).await;
+            Ok(())
         });
         Ok(())
     };
@@ -256,7 +258,8 @@ async fn a_shutdown_that_takes_too_long_fails_its_assertion() {
     let app = async |s: Scope| {
         s.named("slow").spawn(async {
             draining().await;
-            Ok(sleep(seconds(3)).await)
+            sleep(seconds(3)).await;
+            Ok(())
         });
         Ok(())
     };

@@ -41,32 +41,31 @@ use crate::scope::with;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-/// use ballet::{Ready, Scope, Stage, component, draining};
+/// use ballet::{Error, Ready, Scope, Stage, component, draining};
+/// use std::sync::mpsc::{Sender, channel};
 /// use std::time::Duration;
 ///
-/// let (tx, rx) = std::sync::mpsc::channel();
-/// let (store_says, server_says) = (tx.clone(), tx);
-/// let store = async move |ready: Ready| {
+/// async fn store(ready: Ready, says: Sender<&str>) -> Result<(), Error> {
 ///     ready.announce(());
 ///     draining().await; // not before the server is gone
-///     store_says.send("store closed").unwrap();
-///     Ok(())
-/// };
-/// let server = async move |ready: Ready| {
+///     Ok(says.send("store closed")?)
+/// }
+///
+/// async fn server(ready: Ready, says: Sender<&str>) -> Result<(), Error> {
 ///     ready.announce(());
 ///     draining().await;
 ///     tokio::time::sleep(Duration::from_secs(1)).await; // the last request
-///     server_says.send("server empty").unwrap();
-///     Ok(())
-/// };
+///     Ok(says.send("server empty")?)
+/// }
 ///
+/// let (tx, rx) = channel();
 /// let stage = Stage::new();
 /// let phases = stage.phases();
 /// let curtain = stage
 ///     .run(async |s: Scope| {
 ///         let budget = Duration::from_secs(5);
-///         s.named("store").start(|ready| component(budget, store(ready))).await?;
-///         s.named("server").start(|ready| component(budget, server(ready))).await?;
+///         s.named("store").start(|ready| component(budget, store(ready, tx.clone()))).await?;
+///         s.named("server").start(|ready| component(budget, server(ready, tx))).await?;
 ///         Ok(phases.shut_down())
 ///     })
 ///     .await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Curtain, Error, Phase, Scope, Stage};
+use crate::job::Error;
+use crate::lifecycle::{Curtain, Phase, Stage};
+use crate::scope::Scope;
 
 /// Runs a program until it is [ready](crate::Phases::is_ready), asks it to end, and asserts that it has ended within
 /// `limit` and that nothing was lost. Gives the [`Curtain`], for what else a test wants to know.

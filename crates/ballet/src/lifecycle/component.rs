@@ -45,13 +45,13 @@ use crate::scope::with;
 /// use std::sync::mpsc::{Sender, channel};
 /// use std::time::Duration;
 ///
-/// async fn store(ready: Ready, says: Sender<&str>) -> Result<(), Error> {
+/// async fn store(ready: Ready, says: Sender<&'static str>) -> Result<(), Error> {
 ///     ready.announce(());
 ///     draining().await; // not before the server is gone
 ///     Ok(says.send("store closed")?)
 /// }
 ///
-/// async fn server(ready: Ready, says: Sender<&str>) -> Result<(), Error> {
+/// async fn server(ready: Ready, says: Sender<&'static str>) -> Result<(), Error> {
 ///     ready.announce(());
 ///     draining().await;
 ///     tokio::time::sleep(Duration::from_secs(1)).await; // the last request

@@ -1,8 +1,8 @@
 //! The HTTP API, the page and the way to the socket, as one axum router.
 //!
 //! Handlers read and write the store, and tell live rooms what they changed. Authority is a bearer token and nothing
-//! else (`access`). Every error is a problem document (`problem`). Read `server` for how connections are accepted and
-//! bounded, `upgrade` for how one becomes a WebSocket.
+//! else (`access`). Every error is a problem document (`problem`). `ballet_http` accepts the connections; read `upgrade`
+//! for how one becomes a WebSocket.
 
 mod access;
 pub(crate) mod admin;
@@ -12,7 +12,6 @@ mod page;
 mod pictures;
 mod problem;
 mod rooms;
-pub(crate) mod server;
 mod shell;
 mod upgrade;
 
@@ -61,8 +60,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/api/rooms/{room}/history", get(history::stream))
         .route("/api/rooms/{room}/socket", get(upgrade::upgrade))
         .route("/api/{*path}", any(async || Problem::new(Kind::NotFound, "PROTOCOL.md lists the paths.")))
-        .route("/healthz", get(shell::alive))
-        .route("/readyz", get(shell::ready))
+        .merge(shell::health(&api))
         .route("/assets/{*path}", get(page::asset))
         .route("/", get(page::index))
         .route("/new", get(page::index))

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use ballet::{Phases, Scope, Stage};
+use ballet::{Phases, Scope, Stage, component};
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
@@ -32,15 +32,13 @@ use crate::{
 const CANCEL: Duration = Duration::from_secs(2);
 /// How long the store may take to commit what is queued and to close.
 const FINALIZE: Duration = Duration::from_secs(10);
-/// What the process waits for threads in blocking calls when all else has ended.
-const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Why a server did not start, with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
-    #[error("the Tokio runtime could not be started: {0}")]
+    #[error(transparent)]
     Runtime(io::Error),
     #[error(
         "cannot listen on {address}: {source}\nName another address with {flag}, as in {flag} 127.0.0.1:0."
@@ -55,18 +53,10 @@ pub enum Error {
 /// When the configuration is wrong. What fails later is printed, and told by the exit code.
 pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
     let config = Config::load(overrides, Secrets::from_environment())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let stage = Stage::new().drain(config.drain).cancel(CANCEL).finalize(FINALIZE);
     let phases = stage.phases();
-    let curtain = runtime.block_on(stage.run(async |scope| run(scope, config, phases).await));
-    runtime.shutdown_timeout(THREADS_WAIT_MAX);
-    if let Some(error) = curtain.failure().and_then(|failure| failure.error()) {
-        eprintln!("artnest: {error}");
-    }
-    if curtain.was_asked() {
-        eprint!("{curtain}");
-    }
-    Ok(curtain.exit_code())
+    let curtain = stage.block_on(async |scope| run(scope, config, phases).await).map_err(Error::Runtime)?;
+    Ok(curtain.report())
 }
 
 async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet::Error> {
@@ -93,11 +83,11 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
     let admin =
         Admin { api: Arc::clone(&api), office, key: config.admin_key.clone(), started: Instant::now() };
 
-    scope.named("store").spawn(keep_open(store));
-    scope.named("rooms").spawn(rooms.run());
-    scope.named("connections").spawn(Sockets::run(Arc::clone(&api)));
-    scope.named("http").spawn(http::server::serve(listener, http::router(api)));
-    scope.named("admin").spawn(http::server::serve(admin_listener, http::admin::router(&Arc::new(admin))));
+    scope.named("store").spawn(component(config.drain, keep_open(store)));
+    scope.named("rooms").spawn(component(config.drain, rooms.run()));
+    scope.named("connections").spawn(component(config.drain, Sockets::run(Arc::clone(&api))));
+    scope.named("http").spawn(ballet_http::serve(listener, http::router(api)));
+    scope.named("admin").spawn(ballet_http::serve(admin_listener, http::admin::router(&Arc::new(admin))));
 
     io::stdout().write_all(greeting::text(&config, address, admin_address).as_bytes())?;
     if !address.ip().is_loopback() && config.public_url.is_none() {

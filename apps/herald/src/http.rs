@@ -1,7 +1,7 @@
 //! The HTTP API, the metrics and the page, as one axum router.
 //!
 //! Handlers read and write the [`Store`] and nothing else; what a request means is decided there. Every error is a
-//! problem document (`problem`). Read `server` for how connections are accepted and bounded, `auth` for who may call.
+//! problem document (`problem`). Read `auth` for who may call; `ballet_http` accepts the connections.
 
 mod auth;
 mod body;
@@ -14,7 +14,6 @@ mod outbox;
 mod page;
 mod problem;
 mod query;
-pub(crate) mod server;
 mod shell;
 
 use std::sync::Arc;
@@ -25,7 +24,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use ballet::Phases;
+use ballet_http::Health;
 
 use self::{
     auth::Keys,
@@ -44,26 +43,22 @@ pub(crate) struct Api {
     keys: Keys,
     metrics: Metrics,
     monitor: Monitor,
-    phases: Phases,
 }
 
 impl Api {
     /// # Errors
     ///
     /// When the metrics contradict one another.
-    pub(crate) fn new(
-        store: Store,
-        keys: Vec<ApiKey>,
-        monitor: Monitor,
-        phases: Phases,
-    ) -> Result<Self, prometheus::Error> {
-        Ok(Self { store, keys: Keys::new(keys), metrics: Metrics::new()?, monitor, phases })
+    pub(crate) fn new(store: Store, keys: Vec<ApiKey>, monitor: Monitor) -> Result<Self, prometheus::Error> {
+        Ok(Self { store, keys: Keys::new(keys), metrics: Metrics::new()?, monitor })
     }
 }
 
 /// Every route, with its guards.
-pub(crate) fn router(api: Api) -> Router {
+pub(crate) fn router(api: Api, health: Health) -> Router {
     let api = Arc::new(api);
+    let store = api.store.clone();
+    let health = health.check("store", move || shell::is_open(store.clone()));
     let guarded = Router::new()
         .route("/v1/notifications", post(notifications::accept).get(notifications::list))
         .route("/v1/notifications/{id}", get(notifications::one))
@@ -79,8 +74,7 @@ pub(crate) fn router(api: Api) -> Router {
     Router::new()
         .merge(guarded)
         .merge(local)
-        .route("/healthz", get(shell::alive))
-        .route("/readyz", get(shell::ready))
+        .merge(health.router())
         .route("/", get(page::index))
         .route("/assets/{name}", get(page::asset))
         .fallback(async || Problem::new(Kind::NotFound, "No such path; the README lists the routes."))

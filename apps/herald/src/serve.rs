@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use ballet::{Phases, Scope, Stage};
+use ballet::{Scope, Stage};
+use ballet_http::Health;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -29,8 +30,6 @@ use crate::{
 const CANCEL: Duration = Duration::from_secs(5);
 /// How long the store may take to commit what is queued and to close.
 const FINALIZE: Duration = Duration::from_secs(10);
-/// What the process waits for threads in blocking calls when all else has ended.
-const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The name of the key that the first start makes or is given.
 const FIRST_KEY: &str = "default";
 /// Whom mails come from while nobody has configured a sender.
@@ -41,7 +40,7 @@ const OUTBOX_SENDER: &str = "Herald <herald@herald.localhost>";
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
-    #[error("the Tokio runtime could not be started: {0}")]
+    #[error(transparent)]
     Runtime(io::Error),
     #[error(
         "cannot listen on {address}: {source}\nName another address with --listen, as in --listen 127.0.0.1:8081."
@@ -56,21 +55,13 @@ pub enum Error {
 /// When the configuration is wrong. What fails later is printed, and told by the exit code.
 pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
     let config = Config::load(overrides, Secrets::from_environment())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let stage = Stage::new().drain(config.drain).cancel(CANCEL).finalize(FINALIZE);
-    let phases = stage.phases();
-    let curtain = runtime.block_on(stage.run(async |scope| run(scope, config, phases).await));
-    runtime.shutdown_timeout(THREADS_WAIT_MAX);
-    if let Some(error) = curtain.failure().and_then(|failure| failure.error()) {
-        eprintln!("herald: {error}");
-    }
-    if curtain.was_asked() {
-        eprint!("{curtain}");
-    }
-    Ok(curtain.exit_code())
+    let health = Health::new(stage.phases());
+    let curtain = stage.block_on(async |scope| run(scope, config, health).await).map_err(Error::Runtime)?;
+    Ok(curtain.report())
 }
 
-async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet::Error> {
+async fn run(scope: Scope, config: Config, health: Health) -> Result<(), ballet::Error> {
     let store = open(&config)?;
     scope.defer(close(store.clone()));
     // The port first: a key that is made is shown once, so nothing may fail between the two.
@@ -84,8 +75,8 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
 
     let engine = Engine::new(&store, providers(&config)?);
     warn_of_stranded(&store, &engine).await?;
-    let api = http::Api::new(store.clone(), store.api_keys().await?, engine.monitor(), phases)?;
-    scope.named("http").spawn(http::server::serve(listener, http::router(api)));
+    let api = http::Api::new(store.clone(), store.api_keys().await?, engine.monitor())?;
+    scope.named("http").spawn(ballet_http::serve(listener, http::router(api, health)));
     scope.named("providers").spawn(engine.run());
     Ok(())
 }

@@ -94,3 +94,11 @@ pub mod context {}
 /// [`Breaker`](crate::Breaker), [`RateLimiter`](crate::RateLimiter), [`Hedge`](crate::Hedge),
 /// [`Bulkhead`](crate::Bulkhead).
 pub mod supervision {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/lifecycle.md")]
+///
+/// *Its words*: [`Stage`](crate::Stage), [`component`](crate::component), [`draining`](crate::draining),
+/// [`Phases`](crate::Phases), [`Phase`](crate::Phase), [`Curtain`](crate::Curtain),
+/// `ballet::testing::assert_shutdown_within` (feature `testing`).
+pub mod lifecycle {}

@@ -23,7 +23,7 @@ pub use flow::{Flow, FlowExt, SharedFlow, Sharing, StateFlow, flow};
 pub use job::{
     Deferred, Error, Failure, Fault, Isolated, Job, Origin, Outcome, Panic, Reason, Together, tree,
 };
-pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, draining};
+pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, component, draining};
 pub use scope::{
     BLOCKING_PLACES, Cancel, Child, Elapsed, Escaped, FINALIZER_BUDGET, Group, Hook, Lent, LocalScope,
     NotReady, Ready, Results, Scope, Slot, SpawnError, SupervisorScope, adopt, cancelled, local_scope,

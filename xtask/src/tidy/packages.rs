@@ -18,16 +18,17 @@ struct Layer {
     may_use: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     // For the examples in its documentation only: Cargo itself refuses the circle otherwise.
     Layer { place: "crates/ballet-macros", may_use: &["ballet"] },
     // Ballet's own tests want its `testing` feature.
     Layer { place: "crates/ballet", may_use: &["ballet-macros", "ballet"] },
+    Layer { place: "crates/ballet-http", may_use: &["ballet"] },
     Layer { place: "crates/ballet-console", may_use: &["ballet"] },
     Layer { place: "crates/cargo-ballet", may_use: &[] },
     Layer { place: "crates/ledger", may_use: &[] },
-    Layer { place: "apps/", may_use: &["ballet", "ballet-console", "ledger"] },
-    Layer { place: "examples/", may_use: &["ballet", "ballet-console"] },
+    Layer { place: "apps/", may_use: &["ballet", "ballet-http", "ballet-console", "ledger"] },
+    Layer { place: "examples/", may_use: &["ballet", "ballet-http", "ballet-console"] },
     Layer {
         place: "benches/",
         may_use: &["bench-report", "bench-versus", "ballet", "ballet-console", "herald", "artnest"],

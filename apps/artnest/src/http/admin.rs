@@ -54,14 +54,10 @@ pub(crate) fn router(admin: &Arc<Admin>) -> Router {
         .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
         .route("/page.css", get(async || file("text/css; charset=utf-8", STYLE)));
-    let health = Router::new()
-        .route("/healthz", get(shell::alive))
-        .route("/readyz", get(shell::ready))
-        .with_state(Arc::clone(&api));
     guarded
         .merge(shown)
         .with_state(Arc::clone(admin))
-        .merge(health)
+        .merge(shell::health(&api))
         .fallback(async || Problem::new(Kind::NotFound, "No such path; the README lists them."))
         .layer(axum::extract::DefaultBodyLimit::max(body::BODY_BYTES_MAX))
         .layer(from_fn_with_state(api, shell::around))

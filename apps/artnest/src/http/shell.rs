@@ -1,17 +1,17 @@
 //! What surrounds every request: an id, a log line, a net for panics, and the headers that keep a browser from guessing.
-//! Also the two questions an orchestrator asks: is it alive, is it ready.
+//! Also the health that an orchestrator asks about.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
-    Json,
+    Router,
     extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use ballet_http::Health;
 use futures_util::FutureExt;
-use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use super::{
     Api,
     problem::{Kind, Problem},
 };
-use crate::store::Error;
+use crate::store::Store;
 
 /// How long an answer may take to begin: pictures wait for their turn.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -81,23 +81,16 @@ fn harden(response: &mut Response, id: HeaderValue) {
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }
 
-/// The process answers: it need not be restarted.
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({ "status": "alive" }))
+/// Whether it is alive, and whether it takes strokes.
+pub(super) fn health<S: Clone + Send + Sync + 'static>(api: &Arc<Api>) -> Router<S> {
+    let store = api.door.store.clone();
+    Health::new(api.phases.clone()).check("store", move || takes_changes(store.clone())).router()
 }
 
-/// It takes strokes: it is not shutting down, and its store can write.
-pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {
-    if !api.phases.is_ready() {
-        return Err(Problem::new(Kind::Unavailable, "Artnest is shutting down."));
-    }
-    // Whatever keeps the store from taking changes, requests had better go elsewhere until it does.
-    api.door.store.probe().await.map_err(|error| match error {
-        Error::Failed(_) => {
-            tracing::error!(%error, "the store takes no changes");
-            Problem::new(Kind::Unavailable, "The store takes no changes.")
-        }
-        error => error.into(),
-    })?;
-    Ok(Json(json!({ "status": "ready" })))
+/// Whatever keeps the store from taking changes, requests had better go elsewhere until it does.
+async fn takes_changes(store: Store) -> Result<(), String> {
+    store.probe().await.map_err(|error| {
+        tracing::error!(%error, "the store takes no changes");
+        "it takes no changes".to_owned()
+    })
 }

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -17,10 +17,6 @@ use super::{
     problem::{Kind, Problem},
 };
 use crate::{api_key, store::ApiKey};
-
-/// The address at the other end of the connection, put on each request by `server`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Whose key the request carries; the scope of its idempotency keys.
 #[derive(Debug, Clone)]
@@ -61,7 +57,10 @@ pub(crate) async fn require(State(api): State<Arc<Api>>, mut request: Request, n
 /// Lets a request from this machine through without a key. A proxy on this machine speaks for others: what it
 /// forwards needs the key.
 pub(crate) async fn require_unless_local(api: State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let from_here = request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
+    let from_here = request
+        .extensions()
+        .get()
+        .is_some_and(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip().is_loopback());
     if from_here && !is_forwarded(request.headers()) {
         return next.run(request).await;
     }

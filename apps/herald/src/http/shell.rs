@@ -1,17 +1,15 @@
 //! What surrounds every request: an id, a log line, a limit in time, a net for panics, and the headers that keep a
-//! browser from guessing. Also the two questions an orchestrator asks: is it alive, is it ready.
+//! browser from guessing.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
-    Json,
     extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -20,6 +18,7 @@ use super::{
     Api,
     problem::{Kind, Problem},
 };
+use crate::store::Store;
 
 /// How long Herald may take for an answer; the events, once begun, may go on.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -83,20 +82,9 @@ fn harden(response: &mut Response, id: HeaderValue) {
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }
 
-/// The process answers: it need not be restarted.
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({ "status": "alive" }))
-}
-
-/// It takes notifications: it is not shutting down, and its store is open.
-pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {
-    if !api.phases.is_ready() {
-        return Err(Problem::new(Kind::Unavailable, "Herald is shutting down."));
-    }
-    if api.store.is_closed() {
-        return Err(Problem::new(Kind::Unavailable, "The store has closed itself; the log says why."));
-    }
-    Ok(Json(json!({ "status": "ready" })))
+/// It takes notifications.
+pub(super) async fn is_open(store: Store) -> Result<(), String> {
+    if store.is_closed() { Err("it has closed itself; the log says why".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]

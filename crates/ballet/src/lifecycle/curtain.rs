@@ -1,6 +1,7 @@
 //! What a stage says when it has ended.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -94,6 +95,20 @@ pub struct Departure {
     pub after: Duration,
 }
 
+impl Ending {
+    /// One word.
+    #[cfg(feature = "serde")]
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Ending::Completed => "completed",
+            Ending::Cancelled => "cancelled",
+            Ending::Failed(_) => "failed",
+            Ending::Panicked(_) => "panicked",
+            Ending::Aborted => "aborted",
+        }
+    }
+}
+
 impl Curtain {
     /// The result of the program itself.
     pub fn ending(&self) -> &Ending {
@@ -121,6 +136,12 @@ impl Curtain {
         &self.phases
     }
 
+    /// How long the shutdown took; zero where the program ended by itself.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.phases.iter().map(|(_, took)| *took).sum()
+    }
+
     /// The jobs that were alive when the shutdown began, in order of departure.
     #[must_use]
     pub fn departures(&self) -> &[Departure] {
@@ -139,19 +160,38 @@ impl Curtain {
     /// abandoned, 101 when it panicked.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    pub(super) fn code(&self) -> u8 {
         match &self.ending {
-            _ if self.is_lossy() => ExitCode::from(3),
-            Ending::Panicked(_) => ExitCode::from(101),
-            Ending::Failed(_) => ExitCode::FAILURE,
-            Ending::Completed | Ending::Cancelled | Ending::Aborted => ExitCode::SUCCESS,
+            _ if self.is_lossy() => 3,
+            Ending::Panicked(_) => 101,
+            Ending::Failed(_) => 1,
+            Ending::Completed | Ending::Cancelled | Ending::Aborted => 0,
         }
+    }
+
+    /// Tells an operator, on standard error, what they have to know: why the program failed, if it did, and the
+    /// timeline, if it was asked to end. Gives the [exit code](Self::exit_code). A panic has been told by its hook.
+    pub fn report(&self) -> ExitCode {
+        if let Some(failure) = self.failure() {
+            let program = program();
+            match failure.error() {
+                Some(error) => eprintln!("{program}{error}"),
+                None => eprintln!("{program}{failure}"),
+            }
+        }
+        if self.was_asked() {
+            eprint!("{self}");
+        }
+        self.exit_code()
     }
 }
 
 impl fmt::Display for Curtain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total: Duration = self.phases.iter().map(|(_, took)| *took).sum();
-        writeln!(f, "shutdown took {total:.1?}")?;
+        writeln!(f, "shutdown took {:.1?}", self.took())?;
         for (phase, took) in &self.phases {
             writeln!(f, "  {:<10} {took:>9.1?}", phase.to_string())?;
         }
@@ -168,4 +208,11 @@ impl fmt::Display for Curtain {
             _ => writeln!(f, "nothing was lost"),
         }
     }
+}
+
+/// The name of the program that runs, for the beginning of a line; empty where nobody knows it.
+fn program() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from);
+    let name = path.as_deref().and_then(Path::file_name);
+    name.map(|name| format!("{}: ", name.display())).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tokio::sync::watch;
 
+use super::component::{Cast, OfTurn};
 use crate::context::Key;
 use crate::job::current;
 
@@ -18,6 +19,8 @@ use crate::job::current;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// Its body starts the parts of the program, and has not returned yet.
+    Starting,
     /// It runs, and is ready for work.
     Running,
     /// It takes no new work and finishes what it has.
@@ -33,6 +36,7 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Phase::Starting => "start",
             Phase::Running => "run",
             Phase::Draining => "drain",
             Phase::Cancelling => "cancel",
@@ -53,9 +57,18 @@ impl fmt::Display for Phase {
 ///
 /// let stage = Stage::new();
 /// let phases = stage.phases();
-/// assert!(phases.is_ready());
-/// phases.shut_down();
-/// let curtain = stage.run(async |_| Ok(ballet::draining().await)).await;
+/// assert!(!phases.is_ready()); // it starts
+/// let curtain = stage
+///     .run(async |s: ballet::Scope| {
+///         let phases = phases.clone();
+///         s.spawn(async move {
+///             phases.reached(Phase::Running).await;
+///             phases.shut_down();
+///             Ok(ballet::draining().await)
+///         });
+///         Ok(())
+///     })
+///     .await;
 /// assert_eq!(phases.current(), Phase::Ended);
 /// assert!(!curtain.is_lossy());
 /// # }
@@ -65,6 +78,7 @@ pub struct Phases {
     phase: watch::Sender<Phase>,
     /// How often somebody asked: each one ends the phase that is on.
     asked: watch::Sender<u32>,
+    pub(super) cast: Cast,
 }
 
 /// Finds, in the context of its jobs, the phases of the stage.
@@ -76,7 +90,8 @@ impl Key for OfStage {
 
 impl Phases {
     pub(super) fn new() -> Self {
-        Self { phase: watch::Sender::new(Phase::Running), asked: watch::Sender::new(0) }
+        let phase = watch::Sender::new(Phase::Starting);
+        Self { phase, asked: watch::Sender::new(0), cast: watch::Sender::new(Vec::new()) }
     }
 
     /// The phase now.
@@ -85,10 +100,23 @@ impl Phases {
         *self.phase.borrow()
     }
 
-    /// Whether the stage is ready for new work: what `/readyz` should say.
+    /// Whether the stage is ready for new work: what `/readyz` should say. It is from the moment at which its body
+    /// has returned, or says so with [`open`](Self::open), until it drains.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.current() == Phase::Running
+    }
+
+    /// Says that the stage is ready though its body goes on; a body that returns says it by returning. Later than that it
+    /// says nothing.
+    pub fn open(&self) {
+        self.phase.send_if_modified(|phase| {
+            let starting = *phase == Phase::Starting;
+            if starting {
+                *phase = Phase::Running;
+            }
+            starting
+        });
     }
 
     /// Waits until the stage has come to `phase` or further.
@@ -121,7 +149,8 @@ impl Phases {
     }
 }
 
-/// Waits until the stage around this code begins to drain. Outside every stage it never ends.
+/// Waits until the stage around this code begins to drain; in a [component](crate::component), until its turn comes.
+/// Outside every stage it never ends.
 ///
 /// # Cancel safety
 ///
@@ -140,8 +169,10 @@ impl Phases {
 /// }
 /// ```
 pub async fn draining() {
-    match current().values().get::<OfStage>() {
-        Some(phases) => phases.reached(Phase::Draining).await,
-        None => std::future::pending().await,
+    let values = current().values();
+    match (values.get::<OfTurn>(), values.get::<OfStage>()) {
+        (Some(turn), _) => turn.comes().await,
+        (None, Some(phases)) => phases.reached(Phase::Draining).await,
+        (None, None) => std::future::pending().await,
     }
 }

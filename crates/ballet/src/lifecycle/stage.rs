@@ -1,6 +1,7 @@
 //! The stage: one scope that is the whole program.
 
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,10 +17,14 @@ use crate::dispatch::guest::Ref;
 use crate::job::{Domain, Error, Failure, NodeRef, Origin, Owner, Panic, Reason, current};
 use crate::scope::{Frame, Scope};
 
+/// How long a runtime that is done waits for threads in blocking calls before the process exits.
+const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// Runs one scope as the whole program, and ends it in phases when SIGINT or SIGTERM arrives or
 /// [`Phases::shut_down`] is called:
 ///
-/// 1. *ready off, drain*: [`draining`](crate::draining) resolves; components stop taking work and finish what they have;
+/// 1. *ready off, drain*: [`draining`](crate::draining) resolves, for [components](crate::component) in their turn; they
+///    stop taking work and finish what they have;
 /// 2. *cancel*: jobs that are left are cancelled with [`Reason::Shutdown`];
 /// 3. *finalize*: finalizers run;
 /// 4. *abort*: what is left is abandoned and named.
@@ -96,6 +101,46 @@ impl Stage {
         self.phases.clone()
     }
 
+    /// Runs `body`, as [`run`](Self::run) does, on a multi-thread runtime of its own, which it ends afterwards: threads
+    /// that are still in blocking calls have a second. A `main` is this and the curtain's
+    /// [`report`](Curtain::report).
+    ///
+    /// # Errors
+    ///
+    /// When the machine does not give the runtime what it needs, such as its threads.
+    ///
+    /// # Panics
+    ///
+    /// Inside a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ballet::{Scope, Stage};
+    /// use std::process::ExitCode;
+    /// use std::time::Duration;
+    ///
+    /// fn main() -> std::io::Result<ExitCode> {
+    ///     let stage = Stage::new().drain(Duration::from_secs(30));
+    ///     let curtain = stage.block_on(async |s: Scope| {
+    ///         s.named("job").spawn(async { Ok(()) });
+    ///         Ok(())
+    ///     })?;
+    ///     Ok(curtain.report())
+    /// }
+    /// ```
+    pub fn block_on<B>(self, body: B) -> io::Result<Curtain>
+    where
+        B: AsyncFnOnce(Scope) -> Result<(), Error>,
+    {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+            io::Error::new(error.kind(), format!("the Tokio runtime could not be started: {error}"))
+        })?;
+        let curtain = runtime.block_on(self.run(body));
+        runtime.shutdown_timeout(THREADS_WAIT_MAX);
+        Ok(curtain)
+    }
+
     /// Runs `body` in a [`scope`](crate::scope) until it and all its jobs have ended, or the phases of a shutdown have
     /// passed. It waits, within the same budgets, for scopes that were adopted by the root as well.
     ///
@@ -117,27 +162,43 @@ impl Stage {
             let frame = Frame::open(Domain::Together, context, place);
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
-            let body = async move { body(handle).await };
+            let phases = self.phases.clone();
+            let body = async move {
+                body(handle).await?;
+                phases.open();
+                Ok(())
+            };
             let show = async {
                 let verdict = Arc::clone(&frame).run(body).await;
                 let root = owner.node().root();
                 root.wait_childless().await;
                 // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
-                if !self.phases.is_ready() {
+                if self.phases.current() >= Phase::Draining {
                     root.wait_empty().await;
                 }
                 verdict
             };
-            let mut signals = pin!(signals::forward(&self.phases));
+            let mut outside = pin!(self.talk_to_outside());
             let mut show = pin!(show);
             let show = poll_fn(|cx| {
-                let _ = signals.as_mut().poll(cx);
+                let _ = outside.as_mut().poll(cx);
                 poll_show(show.as_mut(), owner.node(), cx)
             });
             let mut shutdown = Shutdown::new(&self, &frame);
             let ending = shutdown.follow(show).await;
             shutdown.curtain(ending)
         }
+    }
+}
+
+impl Stage {
+    /// Hears signals and, with the feature `systemd`, tells systemd; never ends.
+    async fn talk_to_outside(&self) {
+        let signals = signals::forward(&self.phases);
+        #[cfg(feature = "systemd")]
+        tokio::join!(signals, super::systemd::tell(&self.phases, self.drain + self.cancel + self.finalize));
+        #[cfg(not(feature = "systemd"))]
+        signals.await;
     }
 }
 
@@ -212,7 +273,7 @@ impl<'a> Shutdown<'a> {
                 self.owner.node().root().ask_open_scopes(&reason);
             }
             Phase::Finalizing => self.frame.give_up(),
-            Phase::Running | Phase::Draining | Phase::Ended => {}
+            Phase::Starting | Phase::Running | Phase::Draining | Phase::Ended => {}
         }
     }
 
@@ -231,7 +292,7 @@ impl<'a> Shutdown<'a> {
         let budget = match phase {
             Phase::Draining => self.stage.drain,
             Phase::Cancelling => self.stage.cancel,
-            Phase::Running | Phase::Finalizing | Phase::Ended => self.stage.finalize,
+            Phase::Starting | Phase::Running | Phase::Finalizing | Phase::Ended => self.stage.finalize,
         };
         let mut over = pin!(sleep(budget));
         let mut asked = pin!(asked);
@@ -285,7 +346,7 @@ async fn first(
 }
 
 /// Ends when one of the two does.
-async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+pub(super) async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|cx| if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) })
         .await;

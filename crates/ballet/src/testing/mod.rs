@@ -1,14 +1,17 @@
 //! Tests that own time: what `#[ballet::test]` runs.
 //!
 //! Time is virtual: it stands still while a job can run, and jumps to the next timer when all wait. A test fails
-//! when a job of its tree is left after its body. What a flow does is tested event by event (`flow`). Nothing in the
+//! when a job of its tree is left after its body. What a flow does is tested event by event (`flow`), a
+//! shutdown against a limit (`shutdown`). Nothing in the
 //! crate uses this module.
 //!
 //! Not yet: a test in which all wait and no timer is left hangs, and time also jumps while real IO is pending.
 
 mod flow;
+mod shutdown;
 
 pub use flow::{EVENTS_MAX, Event, Events, PATIENCE, ShowError, test_flow};
+pub use shutdown::assert_shutdown_within;
 
 use std::future::poll_fn;
 use std::panic::Location;

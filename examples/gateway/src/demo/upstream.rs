@@ -16,8 +16,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::net::TcpListener;
 
-use crate::server;
-
 /// What an upstream in [`Mode::Panic`] sends: the code of the demo's parts panics on it.
 pub(super) const POISON: &str = r#""poison""#;
 /// What a huge answer is made of.
@@ -148,7 +146,7 @@ impl Upstream {
             .route("/mode", put(set_mode))
             .fallback(answer)
             .with_state(self);
-        server::accept(listener, router).await
+        ballet_http::serve(listener, router).await
     }
 
     /// How it feels.

@@ -1,0 +1,309 @@
+//! Components that drain in their turn, readiness, what systemd is told, and the timeline for machines.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where the machine does not give it a socket or a process"
+)]
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballet::observe::State;
+use ballet::testing::assert_shutdown_within;
+use ballet::{Ending, Error, Phase, Ready, Scope, Stage, SupervisorScope, component, draining};
+use tokio::time::{Instant, sleep};
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+type Words = Arc<Mutex<Vec<(u64, String)>>>;
+
+/// Notes what was said, and how many seconds of virtual time after the beginning.
+#[derive(Clone)]
+struct Prompter(Instant, Words);
+
+impl Prompter {
+    fn new() -> Self {
+        Self(Instant::now(), Words::default())
+    }
+
+    fn say(&self, word: impl Into<String>) {
+        self.1.lock().unwrap().push((self.0.elapsed().as_secs(), word.into()));
+    }
+
+    fn said(&self) -> Vec<(u64, String)> {
+        self.1.lock().unwrap().clone()
+    }
+}
+
+/// Drains for `takes` after its cue, and says both.
+async fn part(name: &'static str, takes: u64, prompter: Prompter) -> Result<(), Error> {
+    draining().await;
+    prompter.say(format!("{name} drains"));
+    sleep(seconds(takes)).await;
+    prompter.say(format!("{name} is gone"));
+    Ok(())
+}
+
+fn said(words: &[(u64, &str)]) -> Vec<(u64, String)> {
+    words.iter().map(|(at, word)| (*at, (*word).to_owned())).collect()
+}
+
+#[ballet::test]
+async fn components_drain_last_first_and_others_at_once() {
+    let prompter = Prompter::new();
+    let heard = prompter.clone();
+    let app = async move |s: Scope| {
+        s.named("store").spawn(component(seconds(9), part("store", 1, prompter.clone())));
+        s.named("workers").spawn(component(seconds(9), part("workers", 2, prompter.clone())));
+        s.named("http").spawn(component(seconds(9), part("http", 3, prompter.clone())));
+        s.named("ticker").spawn(part("ticker", 0, prompter));
+        Ok(())
+    };
+    let curtain = assert_shutdown_within(seconds(6), Stage::new(), app).await;
+    assert_eq!(curtain.took(), seconds(6));
+    let mut heard = heard.said();
+    heard[..2].sort();
+    assert!(heard[..3].contains(&(0, "ticker is gone".to_owned())), "{heard:?}");
+    heard.retain(|(_, word)| !word.starts_with("ticker"));
+    let expected = [
+        (0, "http drains"),
+        (3, "http is gone"),
+        (3, "workers drains"),
+        (5, "workers is gone"),
+        (5, "store drains"),
+        (6, "store is gone"),
+    ];
+    assert_eq!(heard, said(&expected));
+}
+
+#[ballet::test]
+async fn the_children_of_a_component_hear_its_cue_and_not_the_stages() {
+    let prompter = Prompter::new();
+    let heard = prompter.clone();
+    let app = async move |s: Scope| {
+        let store = {
+            let prompter = prompter.clone();
+            async move {
+                ballet::supervisor_scope(async |s: SupervisorScope| {
+                    s.named("writer").spawn(part("writer", 1, prompter));
+                    Ok(())
+                })
+                .await?;
+                Ok(())
+            }
+        };
+        s.named("store").spawn(component(seconds(9), store));
+        s.named("http").spawn(component(seconds(9), part("http", 3, prompter)));
+        Ok(())
+    };
+    drop(assert_shutdown_within(seconds(4), Stage::new(), app).await);
+    let expected = [(0, "http drains"), (3, "http is gone"), (3, "writer drains"), (4, "writer is gone")];
+    assert_eq!(heard.said(), said(&expected));
+}
+
+#[ballet::test]
+async fn a_component_that_is_late_is_cancelled_and_the_next_waits_until_it_is_gone() {
+    let prompter = Prompter::new();
+    let heard = prompter.clone();
+    let app = async move |s: Scope| {
+        s.named("store").spawn(component(seconds(9), part("store", 0, prompter)));
+        let stubborn = async { ballet::shield(sleep(seconds(5))).await };
+        s.named("http").spawn(component(seconds(2), async {
+            stubborn.await;
+            pending::<Result<(), Error>>().await
+        }));
+        Ok(())
+    };
+    let curtain = assert_shutdown_within(seconds(5), Stage::new(), app).await;
+    assert_eq!(heard.said(), said(&[(5, "store drains"), (5, "store is gone")]));
+    let http = curtain.departures().iter().find(|job| job.path.ends_with("/http")).unwrap();
+    assert_eq!(http.state, State::Cancelled);
+}
+
+#[ballet::test]
+async fn the_stages_budget_bounds_all_turns_together() {
+    let app = async |s: Scope| {
+        for name in ["one", "two", "three"] {
+            s.named(name).spawn(component(seconds(60), pending::<Result<(), Error>>()));
+        }
+        Ok(())
+    };
+    let curtain = assert_shutdown_within(seconds(20), Stage::new().drain(seconds(20)), app).await;
+    assert!(curtain.departures().iter().all(|job| job.state == State::Cancelled), "{curtain}");
+}
+
+#[ballet::test]
+async fn one_that_ends_by_itself_gives_the_cue_and_one_that_comes_late_has_it_at_once() {
+    let prompter = Prompter::new();
+    let heard = prompter.clone();
+    let app = async move |s: Scope| {
+        s.named("first").spawn(component(seconds(9), part("first", 0, prompter.clone())));
+        s.named("brief").spawn(component(seconds(9), async { Ok(()) }));
+        let again = s.clone();
+        s.named("opener").spawn(async move {
+            draining().await;
+            again.named("late").spawn(component(seconds(9), part("late", 2, prompter)));
+            Ok(())
+        });
+        Ok(())
+    };
+    drop(assert_shutdown_within(seconds(2), Stage::new(), app).await);
+    // The first one had its cue already, or waits for the one that came late: who of them wakes first is open.
+    let late: Vec<_> = heard.said().into_iter().filter(|(_, word)| word.starts_with("late")).collect();
+    assert_eq!(late, said(&[(0, "late drains"), (2, "late is gone")]));
+}
+
+#[ballet::test]
+async fn a_component_uses_up_the_budget_of_its_task_and_is_cancelled_all_the_same() {
+    let app = async |s: Scope| {
+        s.named("busy").spawn(component(seconds(1), async {
+            loop {
+                tokio::task::consume_budget().await;
+                sleep(Duration::from_millis(1)).await;
+            }
+        })) as ballet::Deferred<()>;
+        Ok(())
+    };
+    drop(assert_shutdown_within(seconds(1), Stage::new(), app).await);
+}
+
+#[ballet::test]
+async fn outside_every_stage_a_component_is_its_future() -> Result<(), Error> {
+    let sum =
+        ballet::scope(async |s: Scope| Ok(s.spawn(component(seconds(1), async { Ok(1 + 1) })).await)).await?;
+    assert_eq!(sum, 2);
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_stage_is_ready_when_its_body_has_started_every_part() {
+    let stage = Stage::new();
+    let phases = stage.phases();
+    let asked = stage.phases();
+    assert_eq!(phases.current(), Phase::Starting);
+    let program = stage.run(async |s: Scope| {
+        let slow = async |ready: Ready| {
+            sleep(seconds(3)).await;
+            ready.announce(());
+            draining().await;
+            Ok(())
+        };
+        s.named("store").start(slow).await?;
+        Ok(())
+    });
+    let began = Instant::now();
+    let visitor = async {
+        sleep(seconds(2)).await;
+        assert!(!asked.is_ready(), "the store is not ready");
+        asked.reached(Phase::Running).await;
+        assert_eq!(began.elapsed(), seconds(3));
+        assert!(asked.is_ready());
+        asked.shut_down();
+    };
+    let (curtain, ()) = tokio::join!(program, visitor);
+    assert!(matches!(curtain.ending(), Ending::Completed), "{curtain}");
+    assert!(!phases.is_ready());
+}
+
+#[ballet::test]
+async fn a_body_that_goes_on_says_itself_that_it_is_ready() {
+    let stage = Stage::new();
+    let phases = stage.phases();
+    let curtain = stage
+        .run(async |_| {
+            phases.open();
+            assert!(phases.is_ready());
+            phases.shut_down();
+            draining().await;
+            phases.open();
+            assert_eq!(phases.current(), Phase::Draining);
+            Ok(())
+        })
+        .await;
+    assert!(!curtain.is_lossy());
+}
+
+#[ballet::test]
+async fn the_timeline_for_machines_says_what_the_one_for_people_says() {
+    let app = async |s: Scope| {
+        s.named("http").spawn(async {
+            draining().await;
+            sleep(seconds(3)).await;
+            Ok(())
+        });
+        Ok(())
+    };
+    let curtain = assert_shutdown_within(seconds(3), Stage::new(), app).await;
+    let json = serde_json::to_value(&curtain).unwrap();
+    let http = &curtain.departures()[0];
+    let expected = serde_json::json!({
+        "ending": "completed",
+        "failure": null,
+        "asked": true,
+        "lossy": false,
+        "exit_code": 0,
+        "took_us": 3_000_000,
+        "phases": [{ "phase": "drain", "took_us": 3_000_000 }],
+        "departures": [{ "path": http.path, "place": http.place, "state": "completed", "after_us": 3_000_000 }],
+        "finalizers_dropped": 0,
+    });
+    assert_eq!(json, expected);
+}
+
+#[ballet::test]
+async fn a_shutdown_that_takes_too_long_fails_its_assertion() {
+    let app = async |s: Scope| {
+        s.named("slow").spawn(async {
+            draining().await;
+            sleep(seconds(3)).await;
+            Ok(())
+        });
+        Ok(())
+    };
+    let watch = std::panic::AssertUnwindSafe(assert_shutdown_within(seconds(2), Stage::new(), app));
+    let failed = futures_util::FutureExt::catch_unwind(watch).await.unwrap_err();
+    let message = failed.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("the shutdown was to take 2s at most"), "{message}");
+    assert!(message.contains("slow"), "{message}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_of_a_real_process() {
+    use std::os::unix::net::UnixDatagram;
+    use std::process::{Command, Stdio};
+
+    let folder = std::env::temp_dir().join(format!("ballet-notify-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(seconds(30))).unwrap();
+    let hear = || {
+        let mut buffer = [0; 512];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+
+    let tests = std::env::current_exe().unwrap();
+    let curtain = tests.ancestors().nth(2).unwrap().join("examples/curtain");
+    let mut program = Command::new(curtain)
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "200000")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(hear(), "READY=1\n");
+    assert_eq!(hear(), "WATCHDOG=1\n");
+    let id = program.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    let mut word = hear();
+    while word == "WATCHDOG=1\n" {
+        word = hear();
+    }
+    assert_eq!(word, "STOPPING=1\nEXTEND_TIMEOUT_USEC=1500000\n");
+    assert_eq!(program.wait().unwrap().code(), Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -6,7 +6,7 @@
 #[cfg(not(ballet_loom))]
 pub(crate) use once_cell::race::OnceBox;
 #[cfg(not(ballet_loom))]
-pub(crate) use short_lock::ShortLock;
+pub(crate) use short_lock::{ShortGuard, ShortLock};
 #[cfg(not(ballet_loom))]
 pub(crate) use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(not(ballet_loom))]
@@ -19,9 +19,10 @@ pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(ballet_loom)]
 pub(crate) use once_box::OnceBox;
 #[cfg(ballet_loom)]
-pub(crate) use short_lock_of_loom::ShortLock;
+pub(crate) use short_lock_of_loom::{ShortGuard, ShortLock};
 
-/// A lock for sections of a few steps, in which nothing is called that could wait.
+/// A lock for sections of a few steps, in which nothing is called that could wait: of foreign code at most the `clone` of a
+/// waker.
 ///
 /// `std`'s mutex takes two steps that other cores see, one to lock and one to unlock; this one takes the first. Who
 /// finds it locked looks again, and lets another thread run where that takes long: its holder may have lost its core.
@@ -29,10 +30,11 @@ pub(crate) use short_lock_of_loom::ShortLock;
 mod short_lock {
     use std::cell::Cell;
 
-    use spin::mutex::SpinMutex;
+    use spin::mutex::{SpinMutex, SpinMutexGuard};
     use spin::relax::RelaxStrategy;
 
     pub(crate) type ShortLock<T> = SpinMutex<T, LookThenYield>;
+    pub(crate) type ShortGuard<'a, T> = SpinMutexGuard<'a, T, LookThenYield>;
 
     /// Looks between two offers of the core to other threads.
     const LOOKS: u32 = 64;
@@ -60,6 +62,8 @@ mod short_lock {
 #[cfg(ballet_loom)]
 mod short_lock_of_loom {
     use loom::sync::{Mutex, MutexGuard};
+
+    pub(crate) type ShortGuard<'a, T> = MutexGuard<'a, T>;
 
     #[derive(Debug, Default)]
     pub(crate) struct ShortLock<T>(Mutex<T>);

@@ -9,23 +9,22 @@ use super::error::{Cause, Unsent};
 use super::line::Ticket;
 use super::stats::Stats;
 use super::{Receiver, Sender};
-use crate::job::lock;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{ShortGuard, ShortLock};
 
 pub(super) struct Shared<T> {
-    books: Mutex<Books<T>>,
+    books: ShortLock<Books<T>>,
 }
 
 impl<T> Shared<T> {
     pub(super) fn open(places: usize, overflow: Overflow) -> (Sender<T>, Receiver<T>) {
-        let shared = Arc::new(Self { books: Mutex::new(Books::new(places, overflow)) });
+        let shared = Arc::new(Self { books: ShortLock::new(Books::new(places, overflow)) });
         (Sender::first(Arc::clone(&shared)), Receiver::first(shared))
     }
 
     /// Changes the books, then does what is left to do without the lock.
     pub(super) fn change<R>(&self, step: impl FnOnce(&mut Books<T>, &mut Aftermath) -> R) -> R {
         let mut after = Aftermath::new();
-        let result = step(&mut lock(&self.books), &mut after);
+        let result = step(&mut self.books.lock(), &mut after);
         after.settle();
         result
     }
@@ -40,7 +39,7 @@ impl<T> Shared<T> {
         waker: &Waker,
     ) -> Poll<Result<(), Unsent<T>>> {
         let mut wake = None;
-        let mut books = lock(&self.books);
+        let mut books = self.books.lock();
         if ticket.is_some() || !books.put_at_once(item, &mut wake) {
             return poll_send_further(books, item, ticket, brings, waker);
         }
@@ -55,7 +54,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn try_send(&self, item: T) -> Result<(), Unsent<T>> {
         let (mut item, mut wake) = (Some(item), None);
-        let mut books = lock(&self.books);
+        let mut books = self.books.lock();
         books.put_at_once(&mut item, &mut wake);
         let Some(item) = item else {
             drop(books);
@@ -71,7 +70,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn poll_recv(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Poll<Received<T>> {
         let mut wake = None;
-        let mut books = lock(&self.books);
+        let mut books = self.books.lock();
         let item = if ticket.is_none() { books.take_at_once(&mut wake) } else { None };
         if item.is_none() {
             return poll_recv_further(books, ticket, waker);
@@ -88,21 +87,21 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        lock(&self.books).stats()
+        self.books.lock().stats()
     }
 
     pub(super) fn has_missed_receivers(&self) -> bool {
-        lock(&self.books).has_missed_receivers()
+        self.books.lock().has_missed_receivers()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.books).refusal().is_some()
+        self.books.lock().refusal().is_some()
     }
 }
 
 #[inline(never)]
 fn poll_send_further<T>(
-    mut books: MutexGuard<'_, Books<T>>,
+    mut books: ShortGuard<'_, Books<T>>,
     item: &mut Option<T>,
     ticket: &mut Option<Ticket>,
     brings: bool,
@@ -116,7 +115,7 @@ fn poll_send_further<T>(
 }
 
 #[inline(never)]
-fn try_send_further<T>(mut books: MutexGuard<'_, Books<T>>, item: T) -> Result<(), Unsent<T>> {
+fn try_send_further<T>(mut books: ShortGuard<'_, Books<T>>, item: T) -> Result<(), Unsent<T>> {
     let mut after = Aftermath::new();
     let answer = books.try_send(item, &mut after);
     drop(books);
@@ -126,7 +125,7 @@ fn try_send_further<T>(mut books: MutexGuard<'_, Books<T>>, item: T) -> Result<(
 
 #[inline(never)]
 fn poll_recv_further<T>(
-    mut books: MutexGuard<'_, Books<T>>,
+    mut books: ShortGuard<'_, Books<T>>,
     ticket: &mut Option<Ticket>,
     waker: &Waker,
 ) -> Poll<Received<T>> {

@@ -50,6 +50,19 @@ pub(crate) enum Domain {
 
 type Sink<E> = Arc<dyn Fn(&Failure<E>) + Send + Sync>;
 
+/// The key under which a test keeps what its tree does: failures that reached the default end, a line each.
+#[cfg(feature = "testing")]
+pub(crate) struct Witness;
+
+/// The failures that nobody has looked at.
+#[cfg(feature = "testing")]
+pub(crate) type Unseen = Arc<Mutex<Vec<String>>>;
+
+#[cfg(feature = "testing")]
+impl crate::context::Key for Witness {
+    type Value = Unseen;
+}
+
 /// What the jobs of one scope share: the scope's node, its domain, where they run, and what failed so far.
 ///
 /// It begins with its node, so that a job's reference to the node it was born in is one to its owner.
@@ -245,7 +258,9 @@ impl<E: Fault> Owner<E> {
         // Not under the lock, which its destructor may come to.
         drop(before);
     }
+}
 
+impl<E: Fault> Ref<Owner<E>> {
     /// Drops an outcome that nobody will ask for; a failure goes to the sink.
     #[inline]
     pub(super) fn unseen<T>(&self, job: &NodeRef, outcome: Option<Outcome<T, E>>) {
@@ -265,14 +280,20 @@ impl<E: Fault> Owner<E> {
     /// Hands a failure that nobody looked at to the sink.
     pub(crate) fn unobserved(&self, failure: &Failure<E>) {
         let sink = lock(&self.sink).clone();
-        match sink {
-            // A sink that panics must not keep its job in the tree.
-            Some(sink) => {
-                if catch_unwind(AssertUnwindSafe(|| sink(failure))).is_err() {
-                    observe::unobserved(failure.path(), failure.place(), failure);
-                }
-            }
-            None => observe::unobserved(failure.path(), failure.place(), failure),
+        // A sink that panics must not keep its job in the tree.
+        let is_seen = sink.is_some_and(|sink| catch_unwind(AssertUnwindSafe(|| sink(failure))).is_ok());
+        if !is_seen {
+            #[cfg(feature = "testing")]
+            self.witness(failure);
+            observe::unobserved(failure.path(), failure.place(), failure);
+        }
+    }
+
+    /// Tells the test that this scope belongs to.
+    #[cfg(feature = "testing")]
+    fn witness(&self, failure: &Failure<E>) {
+        if let Some(unseen) = self.node().values().get::<Witness>() {
+            lock(unseen).push(format!("{} ({}): {failure:?}", failure.path(), failure.place()));
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use node::Watched;
 pub(crate) use node::{Node, NodeRef};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
 #[cfg(feature = "testing")]
-pub(crate) use owner::{Unseen, Witness};
+pub(crate) use owner::{Seen, Witness};
 #[cfg(feature = "testing")]
 pub(crate) use remark::ask;
 pub(crate) use remark::{Remark, Remarked, remark, waits_for};

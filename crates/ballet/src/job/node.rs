@@ -294,6 +294,12 @@ impl Node {
         self.birth.as_deref()
     }
 
+    /// What this node was born in.
+    #[cfg(feature = "testing")]
+    pub(crate) fn birth_ref(&self) -> Option<NodeRef> {
+        self.birth().cloned()
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.role {
             Role::Root => Kind::Root,

@@ -50,17 +50,23 @@ pub(crate) enum Domain {
 
 type Sink<E> = Arc<dyn Fn(&Failure<E>) + Send + Sync>;
 
-/// The key under which a test keeps what its tree does: failures that reached the default end, a line each.
+/// The key under which a test keeps what is left undone in its tree.
 #[cfg(feature = "testing")]
 pub(crate) struct Witness;
 
-/// The failures that nobody has looked at.
+/// What was left undone in the tree of a test.
 #[cfg(feature = "testing")]
-pub(crate) type Unseen = Arc<Mutex<Vec<String>>>;
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Failures that reached the default end, a line each.
+    pub(crate) unobserved: Vec<String>,
+    /// Finalizers whose budget was spent, where their scopes were opened.
+    pub(crate) finalizers_dropped: Vec<String>,
+}
 
 #[cfg(feature = "testing")]
 impl crate::context::Key for Witness {
-    type Value = Unseen;
+    type Value = Arc<Mutex<Seen>>;
 }
 
 /// What the jobs of one scope share: the scope's node, its domain, where they run, and what failed so far.
@@ -240,10 +246,6 @@ impl<E: Fault> Ref<Owner<E>> {
 }
 
 impl<E: Fault> Owner<E> {
-    pub(crate) fn note_dropped_finalizer(&self) {
-        self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn finalizers_dropped(&self) -> u32 {
         self.finalizers_dropped.load(Ordering::Relaxed)
     }
@@ -277,6 +279,15 @@ impl<E: Fault> Ref<Owner<E>> {
         self.unobserved(&failure);
     }
 
+    pub(crate) fn note_dropped_finalizer(&self) {
+        self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "testing")]
+        if let Some(seen) = self.node().values().get::<Witness>() {
+            let line = format!("{} ({})", self.node().path(), self.node().place);
+            lock(seen).finalizers_dropped.push(line);
+        }
+    }
+
     /// Hands a failure that nobody looked at to the sink.
     pub(crate) fn unobserved(&self, failure: &Failure<E>) {
         let sink = lock(&self.sink).clone();
@@ -292,8 +303,9 @@ impl<E: Fault> Ref<Owner<E>> {
     /// Tells the test that this scope belongs to.
     #[cfg(feature = "testing")]
     fn witness(&self, failure: &Failure<E>) {
-        if let Some(unseen) = self.node().values().get::<Witness>() {
-            lock(unseen).push(format!("{} ({}): {failure:?}", failure.path(), failure.place()));
+        if let Some(seen) = self.node().values().get::<Witness>() {
+            let line = format!("{} ({}): {failure:?}", failure.path(), failure.place());
+            lock(seen).unobserved.push(line);
         }
     }
 }

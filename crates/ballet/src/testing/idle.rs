@@ -13,7 +13,9 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::faults::Faults;
 use super::quiet::Quiet;
+use crate::dispatch::order;
 use crate::job::{NodeRef, lock};
 use crate::sync::Mutex;
 
@@ -21,9 +23,11 @@ use crate::sync::Mutex;
 /// which is what 63 bits hold in nanoseconds) is.
 const TIME_MAX: Duration = Duration::from_secs(200 * 365 * 24 * 60 * 60);
 
-/// What a test knows of its runtime.
-#[derive(Default)]
-pub(super) struct Idle(Mutex<State>);
+/// What a test knows of its runtime, and what goes wrong in it.
+pub(super) struct Idle {
+    state: Mutex<State>,
+    faults: Faults,
+}
 
 #[derive(Default)]
 struct State {
@@ -43,7 +47,12 @@ struct State {
 
 impl Idle {
     pub(super) fn new() -> Arc<Self> {
-        Arc::default()
+        let faults = Faults::seeded(order::seed().unwrap_or_default());
+        Arc::new(Self { state: Mutex::default(), faults })
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Closed when the result is dropped: what is kept here keeps the runtime, which keeps what is here.
@@ -52,20 +61,20 @@ impl Idle {
     }
 
     pub(super) fn add_root(&self, root: &NodeRef) {
-        lock(&self.0).roots.push(root.clone());
+        lock(&self.state).roots.push(root.clone());
     }
 
     pub(super) fn remove_root(&self, root: &NodeRef) {
-        lock(&self.0).roots.retain(|other| other.as_ptr() != root.as_ptr());
+        lock(&self.state).roots.retain(|other| other.as_ptr() != root.as_ptr());
     }
 
     pub(super) fn roots(&self) -> Vec<NodeRef> {
-        lock(&self.0).roots.clone()
+        lock(&self.state).roots.clone()
     }
 
     /// Remembers the task of the test; called inside its runtime, before anything else runs there.
     pub(super) fn begin(&self, test: &Waker) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if state.test.is_none() {
             state.test = Some(test.clone());
             state.ends_at = Some(Instant::now() + TIME_MAX);
@@ -75,7 +84,7 @@ impl Idle {
 
     /// The thread of the runtime has nothing to do. Called by Tokio, inside the runtime.
     pub(super) fn park(&self) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let Some(test) = state.test.clone() else { return };
         if !state.quiet.look(Instant::now(), &test) {
             return;
@@ -94,12 +103,12 @@ impl Idle {
 
     /// How many moments there were at which nothing could run.
     pub(super) fn moments(&self) -> u64 {
-        lock(&self.0).moments
+        lock(&self.state).moments
     }
 
     /// Ready when there was another such moment after the first `moments`.
     pub(super) fn poll_moment(&self, moments: u64, cx: &Poller<'_>) -> Poll<()> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if state.moments > moments {
             return Poll::Ready(());
         }
@@ -109,7 +118,7 @@ impl Idle {
 
     /// Why the test cannot go on, if it cannot.
     pub(super) fn stuck(&self) -> Option<&'static str> {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         if state.quiet.has_lost_patience() {
             return Some("nothing comes through its sockets and pipes, and no timer is left");
         }
@@ -134,7 +143,7 @@ pub(super) struct Closing(Arc<Idle>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let state = mem::take(&mut *lock(&self.0.0));
+        let state = mem::take(&mut *lock(&self.0.state));
         drop(state);
     }
 }

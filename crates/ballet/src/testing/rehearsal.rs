@@ -6,15 +6,18 @@
 use std::future::poll_fn;
 use std::mem;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use super::idle::Idle;
 use super::standstill::guarded;
 use crate::context::{Key, Values};
 use crate::dispatch::guest::Ref;
-use crate::job::{Node, NodeRef, Unseen, Watched, Witness, current, lock};
+use crate::job::{Node, NodeRef, Seen, Watched, Witness, current, lock};
+use crate::scope::FaultRules;
+use crate::sync::Mutex;
 
 /// How long, in virtual time, adopted scopes may take to end after the body of a test.
 const ADOPTED_BUDGET: Duration = Duration::from_secs(60);
@@ -63,8 +66,17 @@ const ADOPTED_BUDGET: Duration = Duration::from_secs(60);
 /// ```
 #[track_caller]
 pub fn run<R>(name: &'static str, body: impl Future<Output = R>) -> R {
+    rehearse(name, Location::caller(), body)
+}
+
+/// As [`run`], for code that stands elsewhere.
+pub(super) fn rehearse<R>(
+    name: &'static str,
+    place: &'static Location<'static>,
+    body: impl Future<Output = R>,
+) -> R {
     let idle = Idle::new();
-    let (parks, rehearsal) = (idle.clone(), Rehearsal::new(name.to_owned(), &idle, Location::caller()));
+    let (parks, rehearsal) = (Arc::clone(&idle), Rehearsal::new(name.to_owned(), &idle, place));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -74,7 +86,9 @@ pub fn run<R>(name: &'static str, body: impl Future<Output = R>) -> R {
     let _closing = idle.open();
     runtime.block_on(guarded(&idle, async {
         let result = rehearsal.perform(body).await;
-        rehearsal.verdict().await;
+        if let Err(wrong) = rehearsal.verdict().await {
+            panic!("{wrong}");
+        }
         result
     }))
 }
@@ -102,7 +116,7 @@ pub fn run<R>(name: &'static str, body: impl Future<Output = R>) -> R {
 #[must_use]
 pub fn take_unobserved() -> Vec<String> {
     let values = current().values();
-    values.get::<Witness>().map(|unseen| mem::take(&mut *lock(unseen))).unwrap_or_default()
+    values.get::<Witness>().map(|seen| mem::take(&mut lock(seen).unobserved)).unwrap_or_default()
 }
 
 /// What the kit's functions find in the context of the test that they are called in.
@@ -127,17 +141,20 @@ pub(super) fn this_test() -> Arc<Idle> {
 pub(super) struct Rehearsal {
     name: String,
     root: Ref<Watched>,
-    unseen: Unseen,
+    seen: Arc<Mutex<Seen>>,
     idle: Arc<Idle>,
 }
 
 impl Rehearsal {
     pub(super) fn new(name: String, idle: &Arc<Idle>, place: &'static Location<'static>) -> Self {
-        let unseen = Unseen::default();
-        let values = Values::default().with::<Witness>(unseen.clone()).with::<InTest>(Arc::clone(idle));
+        let seen = Arc::<Mutex<Seen>>::default();
+        let values = Values::default()
+            .with::<Witness>(Arc::clone(&seen))
+            .with::<InTest>(Arc::clone(idle))
+            .with::<FaultRules>(idle.faults().rules());
         let root = Node::test_root(name.clone(), values, place);
         idle.add_root(root.node());
-        Self { name, root, unseen, idle: Arc::clone(idle) }
+        Self { name, root, seen, idle: Arc::clone(idle) }
     }
 
     pub(super) fn root(&self) -> &NodeRef {
@@ -147,29 +164,40 @@ impl Rehearsal {
     /// Runs `body` as the code of the root.
     pub(super) async fn perform<R>(&self, body: impl Future<Output = R>) -> R {
         let mut body = pin!(body);
-        poll_fn(|cx| {
-            let _inside = self.root.enter(cx);
-            body.as_mut().poll(cx)
-        })
-        .await
+        poll_fn(|cx| self.poll(body.as_mut(), cx)).await
     }
 
-    /// Waits for what the body left to the root, and judges.
+    /// One poll of `body` as the code of the root.
+    pub(super) fn poll<R>(&self, body: Pin<&mut impl Future<Output = R>>, cx: &mut Poller<'_>) -> Poll<R> {
+        let _inside = self.root.enter(cx);
+        body.poll(cx)
+    }
+
+    /// Waits for what the body left to the root.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// Where a job, an open scope, or a failure is left.
-    pub(super) async fn verdict(&self) {
+    /// What is wrong, where a job, an open scope, or a failure is left.
+    pub(super) async fn verdict(&self) -> Result<(), String> {
         let root = self.root();
         let _ = tokio::time::timeout(ADOPTED_BUDGET, root.wait_childless()).await;
         let (name, tree) = (&self.name, root.tree());
-        assert!(tree.children.is_empty(), "the test `{name}` leaked what stands below it here:\n{tree}");
-        let unseen = mem::take(&mut *lock(&self.unseen));
-        assert!(
-            unseen.is_empty(),
-            "nobody looked at a failure in the test `{name}`: await the job, or set an `on_failure` sink\n{}",
-            unseen.join("\n")
-        );
+        if !tree.children.is_empty() {
+            return Err(format!("the test `{name}` leaked what stands below it here:\n{tree}"));
+        }
+        let unobserved = mem::take(&mut lock(&self.seen).unobserved);
+        if unobserved.is_empty() {
+            return Ok(());
+        }
+        let unobserved = unobserved.join("\n");
+        Err(format!(
+            "nobody looked at a failure in the test `{name}`: await the job, or set an `on_failure` sink\n{unobserved}"
+        ))
+    }
+
+    /// The scopes whose finalizers did not end within their budgets.
+    pub(super) fn finalizers_dropped(&self) -> Vec<String> {
+        lock(&self.seen).finalizers_dropped.clone()
     }
 }
 

@@ -1,5 +1,8 @@
 //! The testing kit, held to what it says: verdicts, time, order, cuts and faults.
 
+mod cuts;
+mod faults;
+mod seeds;
 mod support;
 mod time;
 mod verdicts;

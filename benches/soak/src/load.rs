@@ -24,10 +24,10 @@ use crate::perform::World;
 use crate::plan::Nest;
 use crate::{balance, perform, plan};
 
-const TREES: usize = 8;
-const PIPELINES: usize = 4;
-const SUPERVISORS: usize = 2;
-const BLOCKING_CALLS: usize = 8;
+const TREES: usize = 32;
+const PIPELINES: usize = 16;
+const SUPERVISORS: usize = 8;
+const BLOCKING_CALLS: usize = 32;
 /// What is cut off in a tree, in the model's units, of which one is two nanoseconds here.
 const TREE_UNITS_MAX: u64 = 5_000_000;
 const ITEMS: u32 = 200;
@@ -113,7 +113,7 @@ pub(crate) async fn wave(seed: u64) -> Result<Arc<Tally>> {
 
 fn faults(seed: u64) -> Faults {
     let faults = Faults::seeded(seed);
-    faults.at("life").chance(0.05).fails(|| Error::msg("the life fails"));
+    faults.at("life").chance(0.1).fails(|| Error::msg("the life fails"));
     faults.at("life").chance(0.01).panics();
     faults.at("produce").chance(0.001).fails(|| Error::msg("the source is torn"));
     faults.at("consume").chance(0.001).panics();
@@ -184,7 +184,7 @@ async fn supervisor(tally: Arc<Tally>) -> Result<(), Error> {
     };
     let restarts = Arc::clone(&tally);
     let supervisor = Supervisor::one_for_all()
-        .intensity(8, Duration::from_secs(1))
+        .intensity(4, Duration::from_secs(1))
         .child(life("first"))
         .child(life("second"))
         .on_incident(move |_| one(&restarts.restarts));

@@ -23,7 +23,7 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::load::Tally;
-use crate::watch::{Baseline, Trend};
+use crate::watch::{Baseline, REST_MAX, Trend};
 
 /// How long work is added before everything must be at rest again.
 const ROUND: Duration = Duration::from_secs(1);
@@ -76,7 +76,9 @@ fn soak(minutes: f64, seed: u64) -> Result<String> {
         let now = match &baseline {
             None if round < WARM_UP_ROUNDS => Baseline::when_still()?,
             None => baseline.insert(Baseline::when_still()?).clone(),
-            Some(baseline) => baseline.is_reached_again().with_context(|| format!("after round {round}"))?,
+            Some(baseline) => {
+                baseline.is_reached_again(REST_MAX).with_context(|| format!("after round {round}"))?
+            }
         };
         if round >= WARM_UP_ROUNDS {
             trend.note(now.resident_bytes);

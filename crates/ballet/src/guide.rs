@@ -94,3 +94,11 @@ pub mod context {}
 /// [`Breaker`](crate::Breaker), [`RateLimiter`](crate::RateLimiter), [`Hedge`](crate::Hedge),
 /// [`Bulkhead`](crate::Bulkhead).
 pub mod supervision {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/testing.md")]
+///
+/// *Its words* (feature `testing`): `ballet::test`, `testing::run`, `testing::advance_by`, `testing::wait_idle`,
+/// `testing::real`, `testing::cancel_at_every_await`, `testing::run_seeds`, `testing::at`, `testing::Faults`; and
+/// [`fault_point`](crate::fault_point).
+pub mod testing {}

@@ -16,7 +16,8 @@ pub const CUTS_MAX: u64 = 10_000;
 /// A yield is one of the body itself or of any job below it, so the body is dropped between any two steps of its tree.
 /// (Jobs that are Tokio tasks are not counted, nor are tasks of other libraries.) It runs below a root of its own each
 /// time. After each cut, what the body left must end: no job or open scope stays, every finalizer ends within its budget,
-/// no failure goes unobserved. What else must hold after a cut is asserted at the beginning of `body`, about what stands
+/// no failure goes unobserved: a job that fails just before a cut is one, unless its scope has an `on_failure` sink. What
+/// else must hold after a cut is asserted at the beginning of `body`, about what stands
 /// outside of it.
 ///
 /// `body` has to come to its end after the same steps each time, or nearly so: its time is virtual, and its order is that

@@ -90,7 +90,7 @@ impl Quiet {
 
     /// Whether the test has waited for IO alone for [`IO_PATIENCE`].
     pub(super) fn has_lost_patience(&self) -> bool {
-        self.patience.as_ref().is_some_and(|patience| patience.is_over())
+        self.patience.as_ref().is_some_and(Patience::is_over)
     }
 }
 

@@ -64,7 +64,10 @@ async fn steps_of_children_are_yields_too() {
                 finalized.fetch_add(1, Ordering::SeqCst);
                 Ok(())
             });
-            s.spawn(async { Ok(sleep(S).await) });
+            s.spawn(async {
+                sleep(S).await;
+                Ok(())
+            });
             Ok(())
         })
         .await
@@ -140,7 +143,10 @@ fn an_assertion_that_a_cut_breaks_fails_the_test() {
 #[ballet::test(cancel_at_every_await)]
 async fn the_attribute_cuts_the_whole_test() -> Result<(), Error> {
     let s = ballet::scope(async |s: Scope| {
-        s.spawn(async { Ok(sleep(S).await) });
+        s.spawn(async {
+            sleep(S).await;
+            Ok(())
+        });
         Ok(s.tree().children.len())
     });
     assert_eq!(s.await?, 1);
@@ -151,7 +157,10 @@ async fn the_attribute_cuts_the_whole_test() -> Result<(), Error> {
 async fn every_order_can_be_cut_everywhere() {
     ballet::scope(async |s: Scope| {
         for seconds in 1..4 {
-            s.spawn(async move { Ok(sleep(seconds * S).await) });
+            s.spawn(async move {
+                sleep(seconds * S).await;
+                Ok(())
+            });
         }
         Ok(())
     })

@@ -37,7 +37,7 @@ async fn a_panic_and_a_cancellation_are_outcomes_of_the_job_that_comes_there() {
     at("store.commit").nth(1).panics();
     at("store.commit").nth(2).cancels();
     ballet::supervisor_scope(async |s: SupervisorScope| {
-        let job = || s.spawn(async { Ok(commit().await.map_err(Error::msg)?) }).outcome();
+        let job = || s.spawn(async { commit().await.map_err(Error::msg) }).outcome();
         assert!(
             matches!(job().await, Outcome::Panicked(panic) if panic.to_string().contains("store.commit"))
         );

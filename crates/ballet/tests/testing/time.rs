@@ -117,7 +117,7 @@ async fn echo_from_a_thread(takes: Duration) -> Result<[u8; 5], Error> {
 }
 
 #[ballet::test]
-async fn a_thousand_echoes_inside_the_runtime_take_no_time() {
+async fn two_hundred_echoes_inside_the_runtime_take_no_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     ballet::scope(async |s: Scope| {
@@ -129,7 +129,7 @@ async fn a_thousand_echoes_inside_the_runtime_take_no_time() {
         });
         let before = Instant::now();
         let mut stream = TcpStream::connect(address).await?;
-        for n in 0..1_000_u32 {
+        for n in 0..200_u32 {
             stream.write_all(&n.to_be_bytes()).await?;
             let answer = timeout(MS, stream.read_u32()).await;
             assert_eq!(answer.expect("time went on")?, n);
@@ -186,7 +186,10 @@ async fn time_goes_by_hand_through_every_timer_on_the_way() {
 #[ballet::test]
 async fn no_time_at_all_runs_nothing_that_was_not_due() {
     ballet::scope(async |s: Scope| {
-        let sleeper = s.spawn(async { Ok(sleep(MS).await) });
+        let sleeper = s.spawn(async {
+            sleep(MS).await;
+            Ok(())
+        });
         advance_by(Duration::ZERO).await;
         advance_by(Duration::from_micros(300)).await;
         assert!(!sleeper.job().state().is_ended());

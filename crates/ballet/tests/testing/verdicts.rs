@@ -100,7 +100,7 @@ fn a_test_in_which_everything_waits_says_who_waits_for_what() {
                 let _place = places.acquire().await?;
                 let reader = s.named("reader").spawn(async move { Ok(rx.recv().await?) });
                 let bar = places.clone();
-                s.named("thirsty").spawn(async move { Ok(drop(bar.acquire().await?)) });
+                s.named("thirsty").spawn(async move { Ok(bar.acquire().await.map(drop)?) });
                 s.named("waiter").spawn(async move { Ok(reader.await) }).await;
                 Ok(())
             })

@@ -44,7 +44,6 @@ pub(crate) use rules::{Deed, FaultRules, Rules, When};
 /// assert!(commit().await.is_ok());
 /// # }
 /// ```
-#[cfg_attr(not(feature = "testing"), expect(clippy::unused_async, reason = "it waits in tests"))]
 pub async fn fault_point<E: Send + 'static>(name: &'static str) -> Result<(), E> {
     #[cfg(feature = "testing")]
     if let Some(deed) = rules::due(name) {

@@ -123,12 +123,24 @@ pub struct Point {
 
 impl Point {
     /// Only the `nth` time from now, beginning with 1. Without this, and without [`chance`](Self::chance), each time.
+    ///
+    /// # Panics
+    ///
+    /// When `nth` is zero.
+    #[track_caller]
     pub fn nth(self, nth: u64) -> Self {
+        assert!(nth > 0, "the first time is `nth(1)`; there is none before it");
         Self { when: When::Nth(nth), ..self }
     }
 
     /// Each time with this probability, from 0 to 1, drawn from the test's seed.
+    ///
+    /// # Panics
+    ///
+    /// When it is no probability.
+    #[track_caller]
     pub fn chance(self, chance: f64) -> Self {
+        assert!((0.0..=1.0).contains(&chance), "{chance} is no probability: it has to be from 0 to 1");
         Self { when: When::Chance(chance), ..self }
     }
 

@@ -95,6 +95,14 @@ fn an_error_of_another_type_than_the_place_names_is_a_mistake_of_the_test() {
     assert_says(&said, &["store.commit", "not of the type there", "String"]);
 }
 
+#[test]
+fn a_rule_that_could_never_hold_is_refused() {
+    assert_says(&failure_of(|| drop(Faults::seeded(1).at("x").nth(0))), &["nth(1)"]);
+    for chance in [-0.1, 1.1, f64::NAN] {
+        assert_says(&failure_of(|| drop(Faults::seeded(1).at("x").chance(chance))), &["no probability"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_hold_for_a_tree_on_a_real_runtime() {
     let faults = Faults::seeded(1);

@@ -8,6 +8,7 @@ mod loom;
 mod process;
 mod sanitize;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -37,6 +38,8 @@ enum Command {
     Loom,
     /// Run Ballet's tests under the address and thread sanitizers and Miri, as far as this machine has them.
     Sanitize,
+    /// Put random trees under load with faults, and watch that nothing is left behind.
+    Soak(soak::Options),
     /// Run a benchmark and print its table.
     Bench(bench::Options),
 }
@@ -61,6 +64,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Tidy => tidy::run(),
         Command::Loom => loom::run(),
         Command::Sanitize => sanitize::run(),
+        Command::Soak(options) => soak::run(options),
         Command::Bench(options) => bench::run(options),
     }
 }

@@ -74,6 +74,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // With the examples, since tests start them.
     steps.push(Step::cargo("build", &["build", "--workspace", "--all-targets"]));
     steps.push(tests(&options.filter));
+    // Fifteen seconds of it, as it was just built; `cargo xtask soak` takes any time.
+    steps.push(Step::cargo("soak", &["run", "--quiet", "--package", "soak", "--", "--minutes", "0.25"]));
     steps.push(Step::cargo("doc tests", &["test", "--doc", "--workspace"]));
     steps.push(Step::run("loom models", loom::run_keeping));
     steps.push(documentation());

@@ -2,7 +2,9 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::{Error, ItemFn, parse_macro_input};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ItemFn, Lit, Meta, MetaNameValue, Token, parse_macro_input};
 
 /// Runs an async `main` as a [`Stage`](https://docs.rs/ballet) on Tokio's multi-thread runtime.
 ///
@@ -37,37 +39,116 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     .into()
 }
 
-/// Runs an async test in virtual time, and fails it when a job is left after its body.
+/// Runs an async test in virtual time, and fails it also when a job is left after its body, when nobody looked at a
+/// failure, and when it cannot go on.
 ///
-/// The function takes nothing; it may return what any `#[test]` may return. Needs Ballet's feature `testing`.
+/// The function takes nothing; it may return what any `#[test]` may return, and with arguments `()` or a `Result`. Needs
+/// Ballet's feature `testing`.
+///
+/// `seeds = 64` runs it in 64 orders of its polls (`ballet::testing::run_seeds`). `cancel_at_every_await` runs it again
+/// and again, dropped at each of its yields (`ballet::testing::cancel_at_every_await`). With both, each order is cut at
+/// each yield.
 ///
 /// ```
 /// #[ballet::test]
 /// async fn an_hour_passes_at_once() {
 ///     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
 /// }
+///
+/// #[ballet::test(seeds = 16, cancel_at_every_await)]
+/// async fn nothing_is_left_in_any_order_wherever_it_is_cut() {
+///     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+/// }
 /// ```
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as ItemFn);
-    if let Err(error) = plain(&arguments, &function).and_then(|()| at_most(0, &function)) {
+    let arguments = parse_macro_input!(arguments as TestArguments);
+    if let Err(error) = is_async(&function).and_then(|()| at_most(0, &function)) {
         return error.to_compile_error().into();
     }
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let (name, output) = (&sig.ident, &sig.output);
+    let (returns, run) = match arguments {
+        TestArguments { seeds: None, cuts: false } => {
+            let run = quote!(::ballet::testing::run(::core::stringify!(#name), async #block));
+            (quote!(#output), run)
+        }
+        TestArguments { seeds: None, cuts: true } => {
+            let cut = quote!(::ballet::testing::cancel_at_every_await(body));
+            (quote!(#output), quote!(::ballet::testing::run(::core::stringify!(#name), #cut)))
+        }
+        TestArguments { seeds: Some(seeds), cuts: false } => {
+            (quote!(), quote!(::ballet::testing::run_seeds(::core::stringify!(#name), #seeds, body)))
+        }
+        TestArguments { seeds: Some(seeds), cuts: true } => {
+            let cut = quote!(async || ::ballet::testing::cancel_at_every_await(body).await);
+            (quote!(), quote!(::ballet::testing::run_seeds(::core::stringify!(#name), #seeds, #cut)))
+        }
+    };
+    let body = arguments.runs_often().then(|| quote!(async fn body() #output #block));
     quote! {
         #[::core::prelude::v1::test]
-        #(#attrs)* #vis fn #name() #output {
-            ::ballet::testing::run(::core::stringify!(#name), async #block)
+        #(#attrs)* #vis fn #name() #returns {
+            #body
+            #run
         }
     }
     .into()
+}
+
+/// What stands in the brackets of `#[ballet::test(…)]`.
+#[derive(Clone, Copy, Default)]
+struct TestArguments {
+    seeds: Option<u64>,
+    cuts: bool,
+}
+
+impl TestArguments {
+    fn runs_often(self) -> bool {
+        self.seeds.is_some() || self.cuts
+    }
+}
+
+impl Parse for TestArguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let mut arguments = Self::default();
+        for argument in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
+            match &argument {
+                Meta::Path(path) if path.is_ident("cancel_at_every_await") => arguments.cuts = true,
+                Meta::NameValue(MetaNameValue { path, value: Expr::Lit(literal), .. })
+                    if path.is_ident("seeds") =>
+                {
+                    arguments.seeds = Some(seeds(&literal.lit)?);
+                }
+                _ => {
+                    let message = "expected `seeds = 64` or `cancel_at_every_await`";
+                    return Err(Error::new_spanned(&argument, message));
+                }
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn seeds(literal: &Lit) -> Result<u64, Error> {
+    match literal {
+        Lit::Int(count) => match count.base10_parse()? {
+            0 => Err(Error::new_spanned(literal, "a test in no order at all would never run")),
+            count => Ok(count),
+        },
+        _ => Err(Error::new_spanned(literal, "the number of orders, such as `seeds = 64`")),
+    }
 }
 
 fn plain(arguments: &TokenStream, function: &ItemFn) -> Result<(), Error> {
     if !arguments.is_empty() {
         return Err(Error::new_spanned(&function.sig.ident, "this attribute takes no arguments"));
     }
+    is_async(function)
+}
+
+fn is_async(function: &ItemFn) -> Result<(), Error> {
     if function.sig.asyncness.is_none() {
         return Err(Error::new_spanned(&function.sig.ident, "the function must be `async`"));
     }

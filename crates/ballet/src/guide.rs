@@ -102,3 +102,11 @@ pub mod supervision {}
 /// [`Phases`](crate::Phases), [`Phase`](crate::Phase), [`Curtain`](crate::Curtain),
 /// `ballet::testing::assert_shutdown_within` (feature `testing`).
 pub mod lifecycle {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../../../docs/guide/testing.md")]
+///
+/// *Its words* (feature `testing`): `ballet::test`, `testing::run`, `testing::advance_by`, `testing::wait_idle`,
+/// `testing::real`, `testing::cancel_at_every_await`, `testing::run_seeds`, `testing::at`, `testing::Faults`; and
+/// [`fault_point`](crate::fault_point).
+pub mod testing {}

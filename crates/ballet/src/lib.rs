@@ -26,8 +26,9 @@ pub use job::{
 pub use lifecycle::{Curtain, Departure, Ending, Phase, Phases, Stage, component, draining};
 pub use scope::{
     BLOCKING_PLACES, Cancel, Child, Elapsed, Escaped, FINALIZER_BUDGET, Group, Hook, Lent, LocalScope,
-    NotReady, Ready, Results, Scope, Slot, SpawnError, SupervisorScope, adopt, cancelled, local_scope,
-    par_map, par_map_unordered, race, race_ok, scope, scope_with, shield, supervisor_scope, timeout, with,
+    NotReady, Ready, Results, Scope, Slot, SpawnError, SupervisorScope, adopt, cancelled, fault_point,
+    local_scope, par_map, par_map_unordered, race, race_ok, scope, scope_with, shield, supervisor_scope,
+    timeout, with,
 };
 #[cfg(feature = "tower")]
 pub use scope::{ScopeLayer, ScopeService};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ballet::testing::take_unobserved;
 use ballet::{Ending, Error, LocalScope, Phase, Scope, Stage, SupervisorScope};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -66,6 +67,7 @@ async fn a_sink_that_panics_keeps_no_scope_open() -> Result<(), Error> {
         Ok(())
     });
     timeout(seconds(60), scope).await??;
+    assert_eq!(take_unobserved().len(), 1, "what the sink did not take goes to the default end");
     Ok(())
 }
 
@@ -104,6 +106,7 @@ async fn a_value_whose_destructor_panics_keeps_no_scope_open() -> Result<(), Err
         Ok(())
     });
     timeout(seconds(60), scope).await??;
+    assert!(take_unobserved().concat().contains("bomb"));
     Ok(())
 }
 
@@ -125,6 +128,7 @@ async fn a_destructor_that_panics_in_a_cut_finalizer_does_not_stop_the_next() {
     assert!(timeout(seconds(1), scope).await.is_err());
     sleep(seconds(5)).await;
     assert!(ran.load(Ordering::Relaxed));
+    assert!(take_unobserved().concat().contains("bomb"));
 }
 
 #[ballet::test]

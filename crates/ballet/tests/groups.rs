@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::observe::State;
+use ballet::testing::take_unobserved;
 use ballet::{Error, Group, Isolated, Scope, SupervisorScope};
 use futures_util::{FutureExt, poll};
 use tokio::time::{Instant, sleep};
@@ -191,6 +192,7 @@ async fn a_panic_outranks_errors_and_gives_its_slot_back() {
     assert!(message.contains("/clown`, spawned at ") && message.ends_with("panicked: slipped"), "{message}");
     let group = seen.lock().unwrap().take().unwrap();
     assert_eq!(group.free(), 3);
+    assert_eq!(take_unobserved().len(), 2, "beside a panic, errors go to the default end");
 }
 
 #[ballet::test]

@@ -96,7 +96,7 @@ async fn two_flows_are_tested_side_by_side() {
 }
 
 #[ballet::test]
-async fn c64_events_that_a_test_has_not_taken_fail_it_and_are_listed() {
+async fn events_that_a_test_has_not_taken_fail_it_and_are_listed() {
     let said = message(fails(), async |mut events: Events<_, _>| {
         assert_eq!(events.await_item().await, 1);
         sleep(5 * S).await;

@@ -140,3 +140,29 @@ async fn no_size_is_ever_exceeded_on_two_real_workers() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[ballet::test(seeds = 8)]
+async fn a_worker_that_is_cut_anywhere_on_its_way_gives_its_place_back() {
+    let pool = Bulkhead::new("pool", 1);
+    ballet::testing::cancel_at_every_await(async || {
+        assert_eq!((pool.occupancy().in_use, pool.occupancy().waiting), (0, 0));
+        let (recorder, mut trace) = pool::trace();
+        ballet::scope(async |s: Scope| {
+            for number in 1..=3 {
+                let idle = Idle::new(number, &pool, &recorder);
+                s.spawn(async move {
+                    let acquired = idle.acquire().await.map_err(|away| away.rejected)?;
+                    let sleep = tokio::time::sleep(Duration::from_millis(5));
+                    acquired.begin().work(sleep).await;
+                    Ok(())
+                });
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let events = trace.so_far();
+        assert_eq!((events.len(), most_at_once(&events)), (6, 1));
+    })
+    .await;
+}

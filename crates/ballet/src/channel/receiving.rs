@@ -1,5 +1,6 @@
 //! One receiver at a channel: from the first poll to the answer, or to the drop.
 
+use std::any::type_name;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll};
@@ -8,6 +9,7 @@ use super::error::Cause;
 use super::line::Ticket;
 use super::pace::Pace;
 use super::shared::Shared;
+use crate::job::waits_for;
 
 /// The future of [`Receiver::recv`](super::Receiver::recv).
 #[must_use = "a receive does nothing until it is awaited"]
@@ -36,7 +38,11 @@ impl<T> Future for Receiving<'_, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
         let Self { shared, pace, ticket } = &mut *self;
-        pace.poll(cx, |cx| shared.poll_recv(ticket, cx.waker()))
+        let polled = pace.poll(cx, |cx| shared.poll_recv(ticket, cx.waker()));
+        if polled.is_pending() {
+            waits_for(|| format!("waits to receive from a channel of {}", type_name::<T>()));
+        }
+        polled
     }
 }
 

@@ -1,5 +1,6 @@
 //! One item on its way into a channel: from the first poll to the answer, or to the drop.
 
+use std::any::type_name;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll};
@@ -8,6 +9,7 @@ use super::error::Unsent;
 use super::line::Ticket;
 use super::pace::Pace;
 use super::shared::Shared;
+use crate::job::waits_for;
 
 /// The future of [`Sender::send`](super::Sender::send).
 #[must_use = "a send does nothing until it is awaited"]
@@ -52,7 +54,11 @@ impl<T> Future for Sending<'_, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
         let Self { shared, pace, item, ticket, brings } = &mut *self;
-        pace.poll(cx, |cx| shared.poll_send(item, ticket, *brings, cx.waker()))
+        let polled = pace.poll(cx, |cx| shared.poll_send(item, ticket, *brings, cx.waker()));
+        if polled.is_pending() {
+            waits_for(|| format!("waits to send into a channel of {}", type_name::<T>()));
+        }
+        polled
     }
 }
 

@@ -19,6 +19,8 @@ use tokio::task::yield_now;
 use super::clock;
 use super::crew::{Crew, Work};
 use super::guest::Ran;
+#[cfg(feature = "testing")]
+use super::order;
 use super::watch;
 
 /// How long a lane runs before Tokio's drivers and other tasks have their turn.
@@ -91,6 +93,33 @@ impl Lane {
             }
         }
         false
+    }
+
+    /// As [`work`](Self::work), in the order that a test has set for this thread, if one has.
+    #[cfg(feature = "testing")]
+    fn work_as_told(&mut self) -> bool {
+        if !order::is_set() {
+            return self.work();
+        }
+        let mut ready = Vec::new();
+        loop {
+            ready.extend(std::iter::from_fn(|| self.next()));
+            let next = order::pick(ready.len());
+            if let Some(next) = next {
+                run(&self.crew, ready.remove(next));
+            }
+            let gives_way = next.is_some() && (order::note_poll() || !has_budget_remaining());
+            if gives_way || next.is_none() {
+                let has_more = gives_way || !ready.is_empty();
+                ready.into_iter().for_each(|work| self.crew.add(work));
+                return has_more;
+            }
+        }
+    }
+
+    #[cfg(not(feature = "testing"))]
+    fn work_as_told(&mut self) -> bool {
+        self.work()
     }
 
     /// Lies down, unless work has come meanwhile.
@@ -178,7 +207,7 @@ impl Future for Lane {
         let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
         let mut home = None;
         let restore = Restore { home: &mut home, outer };
-        let has_more = lane.work() || !lane.falls_asleep(cx);
+        let has_more = lane.work_as_told() || !lane.falls_asleep(cx);
         drop(restore);
         lane.queue = home;
         if has_more {

@@ -12,6 +12,8 @@ use tokio::runtime::Handle;
 use tokio::task::coop::has_budget_remaining;
 
 use super::guest::{Ran, Turn};
+#[cfg(feature = "testing")]
+use super::order;
 use crate::sync::Mutex;
 
 /// How many polls a scope's task makes before it yields to others.
@@ -60,12 +62,12 @@ impl LocalQueue {
         super::lock(&self.ready).is_attended = true;
         let mut polls = 0;
         while let Some(mut batch) = self.next_batch() {
-            while let Some(turn) = batch.pop_front() {
+            while let Some(turn) = next(&mut batch) {
                 polls += 1;
                 if let Ran::Again(turn) = turn.run() {
                     self.add(turn);
                 }
-                if polls >= POLLS_PER_RUN || !has_budget_remaining() {
+                if gives_way() || polls >= POLLS_PER_RUN || !has_budget_remaining() {
                     self.put_back(batch);
                     cx.waker().wake_by_ref();
                     return true;
@@ -97,4 +99,27 @@ impl LocalQueue {
         drop(ready);
         drop(turns);
     }
+}
+
+/// The first of a batch, or the one that is next in the order of a test.
+#[cfg(feature = "testing")]
+fn next(batch: &mut VecDeque<Turn>) -> Option<Turn> {
+    // Also before a cut: a turn that is taken is run, and the way is given right after it.
+    batch.remove(order::pick(batch.len()).unwrap_or(0))
+}
+
+#[cfg(not(feature = "testing"))]
+fn next(batch: &mut VecDeque<Turn>) -> Option<Turn> {
+    batch.pop_front()
+}
+
+/// Whether a test wants other tasks to have their turn.
+#[cfg(feature = "testing")]
+fn gives_way() -> bool {
+    order::note_poll()
+}
+
+#[cfg(not(feature = "testing"))]
+fn gives_way() -> bool {
+    false
 }

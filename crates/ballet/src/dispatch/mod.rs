@@ -13,6 +13,8 @@ mod hold;
 mod lane;
 mod local;
 pub(crate) mod memory;
+#[cfg(feature = "testing")]
+pub(crate) mod order;
 mod parking;
 mod view;
 mod watch;

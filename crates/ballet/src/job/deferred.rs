@@ -9,6 +9,7 @@ use std::task::{Context as Poller, Poll, ready};
 use super::cell::Claim;
 use super::{
     Error, Failure, Fault, Isolated, NodeRef, Origin, Outcome, Reason, Shielding, Together, current,
+    waits_for,
 };
 use crate::context::Path;
 use crate::observe::State;
@@ -151,6 +152,14 @@ impl<T, E: Fault, D> Deferred<T, E, D> {
         self.claim.job()
     }
 
+    fn poll_outcome(&mut self, cx: &Poller<'_>) -> Poll<Option<Outcome<T, E>>> {
+        let polled = self.claim.poll_take(cx);
+        if polled.is_pending() {
+            waits_for(|| format!("awaits the end of {}", self.job().path()));
+        }
+        polled
+    }
+
     fn failure(&self, outcome: Outcome<T, E>) -> Result<T, Failure<E>> {
         let (path, place) = (self.job().path(), self.job().place());
         match outcome {
@@ -165,7 +174,7 @@ impl<T, E: Fault, D> Deferred<T, E, D> {
 impl<T, E: Fault> Deferred<T, E, Isolated> {
     /// Awaits the end and gives all four ways of ending, for a `match`.
     pub async fn outcome(mut self) -> Outcome<T, E> {
-        let outcome = std::future::poll_fn(|cx| self.claim.poll_take(cx)).await;
+        let outcome = std::future::poll_fn(|cx| self.poll_outcome(cx)).await;
         outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome"))
     }
 }
@@ -174,7 +183,7 @@ impl<T, E: Fault> Future for Deferred<T, E, Isolated> {
     type Output = Result<T, Failure<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.claim.poll_take(cx));
+        let outcome = ready!(self.poll_outcome(cx));
         Poll::Ready(
             self.failure(
                 outcome.unwrap_or_else(|| unreachable!("an isolated job always leaves its outcome")),
@@ -202,7 +211,7 @@ impl<T, E: Fault> Future for Deferred<T, E, Together> {
 impl<T, E: Fault> Deferred<T, E, Together> {
     /// Ready with the value; with `None` where none will come and the code that awaits it cannot be ended with it.
     pub(crate) fn poll_value(&mut self, cx: &Poller<'_>) -> Poll<Option<T>> {
-        match ready!(self.claim.poll_take(cx)) {
+        match ready!(self.poll_outcome(cx)) {
             Some(Outcome::Ok(value)) => Poll::Ready(Some(value)),
             Some(_) | None if self.can_be_cut() => self.end_with_it(),
             Some(_) | None => Poll::Ready(None),

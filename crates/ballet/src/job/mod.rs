@@ -29,9 +29,15 @@ pub use reason::{Origin, Reason};
 pub(crate) use cell::{Carried, Claim, Home, WithOwner};
 pub(crate) use current::{Shielding, current};
 pub(crate) use life::Manner;
+#[cfg(feature = "testing")]
+pub(crate) use node::Watched;
 pub(crate) use node::{Node, NodeRef};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
-pub(crate) use remark::{Remark, Remarked, remark};
+#[cfg(feature = "testing")]
+pub(crate) use owner::{Seen, Witness};
+#[cfg(feature = "testing")]
+pub(crate) use remark::ask;
+pub(crate) use remark::{Remark, Remarked, remark, waits_for};
 
 use std::sync::PoisonError;
 

@@ -200,7 +200,7 @@ pub(crate) struct Birth {
 
 static ROOT: LazyLock<Ref<Watched>> = LazyLock::new(|| {
     when_closed(|| root().all().iter().for_each(NodeRef::wake));
-    Node::root_named(None, Location::caller())
+    Node::root_of(None, Values::default(), Location::caller())
 });
 
 /// The root of the process: owner of what has no nearer one.
@@ -250,17 +250,17 @@ impl Node {
         }
     }
 
-    fn root_named(name: Option<Name>, place: &'static Location<'static>) -> Ref<Watched> {
+    fn root_of(name: Option<Name>, values: Values, place: &'static Location<'static>) -> Ref<Watched> {
         let (role, birth) = (Role::Root, None);
         let birth =
             Birth { role, birth, is_borrowed: false, is_inline: false, inherits_values: false, place };
-        cell::passive(birth, Particulars::passive(name, Values::default()))
+        cell::passive(birth, Particulars::passive(name, values))
     }
 
     /// A root of its own, for a test.
     #[cfg(feature = "testing")]
-    pub(crate) fn test_root(name: &'static str, place: &'static Location<'static>) -> Ref<Watched> {
-        Self::root_named(Some(Name::Given(name.into())), place)
+    pub(crate) fn test_root(name: String, values: Values, place: &'static Location<'static>) -> Ref<Watched> {
+        Self::root_of(Some(Name::Given(name.into())), values, place)
     }
 
     /// A region inside the current node: it can be asked to end and holds shields, and owns nothing.
@@ -292,6 +292,12 @@ impl Node {
 
     pub(super) fn birth(&self) -> Option<&NodeRef> {
         self.birth.as_deref()
+    }
+
+    /// What this node was born in.
+    #[cfg(feature = "testing")]
+    pub(crate) fn birth_ref(&self) -> Option<NodeRef> {
+        self.birth().cloned()
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -50,6 +50,25 @@ pub(crate) enum Domain {
 
 type Sink<E> = Arc<dyn Fn(&Failure<E>) + Send + Sync>;
 
+/// The key under which a test keeps what is left undone in its tree.
+#[cfg(feature = "testing")]
+pub(crate) struct Witness;
+
+/// What was left undone in the tree of a test.
+#[cfg(feature = "testing")]
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Failures that reached the default end, a line each.
+    pub(crate) unobserved: Vec<String>,
+    /// Finalizers whose budget was spent, where their scopes were opened.
+    pub(crate) finalizers_dropped: Vec<String>,
+}
+
+#[cfg(feature = "testing")]
+impl crate::context::Key for Witness {
+    type Value = Arc<Mutex<Seen>>;
+}
+
 /// What the jobs of one scope share: the scope's node, its domain, where they run, and what failed so far.
 ///
 /// It begins with its node, so that a job's reference to the node it was born in is one to its owner.
@@ -227,10 +246,6 @@ impl<E: Fault> Ref<Owner<E>> {
 }
 
 impl<E: Fault> Owner<E> {
-    pub(crate) fn note_dropped_finalizer(&self) {
-        self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn finalizers_dropped(&self) -> u32 {
         self.finalizers_dropped.load(Ordering::Relaxed)
     }
@@ -245,7 +260,9 @@ impl<E: Fault> Owner<E> {
         // Not under the lock, which its destructor may come to.
         drop(before);
     }
+}
 
+impl<E: Fault> Ref<Owner<E>> {
     /// Drops an outcome that nobody will ask for; a failure goes to the sink.
     #[inline]
     pub(super) fn unseen<T>(&self, job: &NodeRef, outcome: Option<Outcome<T, E>>) {
@@ -262,17 +279,33 @@ impl<E: Fault> Owner<E> {
         self.unobserved(&failure);
     }
 
+    pub(crate) fn note_dropped_finalizer(&self) {
+        self.finalizers_dropped.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "testing")]
+        if let Some(seen) = self.node().values().get::<Witness>() {
+            let line = format!("{} ({})", self.node().path(), self.node().place);
+            lock(seen).finalizers_dropped.push(line);
+        }
+    }
+
     /// Hands a failure that nobody looked at to the sink.
     pub(crate) fn unobserved(&self, failure: &Failure<E>) {
         let sink = lock(&self.sink).clone();
-        match sink {
-            // A sink that panics must not keep its job in the tree.
-            Some(sink) => {
-                if catch_unwind(AssertUnwindSafe(|| sink(failure))).is_err() {
-                    observe::unobserved(failure.path(), failure.place(), failure);
-                }
-            }
-            None => observe::unobserved(failure.path(), failure.place(), failure),
+        // A sink that panics must not keep its job in the tree.
+        let is_seen = sink.is_some_and(|sink| catch_unwind(AssertUnwindSafe(|| sink(failure))).is_ok());
+        if !is_seen {
+            #[cfg(feature = "testing")]
+            self.witness(failure);
+            observe::unobserved(failure.path(), failure.place(), failure);
+        }
+    }
+
+    /// Tells the test that this scope belongs to.
+    #[cfg(feature = "testing")]
+    fn witness(&self, failure: &Failure<E>) {
+        if let Some(seen) = self.node().values().get::<Witness>() {
+            let line = format!("{} ({}): {failure:?}", failure.path(), failure.place());
+            lock(seen).unobserved.push(line);
         }
     }
 }

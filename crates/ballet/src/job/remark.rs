@@ -2,7 +2,12 @@
 //!
 //! A remark is made for as long as its guard lives and is written out only when somebody looks, so it costs whoever
 //! makes one a lock and a row. Nothing decides from a remark.
+//!
+//! A test that has come to a standstill *asks*: it has every job polled once more, and whatever finds that it has to go
+//! on waiting says for what. Only then is that a remark, so a wait costs nothing in any other poll.
 
+#[cfg(feature = "testing")]
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::{NodeRef, current, lock};
@@ -39,6 +44,41 @@ pub(crate) struct Remarked {
 pub(crate) fn remark(remark: Arc<dyn Remark>) -> Option<Remarked> {
     let node = current().nearest_owner();
     (node.kind() != Kind::Root).then(|| node.remark(remark))
+}
+
+#[cfg(feature = "testing")]
+thread_local! {
+    /// What has been said since somebody began to ask on this thread.
+    static SAID: RefCell<Option<Vec<Remarked>>> = const { RefCell::new(None) };
+}
+
+/// Says what the code that runs here waits for, if anybody asks.
+#[inline]
+pub(crate) fn waits_for(_what: impl FnOnce() -> String) {
+    #[cfg(feature = "testing")]
+    if SAID.with_borrow(Option::is_some) {
+        let line = _what();
+        let said = remark(Arc::new(move || line.clone()));
+        SAID.with_borrow_mut(|all| all.as_mut().map(|all| all.extend(said)));
+    }
+}
+
+/// Asks, on this thread, until the result is dropped; that takes the answers back.
+#[cfg(feature = "testing")]
+pub(crate) fn ask() -> Asking {
+    SAID.set(Some(Vec::new()));
+    Asking(())
+}
+
+#[cfg(feature = "testing")]
+#[must_use = "the answers are taken back when this is dropped"]
+pub(crate) struct Asking(());
+
+#[cfg(feature = "testing")]
+impl Drop for Asking {
+    fn drop(&mut self) {
+        drop(SAID.take());
+    }
 }
 
 impl NodeRef {

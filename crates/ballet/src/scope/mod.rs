@@ -16,6 +16,7 @@ mod acquire;
 mod adopt;
 mod beside;
 mod blocking;
+mod fault_point;
 mod finalizer;
 mod frame;
 mod group;
@@ -39,6 +40,9 @@ mod with;
 
 pub use adopt::adopt;
 pub use blocking::BLOCKING_PLACES;
+pub use fault_point::fault_point;
+#[cfg(feature = "testing")]
+pub(crate) use fault_point::{Deed, FaultRules, Rules, When};
 pub use finalizer::FINALIZER_BUDGET;
 pub use group::{Group, Slot};
 pub use handle::{Child, Scope, SpawnError, SupervisorScope};

@@ -30,7 +30,15 @@ const LAYERS: [Layer; 9] = [
     Layer { place: "examples/", may_use: &["ballet", "ballet-console"] },
     Layer {
         place: "benches/",
-        may_use: &["bench-report", "bench-versus", "ballet", "ballet-console", "herald", "artnest"],
+        may_use: &[
+            "bench-report",
+            "bench-versus",
+            "ballet",
+            "ballet-console",
+            "herald",
+            "artnest",
+            "tributary",
+        ],
     },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];

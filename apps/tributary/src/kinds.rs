@@ -9,3 +9,8 @@ pub const KINDS: [&dyn Kind; 0] = [];
 pub fn named(name: &str) -> Option<&'static dyn Kind> {
     KINDS.into_iter().find(|kind| kind.name() == name)
 }
+
+/// What kind of source an address most likely is.
+pub fn guess(_: &url::Url) -> &'static str {
+    "feed"
+}

@@ -19,11 +19,12 @@ struct Tool {
 }
 
 /// In the order in which later ones need earlier ones.
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool { name: "rustfmt, clippy", ensure: tools::rust_components },
     Tool { name: "C compiler", ensure: tools::c_compiler },
     Tool { name: "smtp-sink", ensure: debian::smtp_sink },
     Tool { name: "promtool", ensure: debian::promtool },
+    Tool { name: "nats-server", ensure: debian::nats_server },
     Tool { name: "chromium", ensure: debian::chromium },
     Tool { name: "node", ensure: tools::node },
     Tool { name: "page tests", ensure: tools::page_packages },

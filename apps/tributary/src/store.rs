@@ -71,8 +71,9 @@ impl Store {
         self.0
             .read(|connection| {
                 let mut select = connection.prepare("SELECT name, state FROM source")?;
-                let rows =
-                    select.query_map([], |row| Ok((row.get::<_, String>(0)?, from_json(row.get(1)?, 1)?)))?;
+                let rows = select.query_map([], |row| {
+                    Ok((row.get::<_, String>(0)?, from_json(&row.get::<_, String>(1)?, 1)?))
+                })?;
                 rows.map(|row| row.and_then(|(name, state)| Ok((name_of(&name)?, state)))).collect()
             })
             .await
@@ -89,7 +90,8 @@ impl Store {
             .read(move |connection| {
                 let mut select = connection.prepare_cached("SELECT state FROM source WHERE name = ?1")?;
                 let mut rows = select.query([name.as_str()])?;
-                rows.next()?.map_or_else(|| Ok(SourceState::default()), |row| from_json(row.get(0)?, 0))
+                rows.next()?
+                    .map_or_else(|| Ok(SourceState::default()), |row| from_json(&row.get::<_, String>(0)?, 0))
             })
             .await
     }
@@ -120,8 +122,8 @@ impl Store {
 }
 
 /// What was written as JSON by us; anything else in its place is damage.
-fn from_json<T: DeserializeOwned>(text: String, column: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(&text)
+fn from_json<T: DeserializeOwned>(text: &str, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }
 

@@ -111,7 +111,7 @@ impl Daemon {
 /// Pending for ever where the signal is gone.
 async fn hung_up(hangup: &mut Signal) {
     if hangup.recv().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -165,9 +165,9 @@ fn owed(connection: &Connection, sink: &str, items_max: usize) -> rusqlite::Resu
     {
         up_to = row.get(0)?;
         let sinks: Option<Vec<String>> =
-            row.get::<_, Option<String>>(1)?.map(|text| from_json(text, 1)).transpose()?;
+            row.get::<_, Option<String>>(1)?.map(|text| from_json(&text, 1)).transpose()?;
         if sinks.is_none_or(|sinks| sinks.iter().any(|name| name == sink)) {
-            entries.push(Entry { seq: up_to, item: from_json(row.get(2)?, 2)? });
+            entries.push(Entry { seq: up_to, item: from_json(&row.get::<_, String>(2)?, 2)? });
         }
     }
     Ok((entries, up_to))

@@ -1,3 +1,4 @@
 //! The integration tests, one program.
 
 mod support;
+mod web;

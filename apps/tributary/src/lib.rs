@@ -8,4 +8,5 @@ pub mod fields;
 pub mod item;
 pub mod kinds;
 pub mod source;
+mod text;
 pub mod web;

@@ -1,4 +1,7 @@
 //! The integration tests, one program.
 
+mod feeds;
+mod new_kind;
+mod social;
 mod support;
 mod web;

@@ -19,7 +19,7 @@ struct Tool {
 }
 
 /// In the order in which later ones need earlier ones.
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool { name: "rustfmt, clippy", ensure: tools::rust_components },
     Tool { name: "C compiler", ensure: tools::c_compiler },
     Tool { name: "smtp-sink", ensure: debian::smtp_sink },
@@ -28,6 +28,7 @@ const TOOLS: [Tool; 8] = [
     Tool { name: "node", ensure: tools::node },
     Tool { name: "page tests", ensure: tools::page_packages },
     Tool { name: "python", ensure: tools::python_packages },
+    Tool { name: "feeds", ensure: tools::feedparser_corpus },
 ];
 
 /// What the benchmark of Herald needs: a sink for its mails and a load generator.

@@ -1,5 +1,6 @@
 //! The integration tests, one program.
 
+mod corpus;
 mod feeds;
 mod new_kind;
 mod social;

@@ -1,16 +1,36 @@
-//! The sources there are. A new one is a file here and a line in [`KINDS`].
+//! The sources there are. A new one is a file here and a line in `kinds!`.
+//!
+//! Begin with `mastodon`, which is short and whole. What a kind may decide and what not stands at
+//! [`Kind`](crate::source::Kind); how its entries become items stands in `draft`.
+
+mod api;
+mod draft;
 
 use crate::source::Kind;
 
-/// Every kind, in the order in which `tributary add --help` lists them.
-pub const KINDS: [&dyn Kind; 0] = [];
+/// Declares each kind's module and lists its [`Kind`], in the order in which `tributary add --help` shows them.
+macro_rules! kinds {
+    ($($module:ident::$kind:ident,)+) => {
+        $(pub mod $module;)+
+
+        /// Every kind.
+        pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),+];
+    };
+}
+
+kinds! {
+    feed::Feed,
+    reddit::Reddit,
+    mastodon::Mastodon,
+    x::X,
+}
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<&'static dyn Kind> {
-    KINDS.into_iter().find(|kind| kind.name() == name)
+    KINDS.iter().copied().find(|kind| kind.name() == name)
 }
 
-/// What kind of source an address most likely is.
-pub fn guess(_: &url::Url) -> &'static str {
-    "feed"
+/// The kind that reads what stands at an address, and the settings with which it does.
+pub fn for_address(address: &url::Url) -> (&'static str, Vec<(&'static str, String)>) {
+    ("feed", vec![("url", address.to_string())])
 }

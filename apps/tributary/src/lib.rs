@@ -16,4 +16,5 @@ pub mod sinks;
 pub mod source;
 pub mod sources;
 pub mod store;
+mod text;
 pub mod web;

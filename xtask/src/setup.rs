@@ -24,6 +24,7 @@ const TOOLS: [Tool; 9] = [
     Tool { name: "C compiler", ensure: tools::c_compiler },
     Tool { name: "smtp-sink", ensure: debian::smtp_sink },
     Tool { name: "promtool", ensure: debian::promtool },
+    Tool { name: "nats-server", ensure: debian::nats_server },
     Tool { name: "chromium", ensure: debian::chromium },
     Tool { name: "node", ensure: tools::node },
     Tool { name: "page tests", ensure: tools::page_packages },

@@ -173,6 +173,20 @@ impl<'a> Fields<'a> {
         values.iter().map(text).collect()
     }
 
+    /// The tables of an array `[[key]]`; none where there is none.
+    pub(crate) fn tables(&self, key: &'static str) -> Result<Vec<Spanned<DeTable<'a>>>, Wrong> {
+        let values = match self.get(key) {
+            None => return Ok(Vec::new()),
+            Some(DeValue::Array(values)) => values,
+            Some(other) => return Err(self.expected(key, &format!("tables [[{key}]]"), other)),
+        };
+        let table = |value: &Spanned<DeValue<'a>>| match value.get_ref() {
+            DeValue::Table(table) => Ok(Spanned::new(value.span(), table.clone())),
+            other => Err(self.expected(key, &format!("tables [[{key}]]"), other)),
+        };
+        values.iter().map(table).collect()
+    }
+
     /// A secret: under the key itself, or, better, in the environment variable that `KEY_env` names.
     ///
     /// # Errors
@@ -198,7 +212,8 @@ impl<'a> Fields<'a> {
         let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
         let offset = found.map_or(self.at, |(name, _)| name.span().start);
         let line = self.text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
-        Wrong { line, key: format!("{}.{key}", self.name), message: message.into() }
+        let prefix = if self.name.is_empty() { String::new() } else { format!("{}.", self.name) };
+        Wrong { line, key: format!("{prefix}{key}"), message: message.into() }
     }
 
     /// The error about a key that has to be there.

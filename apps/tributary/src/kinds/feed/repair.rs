@@ -57,6 +57,9 @@ const PREFIXES: [(&str, &str); 5] = [
 /// Elements of Atom whose `type` says how their text is meant.
 const TEXTS: [&str; 8] = ["title", "subtitle", "tagline", "summary", "content", "rights", "copyright", "info"];
 
+/// Elements that hold a person. feed-rs looks for an address of e-mail in them.
+const PERSONS: [&str; 7] = ["author", "contributor", "creator", "managingEditor", "name", "owner", "webMaster"];
+
 /// A document that can be read.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
@@ -217,8 +220,15 @@ impl Scribe {
         if self.skipped > 0 || self.open.is_empty() {
             return;
         }
-        if self.open.last().is_some_and(|open| open.name == "hour") {
-            self.done.skip_hours.extend(text.trim().parse::<u8>().ok());
+        match self.open.last().map_or("", |open| local_name(&open.name)) {
+            "hour" => self.done.skip_hours.extend(text.trim().parse::<u8>().ok()),
+            // Nobody asks for it, and feed-rs panics on one that is too long.
+            "duration" => return,
+            // And where one that is no letter of ASCII stands right beside an address of e-mail.
+            person if PERSONS.contains(&person) && text.contains('@') => {
+                return self.done.xml.extend([" ", &minimal_escape(&spaced(text)), " "]);
+            }
+            _ => {}
         }
         self.done.xml.push_str(&minimal_escape(text));
     }
@@ -239,7 +249,9 @@ impl Scribe {
         for attribute in start.html_attributes().with_checks(false).flatten().take(ATTRIBUTES_MAX) {
             let key = attribute.key.as_ref().to_owned();
             let value = unescaped(&attribute.value);
-            if !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
+            // As with the element `duration`.
+            let is_time = matches!(&*key, "duration" | "start" | "end" | "time");
+            if !is_time && !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
                 kept.push((key, value));
             }
         }
@@ -334,6 +346,14 @@ fn meant(name: &str) -> String {
     };
     let letter = code.ok().and_then(char::from_u32).filter(|letter| *letter != '\0');
     letter.unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
+}
+
+/// The text with spaces around all that is not ASCII.
+fn spaced(text: &str) -> String {
+    text.chars().fold(String::new(), |spaced, letter| match letter.is_ascii() {
+        true => spaced + letter.encode_utf8(&mut [0; 4]),
+        false => spaced + " " + letter.encode_utf8(&mut [0; 4]) + " ",
+    })
 }
 
 fn local_name(name: &str) -> &str {

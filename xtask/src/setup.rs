@@ -19,7 +19,7 @@ struct Tool {
 }
 
 /// In the order in which later ones need earlier ones.
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool { name: "rustfmt, clippy", ensure: tools::rust_components },
     Tool { name: "C compiler", ensure: tools::c_compiler },
     Tool { name: "smtp-sink", ensure: debian::smtp_sink },
@@ -40,6 +40,9 @@ const HERALD_BENCH_TOOLS: [Tool; 2] =
 const ARTNEST_BENCH_TOOLS: [Tool; 2] =
     [Tool { name: "node", ensure: tools::node }, Tool { name: "peers", ensure: tools::artnest_peers }];
 
+/// What the benchmark of Tributary measures against: a reader of feeds among Python's packages.
+const TRIBUTARY_BENCH_TOOLS: [Tool; 1] = [Tool { name: "python", ensure: tools::python_packages }];
+
 /// What the comparison with other languages needs. What comes from Python's packages comes by the tests' Python.
 const VERSUS_BENCH_TOOLS: [Tool; 3] = [
     Tool { name: "java", ensure: tools::java },
@@ -57,6 +60,7 @@ pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
         "artnest" => ensure(&ARTNEST_BENCH_TOOLS),
         "herald" => ensure(&HERALD_BENCH_TOOLS),
+        "tributary" => ensure(&TRIBUTARY_BENCH_TOOLS),
         "channel" | "flow" | "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),
     }

@@ -117,16 +117,16 @@ impl From<ballet::Error> for Error {
 /// When it could not be done.
 pub fn run(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
     match command {
-        Command::Run => Ok(daemon::run(Start { path, kinds: &KINDS, clock: Clock::system() })?),
+        Command::Run => Ok(daemon::run(Start { path, kinds: KINDS, clock: Clock::system() })?),
         Command::Add(add) => Ok(edit::add(&path, &add)?),
-        Command::List { json } => in_runtime(list::list(&Config::load(&path, &KINDS)?, json)),
+        Command::List { json } => in_runtime(list::list(&Config::load(&path, KINDS)?, json)),
         Command::Check { source, offline } => {
-            let config = Config::load(&path, &KINDS)?;
+            let config = Config::load(&path, KINDS)?;
             in_runtime(check::check(&path, &config, source.as_ref(), offline))
         }
         Command::Import { file } => Ok(edit::import(&path, &opml::read(&file)?)?),
         Command::Export => {
-            print!("{}", opml::write(&Config::load(&path, &KINDS)?)?);
+            print!("{}", opml::write(&Config::load(&path, KINDS)?)?);
             Ok(ExitCode::SUCCESS)
         }
     }

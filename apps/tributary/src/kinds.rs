@@ -30,7 +30,7 @@ pub fn named(name: &str) -> Option<&'static dyn Kind> {
     KINDS.into_iter().find(|kind| kind.name() == name)
 }
 
-/// What kind of source an address most likely is.
-pub fn guess(_: &url::Url) -> &'static str {
-    "feed"
+/// The kind that reads what stands at an address, and the settings with which it does.
+pub fn for_address(address: &url::Url) -> (&'static str, Vec<(&'static str, String)>) {
+    ("feed", vec![("url", address.to_string())])
 }

@@ -181,7 +181,7 @@ impl Sources {
     }
 
     fn child(&self, settings: &Arc<SourceSettings>, web: &Web, spread: Duration) -> Supervised {
-        let line = Arc::new(Line::new(Arc::clone(settings)));
+        let line = Arc::new(Line::new(Arc::clone(settings), self.shared.clock.now()));
         self.shared.board.add(&line);
         let source = Arc::new(Source { shared: Arc::clone(&self.shared), line, web: web.clone(), spread });
         child(settings.name.to_string())

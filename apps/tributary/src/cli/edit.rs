@@ -42,7 +42,8 @@ pub(super) fn add(path: &Path, add: &Add) -> Result<ExitCode, Error> {
     let mut file = File::open(path)?;
     let name = file.add(add)?;
     file.save()?;
-    println!("added `{name}` ({}) to {}", add.kind.unwrap_or_else(|| kinds::guess(&add.url)), path.display());
+    let kind = file.config.sources[&name].kind;
+    println!("added `{name}` ({kind}) to {}", path.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,7 +91,7 @@ impl File {
             }
             text => text?,
         };
-        let config = Config::parse(path, &text, &KINDS)?;
+        let config = Config::parse(path, &text, KINDS)?;
         let document = text.parse().map_err(|source| Error::NotToml { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), document, config })
     }
@@ -100,9 +101,15 @@ impl File {
         if let Some(known) = self.config.sources.values().find(|known| is_known(known.visit.address())) {
             return Err(Error::Known { url: add.url.clone(), name: known.name.clone() });
         }
+        let (kind, settings) = match add.kind {
+            Some(kind) => (kind, vec![("url", add.url.to_string())]),
+            None => kinds::for_address(&add.url),
+        };
         let mut table = Table::new();
-        table.insert("kind", value(add.kind.unwrap_or_else(|| kinds::guess(&add.url))));
-        table.insert("url", value(add.url.as_str()));
+        table.insert("kind", value(kind));
+        for (key, setting) in settings {
+            table.insert(key, value(setting));
+        }
         if let Some(name) = &add.name {
             table.insert("name", value(name.as_str()));
         }
@@ -113,7 +120,7 @@ impl File {
         let tables = document.entry("source").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let tables = tables.as_array_of_tables_mut();
         tables.ok_or_else(|| Error::NotTables { path: self.path.clone() })?.push(table);
-        let config = Config::parse(&self.path, &document.to_string(), &KINDS).map_err(Error::Unfit)?;
+        let config = Config::parse(&self.path, &document.to_string(), KINDS).map_err(Error::Unfit)?;
         let new = config.sources.keys().find(|name| !self.config.sources.contains_key(*name));
         let name = new.unwrap_or_else(|| unreachable!("one source more has one name more")).clone();
         (self.document, self.config) = (document, config);

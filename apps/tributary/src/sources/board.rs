@@ -74,6 +74,8 @@ pub enum Waits {
 pub(super) struct Line {
     pub(super) settings: Arc<SourceSettings>,
     pub(super) progress: Progress,
+    /// When it was added, or restarted by a change of its settings.
+    started_at: Timestamp,
     now: Mutex<Now>,
     /// Somebody wants it visited at once.
     hurry: Notify,
@@ -95,6 +97,8 @@ pub struct SourceStatus {
     pub kind: &'static str,
     pub address: String,
     pub moved_to: Option<String>,
+    /// When it was added, or restarted by a change of its settings; or when the program was.
+    pub started_at: Timestamp,
     /// `starting`, `waiting`, `visiting`, `parked`, `disabled` or `stopped`.
     pub state: &'static str,
     /// What it waits for, in one word.
@@ -119,14 +123,20 @@ pub struct SourceStatus {
 }
 
 impl Line {
-    pub(super) fn new(settings: Arc<SourceSettings>) -> Self {
+    pub(super) fn new(settings: Arc<SourceSettings>, started_at: Timestamp) -> Self {
         let now = Now {
             phase: Phase::Starting,
             state: SourceState::default(),
             panics: 0,
             latest_by: Duration::ZERO,
         };
-        Self { settings, progress: Progress::default(), now: Mutex::new(now), hurry: Notify::new() }
+        Self {
+            settings,
+            started_at,
+            progress: Progress::default(),
+            now: Mutex::new(now),
+            hurry: Notify::new(),
+        }
     }
 
     pub(super) fn show(&self, phase: Phase) {
@@ -174,6 +184,7 @@ impl Line {
             name: self.settings.name.clone(),
             kind: self.settings.kind,
             address: self.settings.visit.address().to_string(),
+            started_at: self.started_at,
             moved_to: state.moved.as_ref().map(ToString::to_string),
             state: word,
             waits_for,

@@ -14,7 +14,7 @@ macro_rules! kinds {
         $(pub mod $module;)+
 
         /// Every kind.
-        pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),+];
+        pub const KINDS: [&dyn Kind; [$(stringify!($module)),+].len()] = [$(&$module::$kind),+];
     };
 }
 
@@ -27,7 +27,7 @@ kinds! {
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<&'static dyn Kind> {
-    KINDS.iter().copied().find(|kind| kind.name() == name)
+    KINDS.into_iter().find(|kind| kind.name() == name)
 }
 
 /// The kind that reads what stands at an address, and the settings with which it does.

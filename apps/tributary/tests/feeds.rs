@@ -157,6 +157,23 @@ fn a_hundred_thousand_entries_are_read_up_to_the_bound() {
 }
 
 #[test]
+fn what_feed_rs_panics_on_is_kept_from_it() {
+    for inner in [
+        "<itunes:duration>99999999999999999999:00:00</itunes:duration>",
+        "<itunes:duration>1.99999999999999999999999999999999999999999</itunes:duration>",
+        "<media:content url=\"https://a.example/\" duration=\"99999999999999999999\"/>",
+        "<media:text start=\"99999999999999999999\">x</media:text>",
+        "<author>Jörg “ada@a.example”</author>",
+        "<author>&#8220;ada@a.example&#8221;</author>",
+        "<dc:creator>ada@a.example→ someone with a long name</dc:creator>",
+        "<itunes:author>→ada@a.example</itunes:author>",
+    ] {
+        let feed = format!("<rss><channel><item><guid>1</guid>{inner}</item></channel></rss>");
+        assert_eq!(items(feed.as_bytes()), Ok(1), "{inner}");
+    }
+}
+
+#[test]
 fn nesting_does_not_end_the_program() {
     for open in [
         "<a>",
@@ -233,6 +250,9 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, Change)> {
         "type=\"x/y;z\"",
         "2026-13-45T99:99:99Z",
         "<?xml version=\"1.0\" encoding=\"utf-16\"?>",
+        "“ada@a.example”",
+        "<author>",
+        "<itunes:author>→a@b.cd→",
     ];
     let change = prop_oneof![
         any::<u8>().prop_map(Change::Set),

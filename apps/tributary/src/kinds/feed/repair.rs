@@ -57,6 +57,9 @@ const PREFIXES: [(&str, &str); 5] = [
 /// Elements of Atom whose `type` says how their text is meant.
 const TEXTS: [&str; 8] = ["title", "subtitle", "tagline", "summary", "content", "rights", "copyright", "info"];
 
+/// Elements that hold a person. feed-rs looks for an address of e-mail in them.
+const PERSONS: [&str; 7] = ["author", "contributor", "creator", "managingEditor", "name", "owner", "webMaster"];
+
 /// A document that can be read.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
@@ -95,8 +98,7 @@ pub(super) fn repair(text: &str, entries_max: usize) -> Repaired {
 #[derive(Default)]
 struct Scribe {
     done: Repaired,
-    /// The elements that are open, as they are written.
-    open: Vec<String>,
+    open: Vec<Open>,
     /// How many elements below those are open that are left out.
     skipped: usize,
     /// Where the entry began that is being written, and how many elements were open there.
@@ -105,6 +107,26 @@ struct Scribe {
     is_atom_of_old: bool,
     /// What an entry of RDF is about, until it has a link.
     about: Option<String>,
+}
+
+/// An element that is open.
+struct Open {
+    /// As it is written.
+    name: String,
+    /// Its tags are text of the element around it.
+    is_text: bool,
+}
+
+impl Open {
+    /// Writes one of its tags, of which this is what stands between the brackets.
+    fn write(&self, tag: &str, xml: &mut String) {
+        if self.is_text {
+            // Once more escaped, as all of a text is.
+            xml.extend(["&lt;", &minimal_escape(tag), "&gt;"]);
+        } else {
+            xml.extend(["<", tag, ">"]);
+        }
+    }
 }
 
 impl Scribe {
@@ -135,6 +157,11 @@ impl Scribe {
         if self.done.root.is_empty() {
             self.done.root = local.to_ascii_lowercase();
         }
+        if self.open.len() == 1 && self.done.root == "rss" && matches!(local, "item" | "title" | "link") {
+            let channel = Open { name: "channel".to_owned(), is_text: false };
+            channel.write("channel", &mut self.done.xml);
+            self.open.push(channel);
+        }
         if self.entry.is_none() && matches!(local, "item" | "entry") {
             self.entry = Some((self.done.xml.len(), self.open.len()));
             let about = attributes.iter().find(|(key, _)| local_name(key) == "about" && self.done.root == "rdf");
@@ -142,13 +169,20 @@ impl Scribe {
         } else if local == "link" {
             self.about = None;
         }
-        self.done.xml.push('<');
-        self.done.xml.push_str(&name);
+        let mut tag = name.clone();
         for (key, value) in attributes {
-            self.done.xml.extend([" ", &key, "=\"", &quick_xml::escape::escape(&value), "\""]);
+            tag.extend([" ", &key, "=\"", &quick_xml::escape::escape(&value), "\""]);
         }
-        self.done.xml.push('>');
-        self.open.push(name);
+        let open = Open { name, is_text: self.is_in_text() };
+        open.write(&tag, &mut self.done.xml);
+        self.open.push(open);
+    }
+
+    /// Whether tags are text where it stands: those that somebody forgot to escape in a text of RSS.
+    fn is_in_text(&self) -> bool {
+        let is_rss = matches!(&*self.done.root, "rss" | "rdf");
+        let is_text = |open: &Open| matches!(&*open.name, "title" | "description" | "content:encoded");
+        is_rss && self.open.last().is_some_and(|open| open.is_text || is_text(open))
     }
 
     /// Ends the innermost element of this name and all inside it; an end without a beginning is left out.
@@ -158,7 +192,7 @@ impl Scribe {
             return ControlFlow::Continue(());
         }
         let name = self.renamed(name);
-        let Some(at) = self.open.iter().rposition(|open| *open == name) else { return ControlFlow::Continue(()) };
+        let Some(at) = self.open.iter().rposition(|open| open.name == name) else { return ControlFlow::Continue(()) };
         let ends_entry = self.entry.is_some_and(|(_, depth)| at <= depth);
         if let Some((about, (_, depth))) = self.about.take_if(|_| ends_entry).zip(self.entry) {
             // feed-rs leaves out what has no link; in RDF, this is one.
@@ -177,8 +211,8 @@ impl Scribe {
     }
 
     fn close_down_to(&mut self, depth: usize) {
-        for name in self.open.drain(depth..).rev() {
-            self.done.xml.extend(["</", &name, ">"]);
+        for open in self.open.drain(depth..).rev() {
+            open.write(&format!("/{}", open.name), &mut self.done.xml);
         }
     }
 
@@ -186,8 +220,15 @@ impl Scribe {
         if self.skipped > 0 || self.open.is_empty() {
             return;
         }
-        if self.open.last().is_some_and(|name| name == "hour") {
-            self.done.skip_hours.extend(text.trim().parse::<u8>().ok());
+        match self.open.last().map_or("", |open| local_name(&open.name)) {
+            "hour" => self.done.skip_hours.extend(text.trim().parse::<u8>().ok()),
+            // Nobody asks for it, and feed-rs panics on one that is too long.
+            "duration" => return,
+            // And where one that is no letter of ASCII stands right beside an address of e-mail.
+            person if PERSONS.contains(&person) && text.contains('@') => {
+                return self.done.xml.extend([" ", &minimal_escape(&spaced(text)), " "]);
+            }
+            _ => {}
         }
         self.done.xml.push_str(&minimal_escape(text));
     }
@@ -208,7 +249,9 @@ impl Scribe {
         for attribute in start.html_attributes().with_checks(false).flatten().take(ATTRIBUTES_MAX) {
             let key = attribute.key.as_ref().to_owned();
             let value = unescaped(&attribute.value);
-            if !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
+            // As with the element `duration`.
+            let is_time = matches!(&*key, "duration" | "start" | "end" | "time");
+            if !is_time && !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
                 kept.push((key, value));
             }
         }
@@ -238,7 +281,7 @@ impl Scribe {
     /// The name as it is today.
     fn renamed(&self, name: &str) -> String {
         let (prefix, local) = name.rsplit_once(':').map_or(("", name), |(prefix, local)| (prefix, local));
-        let is_root = self.open.is_empty() || (self.open.len() == 1 && self.open[0].eq_ignore_ascii_case(name));
+        let is_root = self.open.is_empty() || (self.open.len() == 1 && self.open[0].name.eq_ignore_ascii_case(name));
         let (prefix, local) = match (prefix, local) {
             ("dcterms", "issued" | "created") => ("dc", "date"),
             ("dcterms", "modified") => ("atom", "updated"),
@@ -305,6 +348,14 @@ fn meant(name: &str) -> String {
     letter.unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
 }
 
+/// The text with spaces around all that is not ASCII.
+fn spaced(text: &str) -> String {
+    text.chars().fold(String::new(), |spaced, letter| match letter.is_ascii() {
+        true => spaced + letter.encode_utf8(&mut [0; 4]),
+        false => spaced + " " + letter.encode_utf8(&mut [0; 4]) + " ",
+    })
+}
+
 fn local_name(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
@@ -332,6 +383,18 @@ mod tests {
     fn tags_nest() {
         assert_eq!(body("<a><b>x</a>y</b>"), "<a><b>x</b></a>y");
         assert_eq!(body("</x><a></a >"), "<a></a>");
+    }
+
+    #[test]
+    fn tags_in_a_text_of_rss_are_text() {
+        let wanted = "<title>a &lt;b id=\"1\"&gt;x&lt;/b&gt; c</title>";
+        assert_eq!(body("<title>a <b id=1>x</b> c</title>"), wanted);
+        assert_eq!(body("<title>a <b id=1>x c</title>"), "<title>a &lt;b id=\"1\"&gt;x c&lt;/b&gt;</title>");
+    }
+
+    #[test]
+    fn entries_without_a_channel_get_one() {
+        assert!(repair("<rss><item/></rss>", 10).xml.ends_with("<channel><item></item></channel></rss>"));
     }
 
     #[test]

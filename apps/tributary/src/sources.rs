@@ -143,9 +143,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// When the new `[web]` cannot be had; then nothing has changed. When the sources are ending.
-    pub async fn apply(&self, old: &Config, new: &Config) -> Result<Changes, ballet::Error> {
-        let web = self.web_for(old, new)?;
+    /// When the sources are ending.
+    pub async fn apply(&self, old: &Config, new: &Config, web: Web) -> Result<Changes, ballet::Error> {
         self.shared.spill_items_max.store(new.spill_items_max, Ordering::Relaxed);
         // Whoever waits for room looks again.
         self.shared.spilled.send_modify(|_| ());
@@ -168,9 +167,15 @@ impl Sources {
         self.shared.board.hurry(name)
     }
 
-    fn web_for(&self, old: &Config, new: &Config) -> Result<Web, ballet::Error> {
+    /// The client for other settings: the one there is, where they do not differ in this.
+    ///
+    /// # Errors
+    ///
+    /// When there can be none. When the sources are not running.
+    pub fn web_for(&self, old: &Config, new: &Config) -> Result<Web, ballet::Error> {
         let mut slot = lock(&self.web);
-        let (web, connections) = slot.as_ref().ok_or_else(|| ballet::Error::msg("the sources are ending"))?;
+        let (web, connections) =
+            slot.as_ref().ok_or_else(|| ballet::Error::msg("the sources are not running"))?;
         if old.web == new.web {
             return Ok(web.clone());
         }

@@ -81,24 +81,21 @@ struct File {
     path: PathBuf,
     document: DocumentMut,
     config: Config,
+    is_new: bool,
 }
 
 impl File {
     fn open(path: &Path) -> Result<Self, Error> {
-        let text = match config::read_text(path) {
-            Err(config::Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                HEADER.to_owned()
-            }
-            text => text?,
-        };
+        let read = config::read_text(path);
+        let is_new = matches!(&read, Err(config::Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound);
+        let text = if is_new { String::new() } else { read? };
         let config = Config::parse(path, &text, KINDS)?;
         let document = text.parse().map_err(|source| Error::NotToml { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), document, config })
+        Ok(Self { path: path.to_owned(), document, config, is_new })
     }
 
     fn add(&mut self, add: &Add) -> Result<SourceName, Error> {
-        let is_known = |url: &Url| url == &add.url;
-        if let Some(known) = self.config.sources.values().find(|known| is_known(known.visit.address())) {
+        if let Some(known) = self.config.sources.values().find(|known| *known.visit.address() == add.url) {
             return Err(Error::Known { url: add.url.clone(), name: known.name.clone() });
         }
         let (kind, settings) = match add.kind {
@@ -132,7 +129,8 @@ impl File {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        fs::write(&beside, self.document.to_string()).map_err(unwritable)?;
+        let header = if self.is_new { HEADER } else { "" };
+        fs::write(&beside, format!("{header}{}", self.document)).map_err(unwritable)?;
         if let Ok(about) = fs::metadata(&self.path) {
             fs::set_permissions(&beside, about.permissions()).map_err(unwritable)?;
         }

@@ -52,37 +52,46 @@ impl Daemon {
                     seen = Some(stamp);
                 }
             }
-            self.reload().await;
+            if !self.reload().await {
+                seen = None;
+            }
         }
     }
 
-    /// Brings what the file says now into force, if it can be.
-    async fn reload(&self) {
-        let text = match config::read_text(self.path()) {
-            Ok(text) => text,
-            Err(error) => return self.refuse(&error),
-        };
-        if text == self.lock().text {
+    /// Brings what the file says now into force, if it can be. Gives whether there is nothing more to do until it changes.
+    async fn reload(&self) -> bool {
+        let read = config::read_text(self.path());
+        if read.as_ref().is_ok_and(|text| *text == self.lock().text) {
             // As it was before a mistake, or only touched.
             self.lock().fault = None;
-            return;
+            return true;
         }
-        let new = match Config::parse(self.path(), &text, self.start.kinds) {
-            Ok(new) => Arc::new(new),
-            Err(error) => return self.refuse(&error),
+        let parsed = read.and_then(|text| Ok((Config::parse(self.path(), &text, self.start.kinds)?, text)));
+        let (new, text) = match parsed {
+            Ok((new, text)) => (Arc::new(new), text),
+            Err(error) => {
+                self.refuse(&error);
+                return true;
+            }
         };
         let old = Arc::clone(&self.lock().config);
         match self.bring_into_force(&old, &new).await {
             Ok(()) => self.accept(new, text),
-            Err(error) => self.refuse(&error),
+            Err(error) => {
+                self.refuse(&error);
+                return false;
+            }
         }
+        true
     }
 
     async fn bring_into_force(&self, old: &Config, new: &Config) -> Result<(), ballet::Error> {
+        // What may fail comes first, so that nothing has changed where it does.
+        let web = self.sources.web_for(old, new)?;
         // Items that come in by new settings find their sinks.
         self.shared.store.set_sinks(new.sinks.keys().cloned().collect()).await?;
         self.sinks.apply(old, new).await?;
-        let changes = self.sources.apply(old, new).await?;
+        let changes = self.sources.apply(old, new, web).await?;
         tracing::info!(%changes, "the file has changed");
         Ok(())
     }

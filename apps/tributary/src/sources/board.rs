@@ -86,6 +86,8 @@ struct Now {
     phase: Phase,
     state: SourceState,
     panics: u64,
+    /// What the last life died of, until a visit goes well.
+    last_panic: Option<String>,
     /// The most by which a visit began after its time.
     latest_by: Duration,
 }
@@ -128,6 +130,7 @@ impl Line {
             phase: Phase::Starting,
             state: SourceState::default(),
             panics: 0,
+            last_panic: None,
             latest_by: Duration::ZERO,
         };
         Self {
@@ -155,7 +158,14 @@ impl Line {
     fn panicked(&self, why: String) {
         let mut now = self.lock();
         now.panics += 1;
-        now.state.last_error = Some(why);
+        now.last_panic = Some(why);
+    }
+
+    /// A visit ended, well or not, and the life goes on.
+    pub(super) fn survived(&self, state: &SourceState) {
+        let mut now = self.lock();
+        now.last_panic = None;
+        now.state = state.clone();
     }
 
     pub(super) fn began_late(&self, by: Duration) {
@@ -168,7 +178,7 @@ impl Line {
     }
 
     fn status(&self, clock: &Clock) -> SourceStatus {
-        let Now { phase, state, panics, latest_by } = self.lock().clone();
+        let Now { phase, state, panics, last_panic, latest_by } = self.lock().clone();
         let (word, waits_for, until, why) = match phase {
             Phase::Starting => ("starting", None, None, "it has just been started".to_owned()),
             Phase::Waiting { until, what, why } => ("waiting", Some(what), until, why),
@@ -194,7 +204,7 @@ impl Line {
             last_visit_at: state.last_visit_at,
             last_success_at: state.last_success_at,
             last_item_at: state.last_item_at,
-            last_error: state.last_error,
+            last_error: last_panic.or(state.last_error),
             failures_in_a_row: state.failures,
             visits: state.visits,
             failures: state.failures_total,

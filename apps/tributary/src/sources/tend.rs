@@ -26,6 +26,8 @@ use crate::{
 const VISIT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a source rests that keeps panicking.
 const PARKED: Backoff = Backoff::exponential(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
+/// How long a source whose visit found no room waits at most, once there may be some.
+const AGAIN_MAX: Duration = Duration::from_secs(10);
 /// When the disk is looked at again.
 const DISK_PAUSE: Duration = Duration::from_secs(10);
 
@@ -64,11 +66,11 @@ pub(super) async fn tend(life: Life<Crashes>, source: Arc<Source>) -> Result<(),
     let rest = if life.restarts() > 0 { crashes.note(Instant::now(), &PARKED) } else { None };
     // A panic from here on finds them as they are.
     life.leave(crashes.clone());
-    let went_well = || {
+    let survived = || {
         crashes.forget();
         life.leave(crashes.clone());
     };
-    source.visit_again_and_again(rest, went_well).await?;
+    source.visit_again_and_again(rest, survived).await?;
     source.line.show(Phase::Stopped);
     Ok(())
 }
@@ -77,7 +79,7 @@ impl Source {
     async fn visit_again_and_again(
         &self,
         rest: Option<Duration>,
-        mut went_well: impl FnMut(),
+        mut survived: impl FnMut(),
     ) -> Result<(), ballet::Error> {
         let settings = &self.line.settings;
         let mut state = self.shared.store.source(&settings.name).await?;
@@ -104,8 +106,8 @@ impl Source {
                 Host::Dead => passage.admission.failed(),
             }
             (state, due) = self.make_durable(state, ended).await?;
-            self.line.keep(&state);
-            went_well();
+            self.line.survived(&state);
+            survived();
         }
     }
 
@@ -260,6 +262,8 @@ impl Source {
         before: SourceState,
         [after_news, after_none]: [Next; 2],
     ) -> Result<(SourceState, Due), ballet::Error> {
+        // Whatever a sink takes from here on is seen.
+        let mut spilled = self.shared.spilled.subscribe();
         match self.shared.store.commit(visit).await {
             Ok(Committed::Durable { fresh, state }) => {
                 if fresh.is_empty() {
@@ -273,27 +277,26 @@ impl Source {
             Ok(Committed::Full { items }) => {
                 let why = format!("there is no room for its items: {items} wait for a sink");
                 self.waits(None, Waits::Spill, why);
-                let mut spilled = self.shared.spilled.subscribe();
                 undrained(async { drop(spilled.changed().await) }).await;
-                Ok((before, Due::now()))
+                Ok((before, self.due_again()))
             }
             Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {
                 self.waits(Some(Instant::now() + DISK_PAUSE), Waits::Disk, "the disk is full".to_owned());
                 undrained(sleep(DISK_PAUSE)).await;
-                Ok((before, Due::now()))
+                Ok((before, self.due_again()))
             }
             Err(error) => Err(error.into()),
         }
     }
 
+    /// After a visit that never was: soon, and not with every item that a sink takes.
+    fn due_again(&self) -> Due {
+        let at = Instant::now() + self.line.settings.pace.floor.min(AGAIN_MAX);
+        Due { at, what: Waits::Spill, why: "there was no room for what it brought".to_owned() }
+    }
+
     fn waits(&self, until: Option<Instant>, what: Waits, why: String) {
         self.line.show(Phase::Waiting { until, what, why });
-    }
-}
-
-impl Due {
-    fn now() -> Self {
-        Self { at: Instant::now(), what: Waits::Schedule, why: String::new() }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 /// The wall clock, perhaps shifted by a test; cloning it is cheap, and clones are shifted together.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,12 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let shift = SignedDuration::from_secs(self.shift_seconds.load(Ordering::Relaxed));
         Timestamp::now().saturating_add(shift).unwrap_or(Timestamp::MAX)
+    }
+
+    /// What it will say at a moment, if nobody sets it meanwhile.
+    pub fn at(&self, moment: Instant) -> Timestamp {
+        let left = moment.saturating_duration_since(Instant::now());
+        self.now().saturating_add(left).unwrap_or(Timestamp::MAX)
     }
 
     /// Sets it off from the machine's by so many seconds, as an administrator or a virtual machine's resume would.

@@ -221,17 +221,13 @@ impl Line {
             Phase::Waiting { until, why } => ("waiting", why, Some(until)),
             Phase::Stopped => ("stopped", "Tributary is ending".to_owned(), None),
         };
-        let next_at = until.map(|until| {
-            let left = until.saturating_duration_since(Instant::now());
-            clock.now().saturating_add(left).unwrap_or(Timestamp::MAX)
-        });
         SinkStatus {
             name: self.settings.name.clone(),
             kind: self.settings.kind,
             target: self.settings.target.to_string(),
             state,
             why,
-            next_at,
+            next_at: until.map(|until| clock.at(until)),
             behind: row.behind,
             refused: row.refused,
             delivered: now.delivered,

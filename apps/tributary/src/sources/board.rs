@@ -189,7 +189,7 @@ impl Line {
             state: word,
             waits_for,
             why,
-            next_at: until.map(|until| wall(clock, until)),
+            next_at: until.map(|until| clock.at(until)),
             interval_seconds: state.interval.map(|interval| interval.as_secs_f64()),
             last_visit_at: state.last_visit_at,
             last_success_at: state.last_success_at,
@@ -205,12 +205,6 @@ impl Line {
             late_seconds_max: latest_by.as_secs_f64(),
         }
     }
-}
-
-/// What the wall clock will say at a moment, if nobody sets it.
-fn wall(clock: &Clock, at: Instant) -> Timestamp {
-    let left = at.saturating_duration_since(Instant::now());
-    clock.now().saturating_add(left).unwrap_or(Timestamp::MAX)
 }
 
 /// All lines, and the newest items.

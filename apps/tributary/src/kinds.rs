@@ -6,6 +6,8 @@
 mod api;
 mod draft;
 
+use url::Url;
+
 use crate::source::Kind;
 
 /// Declares each kind's module and lists its [`Kind`], in the order in which `tributary add --help` shows them.
@@ -14,7 +16,7 @@ macro_rules! kinds {
         $(pub mod $module;)+
 
         /// Every kind.
-        pub const KINDS: [&dyn Kind; [$(stringify!($module)),+].len()] = [$(&$module::$kind),+];
+        pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),+];
     };
 }
 
@@ -27,10 +29,11 @@ kinds! {
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<&'static dyn Kind> {
-    KINDS.into_iter().find(|kind| kind.name() == name)
+    KINDS.iter().copied().find(|kind| kind.name() == name)
 }
 
 /// The kind that reads what stands at an address, and the settings with which it does.
-pub fn for_address(address: &url::Url) -> (&'static str, Vec<(&'static str, String)>) {
-    ("feed", vec![("url", address.to_string())])
+pub fn for_address(address: &Url) -> (&'static str, Vec<(&'static str, String)>) {
+    let claimed = KINDS.iter().find_map(|kind| Some((kind.name(), kind.settings_for(address)?)));
+    claimed.unwrap_or_else(|| (feed::Feed.name(), vec![("url", address.to_string())]))
 }

@@ -36,6 +36,12 @@ pub trait Kind: fmt::Debug + Sync {
     ///
     /// When a setting is missing or unfit: which one, and what to write instead.
     fn read(&self, fields: &Fields<'_>) -> Result<Box<dyn Visit>, Wrong>;
+
+    /// The settings with which it reads what stands at an address that a person would paste; none where it cannot tell by
+    /// the address alone.
+    fn settings_for(&self, _address: &Url) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
 }
 
 /// One configured source.

@@ -70,7 +70,8 @@ pub(crate) fn line(text: &str, chars_max: usize) -> Option<String> {
 
 /// The text up to a number of bytes, cut between two characters.
 pub(crate) fn bounded(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 #[cfg(test)]

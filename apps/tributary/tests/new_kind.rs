@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use tributary::{
     fields::{Fields, Wrong},
     item::{Item, ItemId},
-    kinds::KINDS,
+    kinds::{KINDS, for_address},
     source::{Errand, Kind, Mark, Trouble, Visit, Visited},
     web::Request,
 };
@@ -23,7 +23,7 @@ use crate::support::{Reply, Site, settings, visit, with_web};
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("its entry").path());
     let files = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
     files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
@@ -56,6 +56,30 @@ fn every_kind_says_in_a_sentence_what_it_is_and_no_two_share_a_name() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), KINDS.len());
+}
+
+#[test]
+fn a_pasted_address_finds_its_kind() {
+    for (address, kind, settings) in [
+        ("https://www.reddit.com/r/rust/", "reddit", vec![("subreddit", "rust")]),
+        ("https://old.reddit.com/r/rust/top", "reddit", vec![("subreddit", "rust")]),
+        (
+            "https://mastodon.social/tags/rust",
+            "mastodon",
+            vec![("base", "https://mastodon.social"), ("tag", "rust")],
+        ),
+        ("https://x.com/rustlang", "x", vec![("query", "from:rustlang"), ("token_env", "X_TOKEN")]),
+        ("https://twitter.com/search?q=a%20b", "x", vec![("query", "a b"), ("token_env", "X_TOKEN")]),
+        ("https://www.reddit.com/r/rust/.rss", "feed", vec![("url", "https://www.reddit.com/r/rust/.rss")]),
+        ("https://notreddit.com/r/rust", "feed", vec![("url", "https://notreddit.com/r/rust")]),
+        ("https://blog.example/tags/rust/", "feed", vec![("url", "https://blog.example/tags/rust/")]),
+        ("https://x.com/home", "feed", vec![("url", "https://x.com/home")]),
+        ("https://blog.example/feed.xml", "feed", vec![("url", "https://blog.example/feed.xml")]),
+    ] {
+        let (found, with) = for_address(&address.parse().unwrap());
+        let with: Vec<_> = with.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        assert_eq!((found, with), (kind, settings), "{address}");
+    }
 }
 
 /// A kind that this program does not have: a page whose lines are entries.

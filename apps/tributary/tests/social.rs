@@ -41,7 +41,7 @@ fn subreddit(newest: u64) -> impl Fn(&Asked) -> Reply + Send + Sync + 'static {
         let post = |number: &u64| {
             json!({"kind": "t3", "data": {"id": base_36(*number), "name": format!("t3_{}", base_36(*number)), "title": format!("Post {number}"),
                 "permalink": format!("/r/rust/comments/{number}/"), "url": "https://a.example/?a=1&b=2", "author": "ada",
-                "created_utc": 1_795_726_800.0 + *number as f64, "selftext_html": null, "is_self": false, "stickied": false}})
+                "created_utc": 1_795_726_800 + number, "selftext_html": null, "is_self": false, "stickied": false}})
         };
         let after = page.last().filter(|last| **last > 1).map(|last| format!("t3_{}", base_36(*last)));
         Reply::json(

@@ -58,6 +58,14 @@ pub(super) fn base(fields: &Fields<'_>, usual: &str) -> Result<Url, Wrong> {
     Ok(base.unwrap_or_else(|| usual.parse().expect("the usual server's address is one")))
 }
 
+/// An address of one of these domains, or below one.
+pub(super) fn host_of<'a>(address: &'a Url, domains: &[&str]) -> Option<&'a Url> {
+    let host = address.domain()?;
+    let is_below =
+        |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    domains.iter().any(is_below).then_some(address)
+}
+
 /// The list under a key, or an error that shows what came instead.
 pub(super) fn list<'a>(of: Option<&'a Value>, url: &Url) -> Result<&'a Vec<Value>, Trouble> {
     of.and_then(Value::as_array).ok_or_else(|| Trouble::Broken {

@@ -55,6 +55,15 @@ impl Kind for Mastodon {
         url.path_segments_mut().map_err(unfit)?.clear().extend(["api", "v1"]).extend(segments);
         Ok(Box::new(Source { url, authorization: api::token(fields)? }))
     }
+
+    fn settings_for(&self, address: &Url) -> Option<Vec<(&'static str, String)>> {
+        // Other sites have pages for tags too; but with a slash behind them, or as files.
+        let path: Vec<_> = address.path_segments()?.collect();
+        let ["tags", tag] = path[..] else { return None };
+        let is_plain = !tag.is_empty() && !tag.contains('.');
+        let base = address.origin().ascii_serialization();
+        is_plain.then(|| vec![("base", base), ("tag", tag.to_owned())])
+    }
 }
 
 #[derive(Debug)]

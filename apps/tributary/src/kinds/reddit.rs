@@ -41,9 +41,7 @@ impl Kind for Reddit {
 
     fn read(&self, fields: &Fields<'_>) -> Result<Box<dyn Visit>, Wrong> {
         let name = fields.text("subreddit")?.ok_or_else(|| fields.missing("subreddit", "write its name, such as \"rust\""))?;
-        let fits = (1..=NAME_CHARS_MAX).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+".contains(&byte));
-        if !fits {
+        if !is_name(name) {
             return Err(fields.wrong("subreddit", "is a name without `r/`, such as \"rust\", or several as \"rust+learnrust\""));
         }
         let mut url = api::base(fields, USUAL_BASE)?;
@@ -51,6 +49,19 @@ impl Kind for Reddit {
         url.set_query(None);
         Ok(Box::new(Source { url, authorization: api::token(fields)? }))
     }
+
+    fn settings_for(&self, address: &Url) -> Option<Vec<(&'static str, String)>> {
+        let mut path = api::host_of(address, &["reddit.com"])?.path_segments()?;
+        let is_subreddit = path.next() == Some("r");
+        let name = path.next().filter(|name| is_subreddit && is_name(name))?;
+        let feed = [".rss", ".xml"].iter().any(|end| address.path().ends_with(end));
+        (!feed).then(|| vec![("subreddit", name.to_owned())])
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+".contains(&byte))
 }
 
 #[derive(Debug)]
@@ -95,12 +106,12 @@ impl Source {
             let data = page.json.get("data");
             let posts = api::list(data.and_then(|data| data.get("children")), &url)?;
             let posts: Vec<_> = posts.iter().filter_map(|child| child.get("data")).collect();
-            let met = |post: &&Value| is_known(post, known.newest);
+            let met = |post: &Value| is_known(post, known.newest);
             let fresh = posts.iter().copied().filter(|post| !met(post));
             newest = newest.max(posts.iter().filter_map(|post| number_of(post)).max());
             drafts.extend(fresh.map(draft));
             after = data.and_then(|data| text(data, "after")).map(str::to_owned);
-            if known.newest.is_none() || posts.iter().any(|post| met(&post)) || after.is_none() {
+            if known.newest.is_none() || posts.iter().any(|post| met(post)) || after.is_none() {
                 break;
             }
             if number + 1 == PAGES_MAX {

@@ -22,6 +22,7 @@ use crate::{
 const USUAL_BASE: &str = "https://api.x.com";
 /// What X gives at most.
 const PAGE_ITEMS: &str = "100";
+const NAME_CHARS_MAX: usize = 15;
 
 /// The kind `x`.
 #[derive(Debug)]
@@ -56,6 +57,23 @@ impl Kind for X {
         let authorization = authorization.ok_or_else(|| fields.missing("token_env", "X answers nobody without a token"))?;
         Ok(Box::new(Source { url, authorization, token_parameter }))
     }
+
+    fn settings_for(&self, address: &Url) -> Option<Vec<(&'static str, String)>> {
+        let address = api::host_of(address, &["x.com", "twitter.com"])?;
+        let query = match &address.path_segments()?.collect::<Vec<_>>()[..] {
+            ["search"] => address.query_pairs().find(|(name, _)| name == "q")?.1.into_owned(),
+            [user] if is_user(user) => format!("from:{user}"),
+            _ => return None,
+        };
+        Some(vec![("query", query), ("token_env", "X_TOKEN".to_owned())])
+    }
+}
+
+/// Whether it is a name of X's, and no page of its own.
+fn is_user(name: &str) -> bool {
+    (1..=NAME_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !matches!(name, "home" | "explore" | "i" | "login" | "search" | "settings")
 }
 
 #[derive(Debug)]

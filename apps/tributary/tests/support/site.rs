@@ -149,12 +149,12 @@ impl Site {
     fn converse(&self, stream: &TcpStream, answer: &dyn Fn(&Asked) -> Reply) -> io::Result<()> {
         let Some(asked) = self.hear(stream)? else { return Ok(()) };
         match answer(&asked) {
-            Reply::Raw(bytes) => { &*stream }.write_all(&bytes)?,
+            Reply::Raw(bytes) => { stream }.write_all(&bytes)?,
             Reply::Hang => drop(io::copy(&mut { stream }, &mut io::sink())),
             Reply::Drip(at_once, one_by_one, pause) => {
-                { &*stream }.write_all(&at_once)?;
+                { stream }.write_all(&at_once)?;
                 for byte in one_by_one {
-                    { &*stream }.write_all(&[byte])?;
+                    { stream }.write_all(&[byte])?;
                     if wait(stream, pause)? {
                         break;
                     }

@@ -3,6 +3,8 @@
 //! RFC 7303 lets the byte order mark decide, then the server, then the document. Servers often name a charset for every
 //! file alike, so what is valid UTF-8 beyond ASCII, which hardly anything else ever is, is taken for UTF-8 first.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// Where a document may name its encoding.
@@ -25,7 +27,7 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> String {
     ];
     let exact = |encoding: &'static Encoding| encoding.decode_without_bom_handling_and_without_replacement(body);
     let text = candidates.into_iter().flatten().find_map(exact);
-    text.map_or_else(|| lossy(body), |text| text.into_owned())
+    text.map_or_else(|| lossy(body), Cow::into_owned)
 }
 
 /// Text with bytes that are not UTF-8: the odd broken character of a UTF-8 text, or a legacy text that says nothing.

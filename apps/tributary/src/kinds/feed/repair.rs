@@ -226,7 +226,7 @@ impl Scribe {
             "duration" => return,
             // And where one that is no letter of ASCII stands right beside an address of e-mail.
             person if PERSONS.contains(&person) && text.contains('@') => {
-                return self.done.xml.extend([" ", &minimal_escape(&spaced(text)), " "]);
+                return self.done.xml.extend([" ", &minimal_escape(spaced(text)), " "]);
             }
             _ => {}
         }

@@ -96,7 +96,7 @@ pub(super) fn failed(state: &mut SourceState, pace: Pace, now: Timestamp, troubl
     state.last_visit_at = Some(now);
     if let Trouble::Later { wait, why } = trouble {
         let spread = rand::rng().random_range(1.0..=1.1);
-        let wait = (*wait).max(pace.floor).mul_f64(spread).min(SERVER_WAIT_MAX);
+        let wait = (*wait).min(SERVER_WAIT_MAX).max(pace.floor).mul_f64(spread).min(SERVER_WAIT_MAX);
         return Some(Next { wait, what: Waits::Server, why: why.clone() });
     }
     state.failures = state.failures.saturating_add(1);
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!((next.what, state.failures), (Waits::Server, 0));
         let soon = after(&mut state, Trouble::Later { wait: Duration::ZERO, why: why() }).unwrap();
         assert!(soon.wait >= PACE.floor, "not below the floor: {soon:?}");
-        let never = after(&mut state, Trouble::Later { wait: Duration::MAX / 4, why: why() }).unwrap();
+        let never = after(&mut state, Trouble::Later { wait: Duration::MAX, why: why() }).unwrap();
         assert_eq!(never.wait, SERVER_WAIT_MAX);
     }
 

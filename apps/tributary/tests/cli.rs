@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Daemon, ON_LOOPBACK, Site, TRIBUTARY, eventually, scratch, source_of};
+use crate::support::{Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, scratch, source_of};
 
 /// Runs it in a folder, where its file is `tributary.toml`.
 fn tributary(folder: &Path, words: &[&str]) -> Output {
@@ -121,7 +121,7 @@ fn help_teaches_and_a_missing_file_says_how_to_begin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
     let (folder, site) = (scratch(), Site::bad());
-    let daemon = Daemon::start(folder.path(), ON_LOOPBACK).await;
+    let daemon = Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}")).await;
     let url = site.url("/sound").to_string();
     let add = tributary(folder.path(), &["add", &url, "--name", "news"]);
     assert!(add.status.success(), "{}", err(&add));

@@ -26,8 +26,9 @@ const FLOOR: Duration = Duration::from_millis(500);
 const LATEST: Duration = Duration::from_millis(550);
 /// How long the others are watched beside each bad one.
 const WATCHED: Duration = Duration::from_millis(1_700);
-/// A machine that does other things as well may be late by this; a source that waits for another one would be later.
-const DEVIATION_MAX: Duration = Duration::from_secs(3);
+/// A machine that does other things as well may be late by this. What it comes to on a quiet one, the test prints.
+const DEVIATION_MAX: Duration = Duration::from_secs(10);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// A kind whose parser panics at every visit.
 #[derive(Debug)]
@@ -148,7 +149,7 @@ async fn forty_nine_sources_keep_their_schedule_whatever_the_fiftieth_does() {
 
     let folder = scratch();
     let daemon = Local::start(folder.path(), &settings(&sites, &names, ""), kinds(), Clock::system()).await;
-    eventually("all are visited", Duration::from_secs(30), async || {
+    eventually("all are visited", WITHIN, async || {
         (log.lock().unwrap_or_else(PoisonError::into_inner).len() == GOOD).then_some(())
     })
     .await;
@@ -158,7 +159,7 @@ async fn forty_nine_sources_keep_their_schedule_whatever_the_fiftieth_does() {
         let name = format!("bad-{number}");
         daemon.write(&settings(&sites, &names, &bad.replace("NAME", &name)));
         let since = Instant::now();
-        let source = eventually(way, Duration::from_secs(20), async || {
+        let source = eventually(way, WITHIN, async || {
             let source = daemon.source(&name).await;
             (told(&source) && since.elapsed() > WATCHED).then_some(source)
         })
@@ -184,7 +185,7 @@ async fn a_source_that_keeps_panicking_is_parked_and_says_when_it_is_tried_again
     let text = "listen = \"127.0.0.1:0\"\n[schedule]\nfloor = \"100ms\"\nceiling = \"100ms\"\n\
                 [[source]]\nname = \"bad\"\nkind = \"panics\"\nurl = \"http://panics.example/\"\n";
     let daemon = Local::start(folder.path(), text, kinds(), Clock::system()).await;
-    let parked = eventually("it is parked", Duration::from_secs(20), async || {
+    let parked = eventually("it is parked", WITHIN, async || {
         Some(daemon.source("bad").await).filter(|source| source["state"] == "parked")
     })
     .await;
@@ -196,7 +197,7 @@ async fn a_source_that_keeps_panicking_is_parked_and_says_when_it_is_tried_again
     let http = crate::support::http_client();
     let visit = http.post(daemon.url("/api/sources/bad/visit")).header("x-tributary", "test").send().await;
     assert!(visit.expect("an answer").status().is_success());
-    eventually("it was tried once, and is parked again", Duration::from_secs(20), async || {
+    eventually("it was tried once, and is parked again", WITHIN, async || {
         let source = daemon.source("bad").await;
         (source["panics"] == 4 && source["state"] == "parked").then_some(())
     })

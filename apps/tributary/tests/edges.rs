@@ -14,7 +14,7 @@ use tributary::{
 use url::Url;
 
 use crate::support::{
-    Daemon, Gate, Local, ON_LOOPBACK, Reply, Site, eventually, http_client, rss, scratch, source_of,
+    Daemon, Gate, IN_HASTE, Local, ON_LOOPBACK, Reply, Site, eventually, http_client, rss, scratch, source_of,
 };
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -217,7 +217,8 @@ async fn time_a_server_that_asks_for_ages_is_heeded_for_a_week_and_no_longer() {
 async fn the_page_and_the_metrics_are_there_for_this_machine_alone() {
     let (site, folder) = (Site::bad(), scratch());
     let daemon =
-        Daemon::start(folder.path(), &format!("{ON_LOOPBACK}{}", source(&site, "news", "/sound"))).await;
+        Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}{}", source(&site, "news", "/sound")))
+            .await;
     eventually("it is read and delivered", WITHIN, async || {
         let status = daemon.status().await;
         (source_of(&status, "news")["items"] == 3 && status["spill"]["items"] == 0).then_some(())

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::Value;
 use tributary::{clock::Clock, kinds::KINDS};
 
-use crate::support::{Daemon, Local, ON_LOOPBACK, Site, eventually, scratch, source_of};
+use crate::support::{Daemon, IN_HASTE, Local, ON_LOOPBACK, Site, eventually, scratch, source_of};
 
 const WITHIN: Duration = Duration::from_secs(20);
 const HEAD: &str = "listen = \"127.0.0.1:0\"\n[schedule]\nfloor = \"200ms\"\nceiling = \"200ms\"\n";
@@ -103,7 +103,7 @@ async fn concurrent_a_source_is_reloaded_while_it_fetches_and_a_storm_of_reloads
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_reloads_at_once() {
     let (site, folder) = (Site::bad(), scratch());
-    let daemon = Daemon::start(folder.path(), ON_LOOPBACK).await;
+    let daemon = Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}")).await;
     let text = fs::read_to_string(daemon.path()).expect("the file");
     fs::write(daemon.path(), format!("{text}{}", source(&site, "a", ""))).expect("it is written");
     daemon.signal("HUP");

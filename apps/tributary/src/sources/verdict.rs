@@ -135,8 +135,8 @@ mod tests {
         "why".to_owned()
     }
 
-    fn after(state: &mut SourceState, trouble: Trouble) -> Option<Next> {
-        failed(state, PACE, Timestamp::UNIX_EPOCH, &trouble)
+    fn after(state: &mut SourceState, trouble: &Trouble) -> Option<Next> {
+        failed(state, PACE, Timestamp::UNIX_EPOCH, trouble)
     }
 
     fn visited(wait: Option<Duration>) -> Visited {
@@ -153,19 +153,19 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_time_gets_it_and_no_failure_is_counted() {
         let mut state = SourceState::default();
-        let next = after(&mut state, Trouble::Later { wait: Duration::from_secs(900), why: why() }).unwrap();
+        let next = after(&mut state, &Trouble::Later { wait: Duration::from_secs(900), why: why() }).unwrap();
         assert!(next.wait >= Duration::from_secs(900) && next.wait <= Duration::from_secs(990), "{next:?}");
         assert_eq!((next.what, state.failures), (Waits::Server, 0));
-        let soon = after(&mut state, Trouble::Later { wait: Duration::ZERO, why: why() }).unwrap();
+        let soon = after(&mut state, &Trouble::Later { wait: Duration::ZERO, why: why() }).unwrap();
         assert!(soon.wait >= PACE.floor, "not below the floor: {soon:?}");
-        let never = after(&mut state, Trouble::Later { wait: Duration::MAX, why: why() }).unwrap();
+        let never = after(&mut state, &Trouble::Later { wait: Duration::MAX, why: why() }).unwrap();
         assert_eq!(never.wait, SERVER_WAIT_MAX);
     }
 
     #[test]
     fn what_is_gone_is_disabled_with_its_reason() {
         let mut state = SourceState::default();
-        assert_eq!(after(&mut state, Trouble::Gone { why: why() }), None);
+        assert_eq!(after(&mut state, &Trouble::Gone { why: why() }), None);
         assert_eq!(state.disabled, Some(why()));
     }
 
@@ -173,7 +173,7 @@ mod tests {
     fn failures_back_off_up_to_the_ceiling_and_a_success_forgets_them() {
         let mut state = SourceState::default();
         for times in 1..=40 {
-            let next = after(&mut state, Trouble::Unreachable { why: why() }).unwrap();
+            let next = after(&mut state, &Trouble::Unreachable { why: why() }).unwrap();
             assert!(next.wait <= PACE.ceiling && state.failures == times);
         }
         succeeded(&mut state, PACE, Timestamp::UNIX_EPOCH, &visited(None), false);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_refusal_waits_about_as_long_as_the_ceiling() {
-        let next = after(&mut SourceState::default(), Trouble::Refused { why: why() }).unwrap();
+        let next = after(&mut SourceState::default(), &Trouble::Refused { why: why() }).unwrap();
         assert!(next.wait >= PACE.ceiling.mul_f64(0.9));
     }
 

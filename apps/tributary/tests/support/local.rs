@@ -44,6 +44,7 @@ impl Local {
         let phases = stage.phases();
         let (told, tell) = oneshot::channel();
         let (text, inner) = (text.to_owned(), phases.clone());
+        #[expect(clippy::disallowed_methods, reason = "a stage is the root of its jobs, beside the test")]
         let stage = tokio::spawn(stage.run(async move |scope| {
             let (_, address) = daemon::play(&scope, start, config, text, inner).await?;
             told.send(address).map_err(|_| ballet::Error::msg("the test is gone"))

@@ -25,6 +25,9 @@ pub(crate) use site::{Asked, Reply, Site, bomb, rss};
 pub(crate) const ON_LOOPBACK: &str = "[web]\nallow_private = [\"127.0.0.0/8\"]\nhost_requests_per_minute = 60000\nhost_burst = 1000\n\
     connect_timeout = \"2s\"\nfirst_byte_timeout = \"1s\"\ntimeout = \"1s\"\n";
 
+/// For tests that wait for one good visit: a busy machine may need a second one.
+pub(crate) const IN_HASTE: &str = "[schedule]\nfloor = \"200ms\"\nceiling = \"1s\"\n";
+
 /// A fresh directory on the disk of the build, removed at the end of the test.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory for the test")

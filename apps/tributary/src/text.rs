@@ -127,6 +127,15 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_that_is_let_through_is_cleaned_in_time_and_size() {
+        let formats: String = (0..16).map(|number| format!("<b title={number}>")).collect();
+        let began = std::time::Instant::now();
+        let cleaned = clean(&format!("{formats}{}", "<p>x".repeat(16_000)), None).unwrap();
+        assert!(cleaned.len() < 16 << 20, "{}", cleaned.len());
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
     fn a_tree_that_would_outgrow_its_text_becomes_plain_text() {
         let formats: String = (0..2_000).map(|number| format!("<b id={number}>")).collect();
         let html = format!("{formats}{}", "<p>x".repeat(2_000));

@@ -13,13 +13,13 @@ use tributary::{
 };
 use url::Url;
 
-/// Settings for servers on 127.0.0.1, and nowhere else on this machine, and for tests in a hurry.
+/// Settings for servers on 127.0.0.1, and nowhere else on this machine, with patience for one that is busy.
 pub(crate) fn settings() -> Settings {
     Settings {
         guard: Guard::new(vec!["127.0.0.1/32".parse().expect("a range")]),
-        connect_timeout: Duration::from_secs(5),
-        first_byte_timeout: Duration::from_secs(5),
-        timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(60),
+        first_byte_timeout: Duration::from_secs(60),
+        timeout: Duration::from_secs(120),
         host_rate: ballet::Rate::new(60_000, Duration::from_secs(60)),
         ..Settings::default()
     }

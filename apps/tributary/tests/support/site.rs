@@ -125,6 +125,8 @@ impl Site {
 
     /// Starts one that answers badly, in the way that the path names; any other path has a sound feed of three entries.
     pub(crate) fn bad() -> Site {
+        // Now, so that no client waits for it.
+        LazyLock::force(&BOMB);
         Site::start(badly)
     }
 
@@ -203,8 +205,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Four times what is taken, in one packed thousandth of it.
-static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| bomb(64 << 20));
+/// More than is taken, packed to a thousandth.
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| bomb(20 << 20));
 
 /// The ways of answering badly, by path.
 fn badly(asked: &Asked) -> Reply {

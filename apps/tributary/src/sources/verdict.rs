@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::Backoff;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 
 use super::{board::Waits, rhythm::Rhythm};
@@ -17,6 +17,9 @@ use crate::{
 const SERVER_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The bound of the pause after a first failure, where the floor is not lower still.
 const RETRY_FIRST: Duration = Duration::from_secs(60);
+
+/// Longer intervals are told in whole seconds.
+const ROUNDED_FROM: Duration = Duration::from_secs(10);
 
 /// What a source waits for next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +90,10 @@ fn schedule(interval: Duration, brought_news: bool) -> String {
     } else {
         "the last visit brought nothing new"
     };
-    format!("it is visited about every {interval:?}; {why}")
+    // Nobody wants to read of milliseconds where there are minutes.
+    let interval = if interval < ROUNDED_FROM { interval } else { Duration::from_secs(interval.as_secs()) };
+    let interval = SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX);
+    format!("it is visited about every {interval:#}; {why}")
 }
 
 /// After a visit that brought nothing. None where there is to be no next one; the state says why.

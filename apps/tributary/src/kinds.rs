@@ -1,7 +1,7 @@
 //! The sources there are. A new one is a file here and a line in `kinds!`.
 //!
 //! Begin with `mastodon`, which is short and whole. What a kind may decide and what not stands at
-//! [`Kind`](crate::source::Kind); how its entries become items stands in `draft`.
+//! [`Kind`]; how its entries become items stands in `draft`.
 
 mod api;
 mod draft;

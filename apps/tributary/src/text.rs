@@ -19,29 +19,42 @@ pub(crate) const HTML_BYTES_MAX: usize = 256 << 10;
 /// Told to browsers about every link: nobody is sent along, and nobody is vouched for.
 const LINK_REL: &str = "noopener noreferrer nofollow";
 
-static PLAIN_CLEANER: LazyLock<Builder<'static>> = LazyLock::new(cleaner);
+/// For HTML without any address of its own.
+static BARE: LazyLock<Cleaner> = LazyLock::new(|| Cleaner(allowed()));
 
-fn cleaner() -> Builder<'static> {
+fn allowed() -> Builder<'static> {
     let mut builder = Builder::default();
     builder.link_rel(Some(LINK_REL)).url_relative(UrlRelative::Deny);
     builder.url_schemes(["http", "https", "mailto"].into());
     builder
 }
 
-/// HTML without what could do harm, its links made absolute against `base`. None where nothing is left.
-pub(crate) fn clean(html: &str, base: Option<&Url>) -> Option<String> {
-    let html = bounded(html.trim(), HTML_BYTES_MAX);
-    let cleaned = if !shape::is_harmless(html) {
-        escape(&plain(html)).into_owned()
-    } else if let Some(base) = base {
-        let mut builder = cleaner();
+/// Cleans the HTML of one document. Making one costs as much as cleaning a short text.
+pub(crate) struct Cleaner(Builder<'static>);
+
+impl Cleaner {
+    /// Makes links absolute against this address.
+    pub(crate) fn new(base: &Url) -> Self {
+        let mut builder = allowed();
         builder.url_relative(UrlRelative::RewriteWithBase(base.clone()));
-        builder.clean(html).to_string()
-    } else {
-        PLAIN_CLEANER.clean(html).to_string()
-    };
-    let cleaned = cleaned.trim();
-    (!cleaned.is_empty()).then(|| cleaned.to_owned())
+        Self(builder)
+    }
+
+    /// HTML without what could do harm. None where nothing is left.
+    pub(crate) fn clean(&self, html: &str) -> Option<String> {
+        let html = bounded(html.trim(), HTML_BYTES_MAX);
+        let cleaned = match shape::is_harmless(html) {
+            true => self.0.clean(html).to_string(),
+            false => escape(&plain(html)).into_owned(),
+        };
+        let cleaned = cleaned.trim();
+        (!cleaned.is_empty()).then(|| cleaned.to_owned())
+    }
+}
+
+/// HTML without what could do harm, and without relative links. None where nothing is left.
+pub(crate) fn clean(html: &str) -> Option<String> {
+    BARE.clean(html)
 }
 
 /// Plain text as the HTML that shows it.
@@ -80,7 +93,7 @@ mod tests {
 
     fn cleaned(html: &str) -> String {
         let base = "https://a.example/blog/feed.xml".parse().unwrap();
-        clean(html, Some(&base)).unwrap_or_default()
+        Cleaner::new(&base).clean(html).unwrap_or_default()
     }
 
     #[test]
@@ -115,7 +128,7 @@ mod tests {
 
     #[test]
     fn nothing_is_none() {
-        assert_eq!(clean(" <script>1</script> ", None), None);
+        assert_eq!(clean(" <script>1</script> "), None);
         assert_eq!(line(" \n\u{0} ", 10), None);
     }
 
@@ -130,7 +143,7 @@ mod tests {
     fn the_worst_that_is_let_through_is_cleaned_in_time_and_size() {
         let formats: String = (0..16).map(|number| format!("<b title={number}>")).collect();
         let began = std::time::Instant::now();
-        let cleaned = clean(&format!("{formats}{}", "<p>x".repeat(16_000)), None).unwrap();
+        let cleaned = clean(&format!("{formats}{}", "<p>x".repeat(16_000))).unwrap();
         assert!(cleaned.len() < 16 << 20, "{}", cleaned.len());
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
@@ -139,7 +152,7 @@ mod tests {
     fn a_tree_that_would_outgrow_its_text_becomes_plain_text() {
         let formats: String = (0..2_000).map(|number| format!("<b id={number}>")).collect();
         let html = format!("{formats}{}", "<p>x".repeat(2_000));
-        let cleaned = clean(&html, None).unwrap();
+        let cleaned = clean(&html).unwrap();
         assert!(cleaned.len() < html.len() && !cleaned.contains('<'), "{}", cleaned.len());
     }
 }

@@ -232,6 +232,21 @@ async fn x_is_read_back_to_what_is_known() {
 }
 
 #[tokio::test]
+async fn x_is_asked_afresh_where_what_is_known_is_too_old() {
+    let whole = search(3);
+    let site = Site::start(move |asked| match query(asked, "since_id") {
+        Some(_) => Reply::new(400, &[], r#"{"title": "Invalid Request"}"#),
+        None => whole(asked),
+    });
+    let mark = Mark::of(&json!({"newest": 1}));
+    let visited = once(&*x(&site), Some(&mark)).await.unwrap();
+    assert_eq!((visited.items.len(), site.log().len()), (2, 2));
+
+    let site = Site::start(|_| Reply::new(401, &[], ""));
+    assert!(matches!(once(&*x(&site), Some(&mark)).await, Err(Trouble::Refused { .. })));
+}
+
+#[tokio::test]
 async fn what_is_no_listing_is_broken_and_a_complaint_is_passed_on() {
     let site =
         Site::start(|_| Reply::json(&json!({"title": "Unsupported", "detail": "This query is too long"})));

@@ -169,7 +169,7 @@ fn draft(post: &Value) -> Draft {
         published: date("created_at"),
         updated: date("edited_at"),
         summary_html: None,
-        content_html: text(told, "content").and_then(|content| words::clean(content, None)),
+        content_html: text(told, "content").and_then(words::clean),
         tags: tags.filter_map(|tag| text(tag, "name").map(str::to_owned)).collect(),
         attachments: media.filter_map(attachment).collect(),
     }

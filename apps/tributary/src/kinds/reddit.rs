@@ -157,10 +157,10 @@ fn draft(post: &Value) -> Draft {
     let target = target.filter(|url| matches!(url.scheme(), "http" | "https"));
     let link = text(post, "permalink").and_then(|path| base.join(path).ok());
     let is_own = post.get("is_self").and_then(Value::as_bool) == Some(true);
-    let own = text(post, "selftext_html").and_then(|html| words::clean(html, Some(&base)));
+    let own = text(post, "selftext_html").and_then(|html| words::Cleaner::new(&base).clean(html));
     let pointer = target.as_ref().filter(|_| !is_own).and_then(|target| {
         let address = words::escape(target.as_str());
-        words::clean(&format!("<a href=\"{address}\">{address}</a>"), None)
+        words::clean(&format!("<a href=\"{address}\">{address}</a>"))
     });
     let created = post.get("created_utc").and_then(Value::as_f64);
     Draft {

@@ -103,13 +103,15 @@ impl Visit for Source {
 impl Source {
     async fn fetch(&self, errand: &Errand<'_>) -> Result<Visited, Trouble> {
         let known: Known = errand.mark.and_then(Mark::read).unwrap_or_default();
-        let mut newest = known.newest;
+        let (mut since, mut newest) = (known.newest, known.newest);
         let (mut drafts, mut bytes, mut next) = (Vec::new(), 0, None);
         for number in 0..PAGES_MAX {
-            let url = self.page(known.newest, next.as_deref());
+            let url = self.page(since, next.as_deref());
             let page = match api::page(errand, &url, Some(&self.authorization)).await {
                 Ok(page) => page,
-                Err(_) if number > 0 => {
+                // A search knows no post that is older than a week, and refuses to be asked since then.
+                Err(Trouble::Refused { .. }) if drafts.is_empty() && since.take().is_some() => continue,
+                Err(_) if !drafts.is_empty() => {
                     // There is a gap behind what came, so the next visit walks the same way again.
                     newest = known.newest;
                     break;
@@ -126,7 +128,7 @@ impl Source {
             newest = newest.max(posts.iter().filter_map(|post| text(post, "id")?.parse().ok()).max());
             drafts.extend(posts.iter().map(|post| draft(post, &page.json)));
             next = page.json.pointer("/meta/next_token").and_then(Value::as_str).map(str::to_owned);
-            if known.newest.is_none() || next.is_none() {
+            if since.is_none() || next.is_none() {
                 break;
             }
             if number + 1 == PAGES_MAX {
@@ -175,7 +177,7 @@ fn draft(post: &Value, page: &Value) -> Draft {
         link,
         author: users.next().and_then(|user| text(user, "username")).map(str::to_owned),
         published: text(post, "created_at").and_then(|date| date.parse().ok()),
-        content_html: text(post, "text").and_then(|text| words::clean(&words::escape(&words::plain(text)), None)),
+        content_html: text(post, "text").and_then(|text| words::clean(&words::escape(&words::plain(text)))),
         ..Draft::default()
     }
 }

@@ -211,12 +211,15 @@ fn forbidden(refusal: Forbidden) -> Trouble {
 
 /// What a status means that is no good answer.
 fn refused(host: &str, status: StatusCode, word: Option<Word>) -> Trouble {
+    let answered = format!("{host} answered {status}");
+    if status == StatusCode::GONE {
+        return Trouble::Gone { why: answered };
+    }
     if let Some(Word { wait, why, is_stop: true }) = word {
         return Trouble::Later { wait, why: format!("{host}: {why}") };
     }
-    let why = format!("{host} answered {status}");
+    let why = answered;
     match status.as_u16() {
-        410 => Trouble::Gone { why },
         408 | 425 => Trouble::Unreachable { why },
         400..=499 => Trouble::Refused { why },
         500..=599 => Trouble::Unreachable { why },

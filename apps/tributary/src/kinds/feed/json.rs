@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::read::{Document, Unreadable};
-use crate::{item::Attachment, kinds::draft::Draft, text};
+use crate::{item::Attachment, kinds::draft::Draft, text::{self, Cleaner}};
 
 /// Reads a JSON Feed.
 pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
@@ -15,18 +15,18 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
     let Some(items) = feed.get("items").and_then(Value::as_array) else {
         return Err(Unreadable::OtherJson("there is no list `items`".to_owned()));
     };
-    let everybody = authors(&feed);
-    let drafts = items.iter().filter(|item| item.is_object()).map(|item| draft(item, base, everybody.as_ref()));
+    let (everybody, cleaner) = (authors(&feed), Cleaner::new(base));
+    let drafts = items.iter().filter(|item| item.is_object()).map(|item| draft(item, base, &cleaner, everybody.as_ref()));
     Ok(Document { drafts: drafts.collect(), ..Document::default() })
 }
 
-fn draft(item: &Value, base: &Url, everybody: Option<&String>) -> Draft {
+fn draft(item: &Value, base: &Url, cleaner: &Cleaner, everybody: Option<&String>) -> Draft {
     let text = |key| item.get(key).and_then(Value::as_str);
     let date = |key| text(key).and_then(|date| date.trim().parse().ok());
     let url = |key| text(key).and_then(|url| base.join(url.trim()).ok());
     let (published, updated) = (date("date_published"), date("date_modified"));
-    let html = text("content_html").and_then(|html| text::clean(html, Some(base)));
-    let plain = |text: &str| text::clean(&text::escape(text), None);
+    let html = text("content_html").and_then(|html| cleaner.clean(html));
+    let plain = |text: &str| text::clean(&text::escape(text));
     Draft {
         key: key(item),
         title: text("title").map(str::to_owned),

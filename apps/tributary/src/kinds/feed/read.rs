@@ -13,7 +13,7 @@ use super::{json, repair};
 use crate::{
     item::Attachment,
     kinds::draft::{Draft, ITEMS_MAX},
-    text,
+    text::{self, Cleaner},
 };
 
 /// Where a page says that it is one.
@@ -109,13 +109,17 @@ fn is_page(text: &str) -> bool {
 fn drafts(feed: Feed, base: &Url) -> Vec<Draft> {
     let is_rss = feed.feed_type != FeedType::Atom;
     let everybody = feed.authors.iter().find_map(|author| author.name.clone());
-    feed.entries.into_iter().map(|entry| draft(entry, base, is_rss, everybody.as_ref())).collect()
+    let cleaner = Cleaner::new(base);
+    let draft = |entry| draft(entry, base, &cleaner, is_rss, everybody.as_ref());
+    feed.entries.into_iter().map(draft).collect()
 }
 
-fn draft(entry: Entry, base: &Url, is_rss: bool, everybody: Option<&String>) -> Draft {
+fn draft(entry: Entry, base: &Url, cleaner: &Cleaner, is_rss: bool, everybody: Option<&String>) -> Draft {
     let names: Vec<String> = entry.authors.iter().filter_map(|author| author.name.clone()).collect();
     let author = if names.is_empty() { everybody.cloned() } else { Some(names.join(", ")) };
     let inner = entry.base.as_deref().and_then(|inner| base.join(inner).ok());
+    let own_cleaner = inner.as_ref().map(Cleaner::new);
+    let cleaner = own_cleaner.as_ref().unwrap_or(cleaner);
     let base = inner.as_ref().unwrap_or(base);
     let link = link(&entry.links, base).or_else(|| web_address(&entry.id));
     let tag = |category: feed_rs::model::Category| category.label.unwrap_or(category.term);
@@ -131,8 +135,8 @@ fn draft(entry: Entry, base: &Url, is_rss: bool, everybody: Option<&String>) -> 
         author: author.map(|author| text::plain(&author)),
         published: published.or(updated),
         updated,
-        summary_html: entry.summary.and_then(|summary| html(&summary.content, &summary_type(&summary, is_rss), base)),
-        content_html: entry.content.and_then(|content| content_html(content, base)),
+        summary_html: entry.summary.and_then(|summary| html(&summary.content, &summary_type(&summary, is_rss), cleaner)),
+        content_html: entry.content.and_then(|content| content_html(content, cleaner)),
         tags: entry.categories.into_iter().map(tag).collect(),
         attachments: enclosures.chain(media).collect(),
     }
@@ -182,14 +186,14 @@ fn summary_type(summary: &Text, is_rss: bool) -> String {
     if is_rss { "text/html".to_owned() } else { summary.content_type.to_string() }
 }
 
-fn content_html(content: Content, base: &Url) -> Option<String> {
-    html(&content.body?, content.content_type.as_str(), base)
+fn content_html(content: Content, cleaner: &Cleaner) -> Option<String> {
+    html(&content.body?, content.content_type.as_str(), cleaner)
 }
 
-fn html(content: &str, media_type: &str, base: &Url) -> Option<String> {
+fn html(content: &str, media_type: &str, cleaner: &Cleaner) -> Option<String> {
     match media_type {
-        "text/html" | "application/xhtml+xml" | "text/xml" => text::clean(content, Some(base)),
-        "text/plain" => text::clean(&text::escape(content), None),
+        "text/html" | "application/xhtml+xml" | "text/xml" => cleaner.clean(content),
+        "text/plain" => text::clean(&text::escape(content)),
         // A picture in base64, or another thing that is no text.
         _ => None,
     }

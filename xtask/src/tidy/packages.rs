@@ -31,7 +31,15 @@ const LAYERS: [Layer; 10] = [
     Layer { place: "examples/", may_use: &["ballet", "ballet-http", "ballet-console"] },
     Layer {
         place: "benches/",
-        may_use: &["bench-report", "bench-versus", "ballet", "ballet-console", "herald", "artnest"],
+        may_use: &[
+            "bench-report",
+            "bench-versus",
+            "ballet",
+            "ballet-console",
+            "herald",
+            "artnest",
+            "tributary",
+        ],
     },
     Layer { place: "xtask", may_use: &["bench-report"] },
 ];

@@ -1,0 +1,140 @@
+//! Sources into the file, with its comments and its order as they are.
+//!
+//! What would come out is read as a daemon reads it, and written only if it is right: to a new file beside it that takes its
+//! name, so that nobody ever reads half of one.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+use url::Url;
+
+use super::{Add, TROUBLE, opml::Outline};
+use crate::{
+    config::{self, Config},
+    kinds::{self, KINDS},
+    source::SourceName,
+};
+
+/// How a new file begins.
+const HEADER: &str = "# Tributary's settings. Every setting is listed in apps/tributary/README.md; a change takes effect at once.\n";
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error("{} is no TOML: {source}", path.display())]
+    NotToml { path: PathBuf, source: toml_edit::TomlError },
+    #[error("`source` in {} is no list of tables; write each as [[source]]", path.display())]
+    NotTables { path: PathBuf },
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("the file would be wrong, and is left as it is:\n{0}")]
+    Unfit(config::Error),
+    #[error("{url} is in the file already, as `{name}`")]
+    Known { url: Url, name: SourceName },
+}
+
+pub(super) fn add(path: &Path, add: &Add) -> Result<ExitCode, Error> {
+    let mut file = File::open(path)?;
+    let name = file.add(add)?;
+    file.save()?;
+    let kind = file.config.sources[&name].kind;
+    println!("added `{name}` ({kind}) to {}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds what can be, and says what cannot.
+pub(super) fn import(path: &Path, outlines: &[Outline]) -> Result<ExitCode, Error> {
+    let mut file = File::open(path)?;
+    let (mut added, mut known, mut refused) = (0, 0, 0);
+    for outline in outlines {
+        let source = outline.url.parse().map_err(|error| format!("is no address: {error}"));
+        let outcome =
+            source.and_then(|url| match file.add(&Add { url, kind: None, name: None, to: Vec::new() }) {
+                Ok(_) => Ok(true),
+                Err(Error::Known { .. }) => Ok(false),
+                Err(Error::Unfit(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            });
+        match outcome {
+            Ok(true) => added += 1,
+            Ok(false) => known += 1,
+            Err(why) => {
+                refused += 1;
+                eprintln!("not added: {} ({}): {why}", outline.title, outline.url);
+            }
+        }
+    }
+    if added > 0 {
+        file.save()?;
+    }
+    println!("{added} added to {}, {known} were there already, {refused} not added", path.display());
+    Ok(if refused > 0 { TROUBLE.into() } else { ExitCode::SUCCESS })
+}
+
+/// The file while it is edited: always one that a daemon would take.
+struct File {
+    path: PathBuf,
+    document: DocumentMut,
+    config: Config,
+    is_new: bool,
+}
+
+impl File {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let read = config::read_text(path);
+        let is_new = matches!(&read, Err(config::Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound);
+        let text = if is_new { String::new() } else { read? };
+        let config = Config::parse(path, &text, KINDS)?;
+        let document = text.parse().map_err(|source| Error::NotToml { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), document, config, is_new })
+    }
+
+    fn add(&mut self, add: &Add) -> Result<SourceName, Error> {
+        if let Some(known) = self.config.sources.values().find(|known| *known.visit.address() == add.url) {
+            return Err(Error::Known { url: add.url.clone(), name: known.name.clone() });
+        }
+        let (kind, settings) = match add.kind {
+            Some(kind) => (kind, vec![("url", add.url.to_string())]),
+            None => kinds::for_address(&add.url),
+        };
+        let mut table = Table::new();
+        table.insert("kind", value(kind));
+        for (key, setting) in settings {
+            table.insert(key, value(setting));
+        }
+        if let Some(name) = &add.name {
+            table.insert("name", value(name.as_str()));
+        }
+        if !add.to.is_empty() {
+            table.insert("to", value(add.to.iter().collect::<toml_edit::Array>()));
+        }
+        let mut document = self.document.clone();
+        let tables = document.entry("source").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        let tables = tables.as_array_of_tables_mut();
+        tables.ok_or_else(|| Error::NotTables { path: self.path.clone() })?.push(table);
+        let config = Config::parse(&self.path, &document.to_string(), KINDS).map_err(Error::Unfit)?;
+        let new = config.sources.keys().find(|name| !self.config.sources.contains_key(*name));
+        let name = new.unwrap_or_else(|| unreachable!("one source more has one name more")).clone();
+        (self.document, self.config) = (document, config);
+        Ok(name)
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let unwritable = |source| Error::Unwritable { path: self.path.clone(), source };
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let header = if self.is_new { HEADER } else { "" };
+        fs::write(&beside, format!("{header}{}", self.document)).map_err(unwritable)?;
+        if let Ok(about) = fs::metadata(&self.path) {
+            fs::set_permissions(&beside, about.permissions()).map_err(unwritable)?;
+        }
+        fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(unwritable)?;
+        fs::rename(&beside, &self.path).map_err(unwritable)
+    }
+}

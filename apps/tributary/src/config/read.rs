@@ -1,0 +1,277 @@
+//! From the text to the configuration, fault by fault.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use toml::{Spanned, de::DeTable};
+use url::Url;
+
+use super::{
+    CEILING, Config, DATA, DEFAULT_SINK, DISK_FREE_MIB_MIN, DRAIN, Error, FLOOR, Fixed, INTERVALS, LISTEN,
+    MIB, Pace, SPILL_ITEMS_MAX, SinkSettings, SourceSettings, VISITS_MAX,
+};
+use crate::{
+    fields::{Fields, Wrong},
+    sinks::{self, Target},
+    source::{Kind, SourceName},
+    web,
+};
+
+const MINUTES: Duration = Duration::from_secs(60);
+
+pub(super) fn config(path: &Path, text: &str, kinds: &[&'static dyn Kind]) -> Result<Config, Error> {
+    let not_toml = |source| Error::NotToml { path: path.to_owned(), source };
+    let file = DeTable::parse(text).map_err(not_toml)?;
+    let plain: toml::Table = toml::from_str(text).map_err(not_toml)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut reader = Reader { text, kinds, folder, plain: &plain, wrongs: Vec::new() };
+    let config = reader.read(&Fields::new(text, "", &file));
+    match (config, reader.wrongs) {
+        (Some(config), wrongs) if wrongs.is_empty() => Ok(config),
+        (_, mut wrongs) => {
+            wrongs.sort_by_key(|wrong| wrong.line);
+            Err(Error::Wrong { path: path.to_owned(), wrongs })
+        }
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    kinds: &'a [&'static dyn Kind],
+    folder: &'a Path,
+    /// The same file without its spans, for the fingerprints.
+    plain: &'a toml::Table,
+    wrongs: Vec<Wrong>,
+}
+
+impl Reader<'_> {
+    /// Keeps a fault and goes on, so that one run names all.
+    fn heed<T>(&mut self, read: Result<T, Wrong>) -> Option<T> {
+        read.map_err(|wrong| self.wrongs.push(wrong)).ok()
+    }
+
+    fn read(&mut self, file: &Fields<'_>) -> Option<Config> {
+        let fixed = fixed(file, self.folder);
+        let fixed = self.heed(fixed);
+        let web = web_policy(file);
+        let web = self.heed(web);
+        let pace = default_pace(file);
+        let pace = self.heed(pace);
+        let spill = spill(file);
+        let spill_items_max = self.heed(spill);
+        let sinks = self.sinks(file, fixed.as_ref());
+        let sources = self.sources(file, pace.unwrap_or(DEFAULT_PACE), &sinks);
+        let finished = file.finish();
+        self.heed(finished);
+        Some(Config { fixed: fixed?, web: web?, spill_items_max: spill_items_max?, sources, sinks })
+    }
+
+    fn sinks(&mut self, file: &Fields<'_>, fixed: Option<&Fixed>) -> BTreeMap<String, Arc<SinkSettings>> {
+        let mut sinks = BTreeMap::new();
+        for (index, table) in self.tables(file, "sink").into_iter().enumerate() {
+            let fields = Fields::new(self.text, "sink", &table);
+            let read = sink(&fields, self.folder, self.fingerprint("sink", index));
+            let Some(settings) = self.heed(read) else { continue };
+            if sinks.contains_key(&settings.name) {
+                self.wrongs
+                    .push(fields.wrong("name", format!("`{}` is taken; choose another", settings.name)));
+            }
+            sinks.insert(settings.name.clone(), Arc::new(settings));
+        }
+        if let Some(fixed) = fixed.filter(|_| sinks.is_empty()) {
+            let settings = SinkSettings {
+                name: DEFAULT_SINK.to_owned(),
+                kind: sinks::NDJSON,
+                target: Target::Ndjson { path: fixed.data.join("items.ndjson") },
+                fingerprint: String::new(),
+            };
+            sinks.insert(settings.name.clone(), Arc::new(settings));
+        }
+        sinks
+    }
+
+    fn sources(
+        &mut self,
+        file: &Fields<'_>,
+        pace: Pace,
+        sinks: &BTreeMap<String, Arc<SinkSettings>>,
+    ) -> BTreeMap<SourceName, Arc<SourceSettings>> {
+        let mut sources = BTreeMap::new();
+        for (index, table) in self.tables(file, "source").into_iter().enumerate() {
+            let fields = Fields::new(self.text, "source", &table);
+            let read = source(&fields, self.kinds, pace, sinks, &self.fingerprint("source", index));
+            let Some(settings) = self.heed(read) else { continue };
+            if sources.contains_key(&settings.name) {
+                let message =
+                    format!("there is another source `{}`; give one of them another name", settings.name);
+                self.wrongs.push(fields.wrong("name", message));
+            }
+            sources.insert(settings.name.clone(), Arc::new(settings));
+        }
+        sources
+    }
+
+    /// The tables `[[name]]`.
+    fn tables<'t>(&mut self, file: &Fields<'t>, name: &'static str) -> Vec<Spanned<DeTable<'t>>> {
+        let tables = file.tables(name);
+        self.heed(tables).unwrap_or_default()
+    }
+
+    fn fingerprint(&self, name: &str, index: usize) -> String {
+        let table = self.plain.get(name).and_then(|tables| tables.get(index));
+        table.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+const DEFAULT_PACE: Pace = Pace { floor: FLOOR, ceiling: CEILING };
+
+fn fixed(file: &Fields<'_>, folder: &Path) -> Result<Fixed, Wrong> {
+    let listen = match file.text("listen")? {
+        None => LISTEN,
+        Some(text) => text.parse().map_err(|_| {
+            file.wrong("listen", "expected an address with a port, such as \"127.0.0.1:8440\"")
+        })?,
+    };
+    if !listen.ip().is_loopback() {
+        let message = "the status page has no lock: listen on 127.0.0.1 or [::1], and put a proxy that asks who \
+                       comes in front of it";
+        return Err(file.wrong("listen", message));
+    }
+    let visits_max = file.integer("visits_max", 1, 4_096)?.unwrap_or(VISITS_MAX);
+    Ok(Fixed {
+        data: folder.join(file.text("data")?.unwrap_or(DATA)),
+        listen,
+        drain: file.duration("drain", Duration::ZERO, 10 * MINUTES)?.unwrap_or(DRAIN),
+        visits_max: usize::try_from(visits_max).unwrap_or(usize::MAX),
+        disk_free_min: file.integer("disk_free_mib_min", 0, 1_048_576)?.unwrap_or(DISK_FREE_MIB_MIN) * MIB,
+    })
+}
+
+fn web_policy(file: &Fields<'_>) -> Result<web::Settings, Wrong> {
+    let Some(fields) = file.table("web")? else { return Ok(web::Settings::default()) };
+    let policy = web::Settings::read(&fields)?;
+    fields.finish()?;
+    Ok(policy)
+}
+
+fn default_pace(file: &Fields<'_>) -> Result<Pace, Wrong> {
+    let Some(fields) = file.table("schedule")? else { return Ok(DEFAULT_PACE) };
+    let pace = pace(&fields, DEFAULT_PACE)?;
+    fields.finish()?;
+    Ok(pace)
+}
+
+/// One that names only the floor means the ceiling to be no lower, and the other way round.
+fn pace(fields: &Fields<'_>, default: Pace) -> Result<Pace, Wrong> {
+    let floor = fields.duration("floor", INTERVALS.0, INTERVALS.1)?;
+    let ceiling = fields.duration("ceiling", INTERVALS.0, INTERVALS.1)?;
+    if let (Some(floor), Some(ceiling)) = (floor, ceiling)
+        && floor > ceiling
+    {
+        return Err(fields.wrong("ceiling", "is below the floor; a source is visited at least this often"));
+    }
+    Ok(Pace {
+        floor: floor.unwrap_or(ceiling.map_or(default.floor, |ceiling| default.floor.min(ceiling))),
+        ceiling: ceiling.unwrap_or(floor.map_or(default.ceiling, |floor| default.ceiling.max(floor))),
+    })
+}
+
+fn spill(file: &Fields<'_>) -> Result<u64, Wrong> {
+    let Some(fields) = file.table("spill")? else { return Ok(SPILL_ITEMS_MAX) };
+    let items_max = fields.integer("items_max", 1, 100_000_000)?.unwrap_or(SPILL_ITEMS_MAX);
+    fields.finish()?;
+    Ok(items_max)
+}
+
+fn sink(fields: &Fields<'_>, folder: &Path, fingerprint: String) -> Result<SinkSettings, Wrong> {
+    let name = fields
+        .text("name")?
+        .ok_or_else(|| fields.missing("name", "give the sink a name, such as \"archive\""))?;
+    if name.parse::<SourceName>().is_err() {
+        return Err(fields.wrong("name", "expected 1 to 64 of a–z, 0–9, `-`, `_`, `.`"));
+    }
+    let kind = fields.text("kind")?.unwrap_or_default();
+    let Some(kind) = sinks::KINDS.into_iter().find(|known| known.name == kind) else {
+        let known: Vec<_> = sinks::KINDS.iter().map(|kind| kind.name).collect();
+        return Err(
+            fields.wrong("kind", format!("\"{kind}\" is no kind of sink; there are: {}", known.join(", ")))
+        );
+    };
+    let target = (kind.read)(fields, folder)?;
+    fields.finish()?;
+    Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint })
+}
+
+fn source(
+    fields: &Fields<'_>,
+    kinds: &[&'static dyn Kind],
+    default: Pace,
+    sinks: &BTreeMap<String, Arc<SinkSettings>>,
+    table: &str,
+) -> Result<SourceSettings, Wrong> {
+    let kind = fields
+        .text("kind")?
+        .ok_or_else(|| fields.missing("kind", &format!("write one of: {}", list(kinds))))?;
+    let Some(kind) = kinds.iter().find(|known| known.name() == kind) else {
+        return Err(
+            fields.wrong("kind", format!("\"{kind}\" is no kind of source; there are: {}", list(kinds)))
+        );
+    };
+    let name = fields.text("name")?;
+    let name =
+        name.map(|name| name.parse().map_err(|error| fields.wrong("name", format!("\"{name}\": {error}"))));
+    let name: Option<SourceName> = name.transpose()?;
+    let pace = pace(fields, default)?;
+    let to = sinks_of(fields, sinks)?;
+    let visit = kind.read(fields)?;
+    fields.finish()?;
+    let name = name.unwrap_or_else(|| name_of(visit.address()));
+    let fingerprint = format!("{pace:?} {to:?} {table}");
+    Ok(SourceSettings { name, kind: kind.name(), pace, to, visit, fingerprint })
+}
+
+fn list(kinds: &[&'static dyn Kind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn sinks_of(
+    fields: &Fields<'_>,
+    sinks: &BTreeMap<String, Arc<SinkSettings>>,
+) -> Result<Option<Vec<String>>, Wrong> {
+    let names = fields.texts("to")?;
+    if let Some(unknown) = names.iter().find(|name| !sinks.contains_key(**name)) {
+        let known: Vec<_> = sinks.keys().map(String::as_str).collect();
+        return Err(
+            fields.wrong("to", format!("there is no sink \"{unknown}\"; there are: {}", known.join(", ")))
+        );
+    }
+    let distinct: HashSet<_> = names.iter().copied().collect();
+    Ok((!distinct.is_empty()).then(|| names.into_iter().map(str::to_owned).collect()))
+}
+
+/// A name made from an address: the same for the same address, and short enough to be read.
+pub(crate) fn name_of(address: &Url) -> SourceName {
+    let host = address.host_str().unwrap_or_default().trim_start_matches("www.");
+    let rest =
+        format!("{}{}", address.path(), address.query().map(|query| format!("-{query}")).unwrap_or_default());
+    let mut name = String::new();
+    for letter in format!("{host}{rest}").to_lowercase().chars() {
+        let letter = if SourceName::takes(letter) { letter } else { '-' };
+        if !(letter == '-' && name.ends_with('-')) {
+            name.push(letter);
+        }
+    }
+    let mut name = name.trim_matches('-').to_owned();
+    if name.len() > SourceName::CHARS_MAX {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(address.as_str());
+        name.truncate(SourceName::CHARS_MAX - 9);
+        name.push_str(&format!("-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]));
+    }
+    // What is left is of the allowed letters, and an address has a host.
+    name.parse().unwrap_or_else(|_| unreachable!("{name:?} was made to be a name"))
+}

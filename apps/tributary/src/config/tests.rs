@@ -1,0 +1,103 @@
+use futures_util::future::BoxFuture;
+use url::Url;
+
+use super::*;
+use crate::{
+    fields::Fields,
+    source::{Errand, Trouble, Visited},
+};
+
+#[derive(Debug)]
+struct Plain;
+
+#[derive(Debug)]
+struct Nothing(Url);
+
+impl Kind for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    fn about(&self) -> &'static str {
+        "for tests"
+    }
+
+    fn read(&self, fields: &Fields<'_>) -> Result<Box<dyn Visit>, Wrong> {
+        Ok(Box::new(Nothing(fields.url("url")?)))
+    }
+}
+
+impl Visit for Nothing {
+    fn address(&self) -> &Url {
+        &self.0
+    }
+
+    fn visit<'a>(&'a self, _: &'a Errand<'a>) -> BoxFuture<'a, Result<Visited, Trouble>> {
+        unreachable!("never visited")
+    }
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("t.toml"), text, &[&Plain]).map_err(|error| error.to_string())
+}
+
+const ONE: &str = "[[source]]\nkind = \"plain\"\nurl = \"https://www.example.org/a/Feed.xml?x=1\"\n";
+
+#[test]
+fn an_empty_file_is_a_configuration_with_a_sink() {
+    let config = parse("").unwrap();
+    assert!(config.sources.is_empty() && config.fixed.listen.ip().is_loopback());
+    assert!(config.sinks.contains_key(DEFAULT_SINK));
+}
+
+#[test]
+fn a_source_is_named_after_its_address() {
+    let config = parse(ONE).unwrap();
+    assert_eq!(config.sources.keys().next().unwrap().as_str(), "example.org-a-feed.xml-x-1");
+    let long = Url::parse(&format!("https://example.org/{}", "a".repeat(200))).unwrap();
+    assert_eq!(read::name_of(&long).as_str().len(), SourceName::CHARS_MAX);
+}
+
+#[test]
+fn every_fault_is_named_with_its_line() {
+    let text = "listen = \"0.0.0.0:1\"\nlisten2 = 1\n[schedule]\nfloor = \"2h\"\nceiling = \"1h\"\n[[sink]]\nname = \"a\"\nkind = \"paper\"\n\
+                [[source]]\nkind = \"plain\"\n[[source]]\nkind = \"gopher\"\n";
+    let error = parse(text).unwrap_err();
+    let lines: Vec<&str> = error.lines().collect();
+    for (line, expected) in lines.iter().zip([
+        "t.toml: line 1: `listen`: the status page has no lock",
+        "t.toml: line 2: `listen2`: is not known here",
+        "t.toml: line 5: `schedule.ceiling`: is below the floor",
+        "t.toml: line 8: `sink.kind`: \"paper\" is no kind of sink; there are: ",
+        "t.toml: line 9: `source.url`: is missing",
+        "t.toml: line 12: `source.kind`: \"gopher\" is no kind of source; there are: plain",
+    ]) {
+        assert!(line.starts_with(expected), "{line}\nexpected {expected}");
+    }
+    assert_eq!(lines.len(), 6, "{error}");
+}
+
+#[test]
+fn two_sources_of_one_name_are_refused() {
+    assert!(parse(&format!("{ONE}{ONE}")).unwrap_err().contains("there is another source"));
+}
+
+#[test]
+fn items_go_only_to_sinks_that_there_are() {
+    let error = parse(&format!("{ONE}to = [\"nowhere\"]\n")).unwrap_err();
+    assert!(error.contains("line 4: `source.to`: there is no sink \"nowhere\"; there are: items"), "{error}");
+}
+
+#[test]
+fn a_fingerprint_changes_with_what_the_source_is_made_from_and_with_nothing_else() {
+    let fingerprint = |text: &str| parse(text).unwrap().sources.values().next().unwrap().fingerprint.clone();
+    let plain = fingerprint(ONE);
+    assert_eq!(plain, fingerprint(&format!("drain = \"1s\"\n# a comment\n{ONE}")));
+    assert_ne!(plain, fingerprint(&format!("[schedule]\nfloor = \"1h\"\n{ONE}")));
+    assert_ne!(plain, fingerprint(&format!("{ONE}floor = \"1h\"\n")));
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_line() {
+    assert!(parse("a = \n").unwrap_err().contains("line 1"));
+}

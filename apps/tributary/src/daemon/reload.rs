@@ -1,0 +1,136 @@
+//! The watch on the file: what changed is restarted, and a file with a mistake changes nothing.
+//!
+//! The file is looked at once a second, which no file system and no editor can fool, and at once on SIGHUP. However often
+//! it is written, it is read at most that often, and one reload ends before the next begins.
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::Daemon;
+use crate::config::{self, Config, Fixed};
+
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// By what a changed file is known without reading it.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp(Option<(SystemTime, u64)>);
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let stamp = fs::metadata(path).and_then(|about| Ok((about.modified()?, about.len())));
+        Self(stamp.ok())
+    }
+}
+
+impl Daemon {
+    /// Until the stage drains.
+    pub(super) async fn watch_file(&self) -> Result<(), ballet::Error> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = ballet::draining() => return Ok(()),
+                () = hung_up(&mut hangup) => {}
+                _ = look.tick() => {
+                    let stamp = Stamp::of(self.path());
+                    if seen.as_ref() == Some(&stamp) {
+                        continue;
+                    }
+                    seen = Some(stamp);
+                }
+            }
+            if !self.reload().await {
+                seen = None;
+            }
+        }
+    }
+
+    /// Brings what the file says now into force, if it can be. Gives whether there is nothing more to do until it changes.
+    async fn reload(&self) -> bool {
+        let read = config::read_text(self.path());
+        if read.as_ref().is_ok_and(|text| *text == self.lock().text) {
+            // As it was before a mistake, or only touched.
+            self.lock().fault = None;
+            return true;
+        }
+        let parsed = read.and_then(|text| Ok((Config::parse(self.path(), &text, self.start.kinds)?, text)));
+        let (new, text) = match parsed {
+            Ok((new, text)) => (Arc::new(new), text),
+            Err(error) => {
+                self.refuse(&error);
+                return true;
+            }
+        };
+        let old = Arc::clone(&self.lock().config);
+        match self.bring_into_force(&old, &new).await {
+            Ok(()) => self.accept(new, text),
+            Err(error) => {
+                self.refuse(&error);
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn bring_into_force(&self, old: &Config, new: &Config) -> Result<(), ballet::Error> {
+        // What may fail comes first, so that nothing has changed where it does.
+        let web = self.sources.web_for(old, new)?;
+        // Items that come in by new settings find their sinks.
+        self.shared.store.set_sinks(new.sinks.keys().cloned().collect()).await?;
+        self.sinks.apply(old, new).await?;
+        let changes = self.sources.apply(old, new, web).await?;
+        tracing::info!(%changes, "the file has changed");
+        Ok(())
+    }
+
+    fn accept(&self, new: Arc<Config>, text: String) {
+        let mut settings = self.lock();
+        let unmoved = differences(&self.fixed, &new.fixed);
+        if !unmoved.is_empty() {
+            tracing::warn!(settings = ?unmoved, "these take effect at the next start");
+        }
+        settings.waits_for_restart = unmoved;
+        settings.config = new;
+        settings.text = text;
+        settings.fault = None;
+        settings.loaded_at = self.start.clock.now();
+        settings.reloads += 1;
+    }
+
+    fn refuse(&self, error: &dyn std::fmt::Display) {
+        let fault = error.to_string();
+        tracing::error!("the file is not in force, and nothing has changed:\n{fault}");
+        self.lock().fault = Some(fault);
+    }
+}
+
+/// Pending for ever where the signal is gone.
+async fn hung_up(hangup: &mut Signal) {
+    if hangup.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn differences(first: &Fixed, now: &Fixed) -> Vec<&'static str> {
+    let all = [
+        ("data", first.data != now.data),
+        ("listen", first.listen != now.listen),
+        ("drain", first.drain != now.drain),
+        ("visits_max", first.visits_max != now.visits_max),
+        ("disk_free_mib_min", first.disk_free_min != now.disk_free_min),
+    ];
+    all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}

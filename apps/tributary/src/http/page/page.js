@@ -1,0 +1,168 @@
+// The status page: asks for /api/status again and again while it is looked at, and shows it.
+// What comes from feeds is only ever put in as text.
+
+const EVERY_MS = 2000;
+const ROWS_MAX = 300;
+const STATES = ["waiting", "visiting", "parked", "disabled"];
+
+const $ = (id) => document.getElementById(id);
+let status = null;
+let onlyState = null;
+
+for (const state of STATES) {
+  const button = element("button", { type: "button", textContent: state });
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    onlyState = onlyState === state ? null : state;
+    for (const other of $("states").children) {
+      other.setAttribute("aria-pressed", String(other.textContent.split(" ")[0] === onlyState));
+    }
+    showSources();
+  });
+  $("states").append(button);
+}
+$("words").addEventListener("input", showSources);
+$("filter").addEventListener("submit", (event) => event.preventDefault());
+$("sources").addEventListener("click", visit);
+document.addEventListener("visibilitychange", () => document.hidden || ask());
+ask();
+setInterval(() => document.hidden || ask(), EVERY_MS);
+
+async function ask() {
+  try {
+    const response = await fetch("api/status");
+    if (!response.ok) throw new Error(`it answered ${response.status}`);
+    status = await response.json();
+    show();
+  } catch (error) {
+    $("summary").textContent = `No answer: ${error.message}`;
+  }
+}
+
+async function visit(event) {
+  const button = event.target.closest(".visit");
+  if (!button) return;
+  button.disabled = true;
+  const name = encodeURIComponent(button.dataset.source);
+  await fetch(`api/sources/${name}/visit`, { method: "POST", headers: { "X-Tributary": "page" } }).catch(() => {});
+  setTimeout(ask, 300);
+}
+
+function show() {
+  const { sources, sinks, visits, settings, spill } = status;
+  const troubled = sources.filter((source) => tone(source) === "bad").length;
+  const trouble = troubled ? `, ${troubled} in trouble` : "";
+  $("summary").textContent =
+    `${sources.length} sources${trouble} · ${visits.under_way} visits under way · up ${length(status.uptime_seconds)}`;
+  $("version").textContent = `version ${status.version}`;
+  document.title = troubled ? `Tributary (${troubled})` : "Tributary";
+
+  const notices = [];
+  if (status.draining) notices.push(["Tributary is ending: visits under way are finished.", true]);
+  if (settings.fault) notices.push([`${settings.file} is not in force, and nothing has changed:\n${settings.fault}`, false]);
+  if (settings.waits_for_restart.length)
+    notices.push([`Takes effect at the next start: ${settings.waits_for_restart.join(", ")}`, true]);
+  if (!status.store.is_writable) notices.push(["The store takes no changes; the log says why.", false]);
+  if (spill.items >= spill.items_max) notices.push(["The outbox is full. Sources pause until a sink takes something; nothing is lost.", true]);
+  $("notices").replaceChildren(
+    ...notices.map(([text, mild]) => element("p", { className: mild ? "notice mild" : "notice", textContent: text })),
+  );
+
+  $("spill-bar").max = spill.items_max;
+  $("spill-bar").value = spill.items;
+  $("spill-text").textContent = `${number(spill.items)} of ${number(spill.items_max)} items`;
+  $("sinks").replaceChildren(...sinks.map(card));
+  showSources();
+  $("latest").replaceChildren(...status.latest.slice(0, 20).map(item));
+}
+
+function card(sink) {
+  const tones = { idle: "good", delivering: "good", waiting: "bad" };
+  const state = element("span", { className: "state", textContent: sink.state });
+  state.dataset.tone = tones[sink.state] ?? "";
+  const refused = sink.refused ? `, ${number(sink.refused)} refused` : "";
+  return element("li", {}, [
+    element("strong", { textContent: sink.name }),
+    state,
+    element("small", { textContent: `${sink.kind}: ${sink.target}` }),
+    element("small", { textContent: `${number(sink.delivered)} delivered since the start, ${number(sink.behind)} behind${refused}` }),
+    element("small", { textContent: sink.why + (sink.next_at ? `; next try ${when(sink.next_at)}` : "") }),
+  ]);
+}
+
+function showSources() {
+  if (!status) return;
+  const words = $("words").value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const button of $("states").children) {
+    const state = button.textContent.split(" ")[0];
+    button.textContent = `${state} ${status.sources.filter((source) => source.state === state).length}`;
+  }
+  const found = status.sources
+    .filter((source) => !onlyState || source.state === onlyState)
+    .filter((source) => words.every((word) => `${source.name} ${source.address} ${source.why}`.toLowerCase().includes(word)))
+    .sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
+  $("sources").replaceChildren(...found.slice(0, ROWS_MAX).map(row));
+  $("more").textContent = found.length > ROWS_MAX ? `… and ${number(found.length - ROWS_MAX)} more; search for them.` : "";
+}
+
+function row(source) {
+  const row = $("source").content.firstElementChild.cloneNode(true);
+  const set = (name, text) => (row.querySelector(name).textContent = text);
+  set(".name", source.name);
+  set(".address", source.moved_to ? `${source.address} → ${source.moved_to}` : source.address);
+  row.querySelector(".address").href = source.moved_to ?? source.address;
+  set(".state", source.waits_for && source.waits_for !== "schedule" ? `waits: ${source.waits_for}` : source.state);
+  row.querySelector(".state").dataset.tone = tone(source);
+  const next = source.next_at ? `${when(source.next_at)}: ` : "";
+  set(".why", next + source.why);
+  const error = source.last_error && !source.why.includes(source.last_error) ? source.last_error : "";
+  set(".error", error);
+  set(".items", number(source.items));
+  set(".seen", source.last_success_at ? when(source.last_success_at) : "never");
+  const button = row.querySelector(".visit");
+  button.dataset.source = source.name;
+  button.disabled = source.state === "visiting" || source.state === "disabled";
+  return row;
+}
+
+function item(item) {
+  const title = item.title || item.link || item.id;
+  const head = item.link && /^https?:/.test(item.link)
+    ? element("a", { href: item.link, rel: "noreferrer noopener", target: "_blank", textContent: title })
+    : element("span", { textContent: title });
+  const at = item.published ? `, ${when(item.published)}` : "";
+  return element("li", {}, [head, element("small", { textContent: item.source + at })]);
+}
+
+function tone(source) {
+  if (source.state === "parked" || source.state === "disabled") return "bad";
+  if (source.state === "visiting") return "good";
+  if (source.failures_in_a_row > 0 || source.waits_for === "breaker") return "bad";
+  return source.waits_for === "schedule" ? "good" : "wait";
+}
+
+function rank(source) {
+  return { bad: 0, wait: 1, good: 2 }[tone(source)];
+}
+
+function when(time) {
+  const seconds = (new Date(time) - new Date(status.now)) / 1000;
+  if (Math.abs(seconds) < 1) return "now";
+  return seconds > 0 ? `in ${length(seconds)}` : `${length(-seconds)} ago`;
+}
+
+function length(seconds) {
+  const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+  for (const [size, unit] of units) if (seconds >= size) return `${Math.round(seconds / size)} ${unit}`;
+  return `${Math.max(1, Math.round(seconds))} s`;
+}
+
+function number(value) {
+  return value.toLocaleString("en");
+}
+
+function element(tag, properties, children = []) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}

@@ -1,0 +1,26 @@
+//! Parse, wire, run.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tributary::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.log_level());
+    cli::run(cli).unwrap_or_else(|error| {
+        eprintln!("tributary: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Standard output belongs to what was asked for; what happens on the way goes to standard error.
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_from_env("TRIBUTARY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let on_a_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(on_a_terminal).init();
+}

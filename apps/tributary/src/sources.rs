@@ -1,0 +1,253 @@
+//! The sources, each a child of one supervisor: a panic, a hang or a refusal of one is its own.
+//!
+//! A life of a child visits its source again and again (`tend`). What the end of a visit means for the next one is decided in
+//! `verdict`, the schedule in `rhythm`; before each host stands a door (`doors`); who keeps panicking is parked (`crashes`).
+//! The board tells at any moment what each waits for and why. A reload removes and adds children, and touches no others.
+
+mod board;
+mod crashes;
+mod doors;
+mod rhythm;
+mod tend;
+mod verdict;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use ballet::{Backoff, Bulkhead, Children, Incident, Life, Supervised, Supervisor, SupervisorScope, child};
+use tokio::sync::watch;
+
+pub use self::board::{Board, Phase, SourceStatus, Waits};
+use self::{board::Line, doors::Doors, tend::Source};
+use crate::{
+    clock::Clock,
+    config::{Config, SourceSettings},
+    source::SourceName,
+    store::Store,
+    web::Web,
+};
+
+/// When a source whose life failed is started again. Whether it is visited at once is up to its crashes.
+const RESTART: Backoff = Backoff::exponential(Duration::from_millis(500), Duration::from_secs(10));
+/// Overdue sources are visited at this rate after a start, so that ten thousand of them are no wave.
+const OVERDUE_PER_SECOND: u32 = 20;
+
+type Settings = BTreeMap<SourceName, Arc<SourceSettings>>;
+
+/// What all sources and sinks share.
+#[derive(Debug)]
+pub struct Shared {
+    pub store: Store,
+    pub clock: Clock,
+    pub board: Board,
+    /// How many items wait for some sink, for whoever waits for that to change.
+    pub(crate) spilled: watch::Sender<u64>,
+    spill_items_max: AtomicU64,
+    /// Places for visits under way.
+    visits: Bulkhead,
+    doors: Doors,
+}
+
+impl Shared {
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn new(store: Store, clock: Clock, config: &Config) -> Result<Self, ledger::Error> {
+        let spilled = watch::Sender::new(store.spilled().await?);
+        Ok(Self {
+            store,
+            clock,
+            board: Board::default(),
+            spilled,
+            spill_items_max: AtomicU64::new(config.spill_items_max),
+            visits: Bulkhead::new("visits", config.fixed.visits_max),
+            doors: Doors::default(),
+        })
+    }
+
+    fn spill_items_max(&self) -> u64 {
+        self.spill_items_max.load(Ordering::Relaxed)
+    }
+
+    /// Items that wait for some sink, and how many may.
+    pub fn spill(&self) -> (u64, u64) {
+        (*self.spilled.borrow(), self.spill_items_max())
+    }
+
+    /// Visits under way, and places for them.
+    pub fn visits(&self) -> (usize, usize) {
+        let occupancy = self.visits.occupancy();
+        (occupancy.in_use, occupancy.places)
+    }
+}
+
+/// All sources.
+pub struct Sources {
+    shared: Arc<Shared>,
+    /// Empty once it runs.
+    supervisor: Mutex<Option<Supervisor>>,
+    children: Children,
+    /// The client that sources ask with, and the scope of its connections; while they run.
+    web: Mutex<Option<(Web, SupervisorScope)>>,
+}
+
+impl Sources {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let board = Arc::clone(&shared);
+        let supervisor = Supervisor::one_for_one()
+            .without_limit()
+            .keep_open()
+            .stop_together()
+            .no_restart_after(ballet::draining)
+            .on_incident(move |incident| tell(&board.board, incident));
+        let children = supervisor.children();
+        Self { shared, supervisor: Mutex::new(Some(supervisor)), children, web: Mutex::new(None) }
+    }
+
+    /// Visits the sources of `config`, and those that [`Sources::apply`] brings, until the stage drains and the visits under
+    /// way have ended.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no HTTP client. What fails at a source is its own.
+    ///
+    /// # Panics
+    ///
+    /// When it is run twice.
+    pub async fn run(&self, config: Arc<Config>) -> Result<(), ballet::Error> {
+        let supervisor = lock(&self.supervisor).take().expect("sources run once");
+        ballet::supervisor_scope(async |connections: SupervisorScope| {
+            let web = Web::new(config.web.clone(), self.shared.clock.clone(), connections.clone())?;
+            *lock(&self.web) = Some((web.clone(), connections));
+            let spread = spread(config.sources.len());
+            let sources = config.sources.values().map(|settings| self.child(settings, &web, spread));
+            let supervisor = sources.fold(supervisor, Supervisor::child);
+            let report = supervisor.run().await;
+            // With the last client its connections end, and so does this scope.
+            *lock(&self.web) = None;
+            tracing::info!(report = %report?, "visits have ended");
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Goes over to other settings: stops what is gone, starts what is new, restarts what differs. Gives what it did.
+    ///
+    /// # Errors
+    ///
+    /// When the sources are ending.
+    pub async fn apply(&self, old: &Config, new: &Config, web: Web) -> Result<Changes, ballet::Error> {
+        self.shared.spill_items_max.store(new.spill_items_max, Ordering::Relaxed);
+        // Whoever waits for room looks again.
+        self.shared.spilled.send_modify(|_| ());
+        let mut changes = Changes::between(&old.sources, &new.sources, old.web != new.web);
+        for name in changes.stopped.iter().chain(&changes.restarted) {
+            self.children.remove(name.as_str()).await?;
+            self.shared.board.remove(name);
+        }
+        let spread = spread(changes.started.len() + changes.restarted.len());
+        for name in changes.started.iter().chain(&changes.restarted) {
+            self.children.add(self.child(&new.sources[name], &web, spread)).await?;
+        }
+        self.shared.doors.retain(new.sources.values().map(|settings| settings.visit.address()));
+        changes.kept = new.sources.len() - changes.started.len() - changes.restarted.len();
+        Ok(changes)
+    }
+
+    /// Has a source visited now, whatever it waits for, as far as its server permits. Gives whether there is such a one.
+    pub fn hurry(&self, name: &SourceName) -> bool {
+        self.shared.board.hurry(name)
+    }
+
+    /// The client for other settings: the one there is, where they do not differ in this.
+    ///
+    /// # Errors
+    ///
+    /// When there can be none. When the sources are not running.
+    pub fn web_for(&self, old: &Config, new: &Config) -> Result<Web, ballet::Error> {
+        let mut slot = lock(&self.web);
+        let (web, connections) =
+            slot.as_ref().ok_or_else(|| ballet::Error::msg("the sources are not running"))?;
+        if old.web == new.web {
+            return Ok(web.clone());
+        }
+        let connections = connections.clone();
+        let web = Web::new(new.web.clone(), self.shared.clock.clone(), connections.clone())?;
+        *slot = Some((web.clone(), connections));
+        Ok(web)
+    }
+
+    fn child(&self, settings: &Arc<SourceSettings>, web: &Web, spread: Duration) -> Supervised {
+        let line = Arc::new(Line::new(Arc::clone(settings), self.shared.clock.now()));
+        self.shared.board.add(&line);
+        let source = Arc::new(Source { shared: Arc::clone(&self.shared), line, web: web.clone(), spread });
+        child(settings.name.to_string())
+            .transient()
+            .backoff(RESTART)
+            .run(async move |life: Life<crashes::Crashes>| tend::tend(life, source).await)
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// What a change of the settings means for the sources.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Changes {
+    pub started: Vec<SourceName>,
+    pub stopped: Vec<SourceName>,
+    pub restarted: Vec<SourceName>,
+    pub kept: usize,
+}
+
+impl Changes {
+    fn between(old: &Settings, new: &Settings, restart_all: bool) -> Self {
+        let mut changes = Self::default();
+        for (name, settings) in new {
+            match old.get(name) {
+                None => changes.started.push(name.clone()),
+                Some(old) if restart_all || old.fingerprint != settings.fingerprint => {
+                    changes.restarted.push(name.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        changes.stopped = old.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
+        changes
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { started, stopped, restarted, kept } = self;
+        let (started, stopped, restarted) = (started.len(), stopped.len(), restarted.len());
+        write!(f, "{started} started, {stopped} stopped, {restarted} restarted, {kept} left as they are")
+    }
+}
+
+/// Writes the end of a life to the log and onto the board.
+fn tell(board: &Board, incident: &Incident) {
+    let why = incident.failure().map_or_else(|| "it ended".to_owned(), ToString::to_string);
+    tracing::error!(source = incident.child(), %why, "a source failed, and is started again");
+    board.panicked(incident.child(), &why);
+}
+
+/// The time over which so many overdue sources are spread.
+fn spread(sources: usize) -> Duration {
+    Duration::from_secs(1) * u32::try_from(sources).unwrap_or(u32::MAX) / OVERDUE_PER_SECOND
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

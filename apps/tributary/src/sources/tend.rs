@@ -1,0 +1,323 @@
+//! One life of a source: wait until it is due, go in, visit, make durable what came, and again.
+//!
+//! Every wait says on the board what it is for. When the stage drains, waits end at once and a visit under way is finished.
+//! The life may be dropped at any of its awaits: what is not durable by then is fetched again by the next.
+
+use std::{sync::Arc, time::Duration};
+
+use ballet::{Acquired, Admission, Backoff, Life};
+use jiff::Timestamp;
+use rand::RngExt;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    Shared,
+    board::{Line, Phase, Waits},
+    crashes::Crashes,
+    verdict::{self, Host, Next},
+};
+use crate::{
+    source::{Doing, Errand, Trouble, Visited},
+    store::{Committed, Error, SourceState, Visit},
+    web::Web,
+};
+
+/// A visit that takes longer is broken off. Kinds have tighter limits of their own; this one is for those that forget it.
+const VISIT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a source rests that keeps panicking.
+const PARKED: Backoff = Backoff::exponential(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
+/// How long a source whose visit found no room waits at most, once there may be some.
+const AGAIN_MAX: Duration = Duration::from_secs(10);
+/// When the disk is looked at again.
+const DISK_PAUSE: Duration = Duration::from_secs(10);
+
+/// A source under supervision.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) shared: Arc<Shared>,
+    pub(super) line: Arc<Line>,
+    pub(super) web: Web,
+    /// Overdue at its start, it is visited at random within this time.
+    pub(super) spread: Duration,
+}
+
+/// When a source is to be visited, and why not sooner.
+struct Due {
+    at: Instant,
+    what: Waits,
+    why: String,
+}
+
+/// The right to visit.
+struct Passage {
+    admission: Admission,
+    _place: Acquired,
+    _place_at_host: Acquired,
+}
+
+/// Runs until the stage drains.
+///
+/// # Errors
+///
+/// When the store fails. What fails at the source is on the board.
+pub(super) async fn tend(life: Life<Crashes>, source: Arc<Source>) -> Result<(), ballet::Error> {
+    life.ready();
+    let mut crashes = life.inherit().unwrap_or_default();
+    let rest = if life.restarts() > 0 { crashes.note(Instant::now(), &PARKED) } else { None };
+    // A panic from here on finds them as they are.
+    life.leave(crashes.clone());
+    let survived = || {
+        crashes.forget();
+        life.leave(crashes.clone());
+    };
+    source.visit_again_and_again(rest, survived).await?;
+    source.line.show(Phase::Stopped);
+    Ok(())
+}
+
+impl Source {
+    async fn visit_again_and_again(
+        &self,
+        rest: Option<Duration>,
+        mut survived: impl FnMut(),
+    ) -> Result<(), ballet::Error> {
+        let settings = &self.line.settings;
+        let mut state = self.shared.store.source(&settings.name).await?;
+        state.fit(settings);
+        self.line.keep(&state);
+        if let Some(rest) = rest
+            && self.park(rest).await.is_none()
+        {
+            return Ok(());
+        }
+        let mut due = self.first_due(&state);
+        loop {
+            if let Some(why) = state.disabled.clone() {
+                self.line.show(Phase::Disabled { why });
+                ballet::draining().await;
+                return Ok(());
+            }
+            let Some(()) = self.wait_until(&due).await else { return Ok(()) };
+            let Some(passage) = undrained(self.go_in(&state)).await else { return Ok(()) };
+            self.line.began_late(due.at.elapsed());
+            let ended = self.visit(&state).await;
+            match verdict::host(&ended) {
+                Host::Lives => passage.admission.succeeded(),
+                Host::Dead => passage.admission.failed(),
+            }
+            (state, due) = self.make_durable(state, ended).await?;
+            self.line.survived(&state);
+            survived();
+        }
+    }
+
+    /// None when the stage drains.
+    async fn park(&self, rest: Duration) -> Option<()> {
+        let until = Instant::now() + rest;
+        let why = "it panicked too often; it is tried once when it has rested".to_owned();
+        tracing::warn!(source = %self.line.settings.name, ?rest, "a source is parked");
+        self.line.show(Phase::Parked { until, why });
+        self.hurried_or(sleep_until(until)).await
+    }
+
+    /// The wait that was planned before the process ended, as far as the wall clock can tell; never longer than planned.
+    fn first_due(&self, state: &SourceState) -> Due {
+        let left = state.next_at.map(|at| at.duration_since(self.shared.clock.now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        let mut left = left.min(state.next_wait);
+        if left.is_zero() {
+            let spread = self.spread.min(self.line.settings.pace.floor);
+            left = spread.mul_f64(rand::rng().random_range(0.0..=1.0));
+        }
+        let what = if state.failures > 0 { Waits::Backoff } else { Waits::Schedule };
+        Due { at: Instant::now() + left, what, why: state.next_why.clone() }
+    }
+
+    /// None when the stage drains.
+    async fn wait_until(&self, due: &Due) -> Option<()> {
+        self.waits(Some(due.at), due.what, due.why.clone());
+        self.hurried_or(sleep_until(due.at)).await
+    }
+
+    /// Until the wait is over, or somebody wants it visited now. None when the stage drains.
+    async fn hurried_or(&self, wait: impl Future<Output = ()>) -> Option<()> {
+        undrained(async {
+            tokio::select! {
+                () = wait => {}
+                () = self.line.hurried() => {}
+            }
+        })
+        .await
+    }
+
+    /// Waits for room for what it may bring, for a host that lives, and for a place.
+    async fn go_in(&self, state: &SourceState) -> Passage {
+        self.wait_for_room().await;
+        let door = self.shared.doors.of(state.at(&self.line.settings));
+        let admission = match door.breaker.try_admit() {
+            Ok(admission) => admission,
+            Err(open) => {
+                let until = open.retry_after().map(|rest| Instant::now() + rest);
+                let why = format!("{} does not answer; one source at a time tries it", open.breaker());
+                self.waits(until, Waits::Breaker, why);
+                door.breaker.admit().await
+            }
+        };
+        Passage {
+            admission,
+            _place_at_host: self.place(&door.places).await,
+            _place: self.place(&self.shared.visits).await,
+        }
+    }
+
+    async fn place(&self, places: &ballet::Bulkhead) -> Acquired {
+        if let Ok(place) = places.try_acquire() {
+            return place;
+        }
+        let why = format!("as many visits as may be are under way: {}", places.name());
+        self.waits(None, Waits::Turn, why);
+        places.acquire().await.unwrap_or_else(|_| unreachable!("nobody closes the places of visits"))
+    }
+
+    async fn wait_for_room(&self) {
+        let mut spilled = self.shared.spilled.subscribe();
+        loop {
+            let (waiting, most) = (*spilled.borrow_and_update(), self.shared.spill_items_max());
+            if waiting < most {
+                return;
+            }
+            self.waits(None, Waits::Spill, format!("{waiting} items wait for a sink, and {most} may"));
+            // The sender is in `shared`, so it cannot be gone.
+            let _ = spilled.changed().await;
+        }
+    }
+
+    async fn visit(&self, state: &SourceState) -> Result<Visited, Trouble> {
+        let settings = &self.line.settings;
+        self.line.progress.set(Doing::Setting);
+        self.line.show(Phase::Visiting { since: Instant::now() });
+        let errand = Errand {
+            web: &self.web,
+            clock: &self.shared.clock,
+            source: &settings.name,
+            at: state.at(settings),
+            mark: state.mark.as_ref(),
+            progress: &self.line.progress,
+        };
+        let visit = ballet::timeout(VISIT_TIME_MAX, settings.visit.visit(&errand));
+        visit.await.unwrap_or_else(|_elapsed| {
+            Err(Trouble::Unreachable { why: format!("the visit took longer than {VISIT_TIME_MAX:?}") })
+        })
+    }
+
+    /// Stores the end of a visit. Where there is no room for it, the visit never was, and the source waits for room.
+    async fn make_durable(
+        &self,
+        state: SourceState,
+        ended: Result<Visited, Trouble>,
+    ) -> Result<(SourceState, Due), ballet::Error> {
+        let settings = &self.line.settings;
+        let now = self.shared.clock.now();
+        let visited = match ended {
+            Ok(visited) => visited,
+            Err(trouble) => {
+                tracing::info!(source = %settings.name, %trouble, "a visit brought nothing");
+                let mut failed = state.clone();
+                let next = verdict::failed(&mut failed, settings.pace, now, &trouble);
+                let next = next.unwrap_or_else(|| Next::never(&trouble));
+                note(&mut failed, &next, now);
+                let visit = self.stored_as(Vec::new(), failed.clone(), failed);
+                return self.commit(visit, state, [next.clone(), next]).await;
+            }
+        };
+        let (mut news, mut no_news) = (state.clone(), state.clone());
+        let next_after_news = verdict::succeeded(&mut news, settings.pace, now, &visited, true);
+        let next = verdict::succeeded(&mut no_news, settings.pace, now, &visited, false);
+        note(&mut news, &next_after_news, now);
+        note(&mut no_news, &next, now);
+        let visit = self.stored_as(visited.items, news, no_news);
+        self.commit(visit, state, [next_after_news, next]).await
+    }
+
+    fn stored_as(
+        &self,
+        items: Vec<crate::item::Item>,
+        if_news: SourceState,
+        if_no_news: SourceState,
+    ) -> Visit {
+        let settings = &self.line.settings;
+        Visit {
+            source: settings.name.clone(),
+            items,
+            sinks: settings.to.clone(),
+            if_news,
+            if_no_news,
+            spill_items_max: self.shared.spill_items_max(),
+        }
+    }
+
+    async fn commit(
+        &self,
+        visit: Visit,
+        before: SourceState,
+        [after_news, after_none]: [Next; 2],
+    ) -> Result<(SourceState, Due), ballet::Error> {
+        // Whatever a sink takes from here on is seen.
+        let mut spilled = self.shared.spilled.subscribe();
+        match self.shared.store.commit(visit).await {
+            Ok(Committed::Durable { fresh, state }) => {
+                if fresh.is_empty() {
+                    return Ok((*state, after_none.into()));
+                }
+                let count = u64::try_from(fresh.len()).unwrap_or(u64::MAX);
+                self.shared.spilled.send_modify(|spilled| *spilled += count);
+                self.shared.board.came_in(&fresh);
+                Ok((*state, after_news.into()))
+            }
+            Ok(Committed::Full { items }) => {
+                let why = format!("there is no room for its items: {items} wait for a sink");
+                self.waits(None, Waits::Spill, why);
+                undrained(async { drop(spilled.changed().await) }).await;
+                Ok((before, self.due_again()))
+            }
+            Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {
+                self.waits(Some(Instant::now() + DISK_PAUSE), Waits::Disk, "the disk is full".to_owned());
+                undrained(sleep(DISK_PAUSE)).await;
+                Ok((before, self.due_again()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// After a visit that never was: soon, and not with every item that a sink takes.
+    fn due_again(&self) -> Due {
+        let at = Instant::now() + self.line.settings.pace.floor.min(AGAIN_MAX);
+        Due { at, what: Waits::Spill, why: "there was no room for what it brought".to_owned() }
+    }
+
+    fn waits(&self, until: Option<Instant>, what: Waits, why: String) {
+        self.line.show(Phase::Waiting { until, what, why });
+    }
+}
+
+impl From<Next> for Due {
+    fn from(Next { wait, what, why }: Next) -> Self {
+        Self { at: Instant::now() + wait, what, why }
+    }
+}
+
+/// Writes down what is planned, for the process after this one.
+fn note(state: &mut SourceState, next: &Next, now: Timestamp) {
+    state.next_at = now.checked_add(next.wait).ok();
+    state.next_wait = next.wait;
+    state.next_why.clone_from(&next.why);
+}
+
+/// None when the stage drains first.
+async fn undrained<T>(wait: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = ballet::draining() => None,
+        done = wait => Some(done),
+    }
+}

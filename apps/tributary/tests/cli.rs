@@ -1,0 +1,146 @@
+//! The command line, as people type it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use crate::support::{Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, scratch, source_of};
+
+/// Runs it in a folder, where its file is `tributary.toml`.
+fn tributary(folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(TRIBUTARY);
+    command.args(words).current_dir(folder).env_remove("TRIBUTARY_CONFIG").stdin(Stdio::null());
+    command.output().expect("tributary runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn add_makes_the_file_and_keeps_what_people_wrote_in_it() {
+    let folder = scratch();
+    let file = folder.path().join("tributary.toml");
+    let first = tributary(folder.path(), &["add", "https://example.org/feed.xml"]);
+    assert!(first.status.success(), "{}", err(&first));
+    assert!(out(&first).contains("added `example.org-feed.xml` (feed)"), "{}", out(&first));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}floor = \"1h\" # often enough\n\n# The end.\n")).unwrap();
+
+    let second = tributary(folder.path(), &["add", "https://example.com/", "--name", "second"]);
+    assert!(second.status.success(), "{}", err(&second));
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("floor = \"1h\" # often enough") && text.contains("# The end."), "{text}");
+    assert!(text.contains("name = \"second\""), "{text}");
+
+    let again = tributary(folder.path(), &["add", "https://example.com/"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(err(&again).contains("is in the file already, as `second`"), "{}", err(&again));
+    let nowhere = tributary(folder.path(), &["add", "https://example.net/", "--to", "nowhere"]);
+    assert!(err(&nowhere).contains("there is no sink \"nowhere\""), "{}", err(&nowhere));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text, "a refusal changes nothing");
+}
+
+#[test]
+fn lists_of_feeds_come_in_and_go_out_as_opml() {
+    let folder = scratch();
+    let opml = "<opml version=\"2.0\"><body><outline text=\"Folder\"><outline text=\"One\" xmlUrl=\"https://one.example/feed\"/>\
+                <outline text=\"Two\" xmlUrl=\"https://two.example/?a=1&amp;b=2\"/></outline>\
+                <outline text=\"Bad\" xmlUrl=\"gopher://old.example/\"/></body></opml>";
+    fs::write(folder.path().join("feeds.opml"), opml).unwrap();
+    let import = tributary(folder.path(), &["import", "feeds.opml"]);
+    assert_eq!(import.status.code(), Some(3), "one is in trouble: {}", err(&import));
+    assert!(out(&import).contains("2 added"), "{}", out(&import));
+    assert!(err(&import).contains("not added: Bad"), "{}", err(&import));
+
+    let export = tributary(folder.path(), &["export"]);
+    assert!(out(&export).contains("xmlUrl=\"https://two.example/?a=1&amp;b=2\""), "{}", out(&export));
+    let other = scratch();
+    fs::write(other.path().join("feeds.opml"), out(&export)).unwrap();
+    let back = tributary(other.path(), &["import", "feeds.opml"]);
+    assert!(back.status.success() && out(&back).contains("2 added"), "{}", out(&back));
+    let again = tributary(other.path(), &["import", "feeds.opml"]);
+    assert!(
+        out(&again).contains("0 added") && out(&again).contains("2 were there already"),
+        "{}",
+        out(&again)
+    );
+
+    fs::write(folder.path().join("page.html"), "<html></html>").unwrap();
+    let page = tributary(folder.path(), &["import", "page.html"]);
+    assert!(page.status.code() == Some(1) && err(&page).contains("is no OPML"), "{}", err(&page));
+}
+
+#[test]
+fn check_visits_each_source_once_and_says_what_it_found() {
+    let (folder, site) = (scratch(), Site::bad());
+    let source = |name: &str, path: &str| {
+        format!("[[source]]\nname = \"{name}\"\nkind = \"feed\"\nurl = \"{}\"\n", site.url(path))
+    };
+    let file = folder.path().join("tributary.toml");
+    fs::write(&file, format!("{ON_LOOPBACK}{}{}", source("good", "/sound"), source("gone", "/410"))).unwrap();
+    let check = tributary(folder.path(), &["check"]);
+    assert_eq!(check.status.code(), Some(3), "{}", err(&check));
+    let text = out(&check);
+    assert!(text.contains("2 sources, 1 sinks") && text.contains("good  3 items, newest"), "{text}");
+    assert!(text.contains("gone  gone: ") && text.contains("410"), "{text}");
+    assert!(!folder.path().join("tributary-data").exists(), "nothing is kept");
+
+    let one = tributary(folder.path(), &["check", "good"]);
+    assert!(one.status.success(), "{}", err(&one));
+    assert_eq!(tributary(folder.path(), &["check", "nobody"]).status.code(), Some(1));
+    let offline = tributary(folder.path(), &["check", "--offline"]);
+    assert!(offline.status.success(), "{}", err(&offline));
+
+    fs::write(&file, "[[source]]\nkind = \"feed\"\n").unwrap();
+    let wrong = tributary(folder.path(), &["check"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(err(&wrong).contains("tributary.toml: line 1: `source.url`: is missing"), "{}", err(&wrong));
+}
+
+#[test]
+fn help_teaches_and_a_missing_file_says_how_to_begin() {
+    let folder = scratch();
+    let help = out(&tributary(folder.path(), &["--help"]));
+    for word in ["run", "add", "list", "check", "import", "export", "tributary add https://"] {
+        assert!(help.contains(word), "{help}");
+    }
+    let missing = tributary(folder.path(), &["list"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(err(&missing).contains("begin one with `tributary add"), "{}", err(&missing));
+    assert_eq!(tributary(folder.path(), &["fly"]).status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
+    let (folder, site) = (scratch(), Site::bad());
+    let daemon = Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}")).await;
+    let url = site.url("/sound").to_string();
+    let add = tributary(folder.path(), &["add", &url, "--name", "news"]);
+    assert!(add.status.success(), "{}", err(&add));
+    eventually("it is visited", Duration::from_secs(20), async || {
+        (source_of(&daemon.status().await, "news")["items"] == 3).then_some(())
+    })
+    .await;
+    let list = tributary(folder.path(), &["list"]);
+    assert!(out(&list).contains("news") && out(&list).contains("3 items  waiting until"), "{}", out(&list));
+    // A second daemon on the same data is refused, and says who has it.
+    let second = tributary(folder.path(), &["run"]);
+    assert_eq!(second.status.code(), Some(1), "{}", err(&second));
+    assert!(err(&second).contains("in use by another tributary"), "{}", err(&second));
+
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
+    let list = tributary(folder.path(), &["list"]);
+    assert!(err(&list).contains("no daemon answers") && out(&list).contains(&url), "{}", err(&list));
+    let lines =
+        fs::read_to_string(folder.path().join("tributary-data/items.ndjson")).expect("the default sink");
+    assert_eq!(lines.lines().count(), 3);
+}

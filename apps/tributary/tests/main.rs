@@ -1,0 +1,15 @@
+//! The integration tests, one program.
+
+mod cli;
+mod clock;
+mod corpus;
+mod crash;
+mod crowd;
+mod edges;
+mod feeds;
+mod new_kind;
+mod reload;
+mod sinks;
+mod social;
+mod support;
+mod web;

@@ -1,0 +1,116 @@
+//! The file is edited while the daemon runs: what changed is restarted, everything else goes on, and a mistake changes nothing.
+
+use std::{fs, time::Duration};
+
+use serde_json::Value;
+use tributary::{clock::Clock, kinds::KINDS};
+
+use crate::support::{Daemon, IN_HASTE, Local, ON_LOOPBACK, Site, eventually, scratch, source_of};
+
+const WITHIN: Duration = Duration::from_secs(20);
+const HEAD: &str = "listen = \"127.0.0.1:0\"\n[schedule]\nfloor = \"200ms\"\nceiling = \"200ms\"\n";
+
+fn source(site: &Site, name: &str, more: &str) -> String {
+    format!(
+        "[[source]]\nname = \"{name}\"\nkind = \"feed\"\nurl = \"{}\"\n{more}\n",
+        site.url(&format!("/{name}"))
+    )
+}
+
+async fn reloaded(daemon: &Local, times: u64) -> Value {
+    eventually("the file is in force", WITHIN, async || {
+        Some(daemon.status().await).filter(|status| status["settings"]["reloads"] == times)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_changed_is_restarted() {
+    let (site, folder) = (Site::bad(), scratch());
+    let [a, b, c] = ["a", "b", "c"].map(|name| source(&site, name, ""));
+    let first = format!("{HEAD}{ON_LOOPBACK}{a}{b}{c}");
+    let daemon = Local::start(folder.path(), &first, KINDS, Clock::system()).await;
+    let before = daemon.status().await;
+    let started = |status: &Value, name: &str| source_of(status, name)["started_at"].clone();
+
+    // Another floor for b, c is gone, d is new; a comment and another order are no change.
+    let (b, d) = (source(&site, "b", "floor = \"300ms\""), source(&site, "d", ""));
+    daemon.write(&format!("# A comment.\n{HEAD}{ON_LOOPBACK}{d}{b}{a}"));
+    let after = reloaded(&daemon, 1).await;
+    assert_eq!(started(&after, "a"), started(&before, "a"), "a goes on");
+    assert_ne!(started(&after, "b"), started(&before, "b"), "b is restarted");
+    assert!(source_of(&after, "c").is_null() && started(&after, "d").is_string());
+
+    // The network's settings are everybody's.
+    let slower = ON_LOOPBACK.replace("timeout = \"1s\"", "timeout = \"900ms\"");
+    daemon.write(&format!("{HEAD}{slower}{d}{b}{a}"));
+    let last = reloaded(&daemon, 2).await;
+    assert_ne!(started(&last, "a"), started(&after, "a"));
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_changes_nothing_and_says_what_is_wrong() {
+    let (site, folder) = (Site::bad(), scratch());
+    let sound = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "a", ""));
+    let daemon = Local::start(folder.path(), &sound, KINDS, Clock::system()).await;
+    let before = daemon.source("a").await;
+    daemon.write(&format!("{sound}[[source]]\nkind = \"feed\"\nulr = \"https://example.org/\"\n"));
+    let fault = eventually("the mistake is told", WITHIN, async || {
+        daemon.status().await["settings"]["fault"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(fault.contains("`source.url`: is missing") && fault.contains("line "), "{fault}");
+    assert_eq!(daemon.source("a").await["started_at"], before["started_at"]);
+    daemon.write(&sound);
+    eventually("it is mended", WITHIN, async || {
+        daemon.status().await["settings"]["fault"].is_null().then_some(())
+    })
+    .await;
+    assert_eq!(daemon.status().await["settings"]["reloads"], 0);
+    // What cannot change while it runs is named.
+    daemon.write(&sound.replace("127.0.0.1:0", "127.0.0.1:1"));
+    let status = reloaded(&daemon, 1).await;
+    assert_eq!(status["settings"]["waits_for_restart"], serde_json::json!(["listen"]));
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_a_source_is_reloaded_while_it_fetches_and_a_storm_of_reloads_ends_at_the_last() {
+    let (site, folder) = (Site::bad(), scratch());
+    let hang = |more: &str| format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "hang", more));
+    let daemon = Local::start(folder.path(), &hang(""), KINDS, Clock::system()).await;
+    eventually("it fetches", WITHIN, async || {
+        (daemon.source("hang").await["state"] == "visiting").then_some(())
+    })
+    .await;
+    for number in 0..100 {
+        daemon.write(&hang(&format!("floor = \"{}ms\"", 200 + number)));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let last = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "last", ""));
+    daemon.write(&last);
+    eventually("the last is in force", WITHIN, async || {
+        let status = daemon.status().await;
+        (source_of(&status, "last")["items"] == 3 && source_of(&status, "hang").is_null()).then_some(())
+    })
+    .await;
+    let reloads = daemon.status().await["settings"]["reloads"].as_u64().expect("a number");
+    assert!(reloads <= 10, "{reloads} reloads for 101 writes");
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_reloads_at_once() {
+    let (site, folder) = (Site::bad(), scratch());
+    let daemon = Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}")).await;
+    let text = fs::read_to_string(daemon.path()).expect("the file");
+    fs::write(daemon.path(), format!("{text}{}", source(&site, "a", ""))).expect("it is written");
+    daemon.signal("HUP");
+    eventually("it is visited", WITHIN, async || {
+        (source_of(&daemon.status().await, "a")["items"] == 3).then_some(())
+    })
+    .await;
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
+}

@@ -45,6 +45,7 @@ fn main() -> Result<()> {
     let (visits, cpu, memory) = with_sources(&folder.path().join("full"))?;
     let seconds_each = cpu.as_secs_f64() / visits;
     eprintln!("{visits} visits in {MEASURED:?}: {:.2} ms of a processor each", seconds_each * 1_000.0);
+    eprintln!("{memory:.1} MiB resident, {empty:.1} MiB without a source");
     let share = |seconds_each: f64| seconds_each * 10_000.0 / HOUR_SECONDS * 100.0;
     let cpu_row = Comparison {
         name: "10 000 feeds an hour, each with 10 new items".to_owned(),

@@ -98,14 +98,15 @@ impl Source {
                 return Ok(());
             }
             let Some(()) = self.wait_until(&due).await else { return Ok(()) };
-            let Some(passage) = undrained(self.go_in(&state)).await else { return Ok(()) };
+            // In boxes of their own, so that a source that waits, as nearly all do nearly always, is small.
+            let Some(passage) = Box::pin(undrained(self.go_in(&state))).await else { return Ok(()) };
             self.line.began_late(due.at.elapsed());
-            let ended = self.visit(&state).await;
+            let ended = Box::pin(self.visit(&state)).await;
             match verdict::host(&ended) {
                 Host::Lives => passage.admission.succeeded(),
                 Host::Dead => passage.admission.failed(),
             }
-            (state, due) = self.make_durable(state, ended).await?;
+            (state, due) = Box::pin(self.make_durable(state, ended)).await?;
             self.line.survived(&state);
             survived();
         }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use ballet::{Phases, Scope, Stage};
+use ballet_http::Server;
 use jiff::Timestamp;
 use tokio::{net::TcpListener, time::Instant};
 
@@ -31,17 +32,17 @@ use crate::{
 
 /// How long jobs cut off by the end of the drain may take to end.
 const CANCEL: Duration = Duration::from_secs(2);
+/// Connections to the status page at the same time.
+const CONNECTIONS_MAX: usize = 256;
 /// How long the store may take to commit what is queued and to close.
 const FINALIZE: Duration = Duration::from_secs(10);
-/// What the process waits for threads in blocking calls when all else has ended.
-const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Why a daemon did not start, with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
-    #[error("the Tokio runtime could not be started: {0}")]
+    #[error(transparent)]
     Runtime(io::Error),
     #[error("cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:0\"`.")]
     Listen { address: SocketAddr, source: io::Error },
@@ -92,22 +93,14 @@ pub(crate) struct Settings {
 pub fn run(start: Start) -> Result<ExitCode, Error> {
     let text = config::read_text(&start.path)?;
     let config = Arc::new(Config::parse(&start.path, &text, start.kinds)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let stage = Stage::new().drain(config.fixed.drain).cancel(CANCEL).finalize(FINALIZE);
     let phases = stage.phases();
-    let curtain = runtime.block_on(stage.run(async |scope| {
+    let program = async |scope: Scope| {
         let daemon = play(&scope, start, config, text, phases).await?;
         io::stdout().write_all(greeting(&daemon.0, daemon.1).as_bytes())?;
         Ok(())
-    }));
-    runtime.shutdown_timeout(THREADS_WAIT_MAX);
-    if let Some(error) = curtain.failure().and_then(|failure| failure.error()) {
-        eprintln!("tributary: {error}");
-    }
-    if curtain.was_asked() {
-        eprint!("{curtain}");
-    }
-    Ok(curtain.exit_code())
+    };
+    Ok(stage.block_on(program).map_err(Error::Runtime)?.report())
 }
 
 /// Starts all parts in a scope, and gives the daemon and where its status page is. The text is that of `config`.
@@ -155,8 +148,9 @@ pub async fn play(
     let (here, first) = (Arc::clone(&daemon), config);
     scope.named("sources").spawn(async move { here.sources.run(first).await });
     let here = Arc::clone(&daemon);
+    let server = Server::new(listener, http::router(Arc::clone(&daemon))).connections_max(CONNECTIONS_MAX);
     scope.named("settings").spawn(async move { here.watch_file().await });
-    scope.named("status").spawn(http::server::serve(listener, http::router(Arc::clone(&daemon))));
+    scope.named("status").spawn(server.serve());
     Ok((daemon, address))
 }
 

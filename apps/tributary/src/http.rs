@@ -5,7 +5,6 @@
 //! that no form can send.
 
 mod metrics;
-pub(crate) mod server;
 mod status;
 
 use std::{net::IpAddr, sync::Arc};
@@ -18,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use ballet_http::Health;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
@@ -38,10 +38,9 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
         .route("/api/status", get(tell))
         .route("/api/sources/{name}/visit", post(visit))
         .route("/metrics", get(scrape))
-        .route("/healthz", get(async || Json(json!({ "status": "alive" }))))
-        .route("/readyz", get(ready))
         .fallback(async || problem(StatusCode::NOT_FOUND, "There is no such path; the README lists them."))
-        .with_state(daemon)
+        .with_state(Arc::clone(&daemon))
+        .merge(health(&daemon).router())
         .layer(from_fn(guard))
 }
 
@@ -93,15 +92,13 @@ async fn scrape(State(daemon): State<Arc<Daemon>>) -> Result<impl IntoResponse, 
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
 }
 
-/// It carries items: it is not shutting down, and its store can write.
-async fn ready(State(daemon): State<Arc<Daemon>>) -> Result<Json<Value>, Response> {
-    if !daemon.phases.is_ready() {
-        return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "Tributary is shutting down."));
-    }
-    if !daemon.shared.store.is_writable() {
-        return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "The store takes no changes."));
-    }
-    Ok(Json(json!({ "status": "ready" })))
+/// It is ready while it carries items: not while it starts or shuts down, nor while its store cannot write.
+fn health(daemon: &Daemon) -> Health {
+    let store = daemon.shared.store.clone();
+    Health::new(daemon.phases.clone()).check("store", move || {
+        let writable = store.is_writable();
+        async move { if writable { Ok(()) } else { Err("it takes no changes".to_owned()) } }
+    })
 }
 
 /// Visits a source now.

@@ -148,7 +148,7 @@ pub async fn play(
     let (here, first) = (Arc::clone(&daemon), config);
     scope.named("sources").spawn(async move { here.sources.run(first).await });
     let here = Arc::clone(&daemon);
-    let server = Server::new(listener, http::router(Arc::clone(&daemon))).connections_max(CONNECTIONS_MAX);
+    let server = Server::new(listener, http::router(&daemon)).connections_max(CONNECTIONS_MAX);
     scope.named("settings").spawn(async move { here.watch_file().await });
     scope.named("status").spawn(server.serve());
     Ok((daemon, address))

@@ -30,7 +30,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// What the page sends along with an order.
 const ORDER: &str = "x-tributary";
 
-pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
+pub(crate) fn router(daemon: &Arc<Daemon>) -> Router {
     Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
@@ -39,8 +39,8 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
         .route("/api/sources/{name}/visit", post(visit))
         .route("/metrics", get(scrape))
         .fallback(async || problem(StatusCode::NOT_FOUND, "There is no such path; the README lists them."))
-        .with_state(Arc::clone(&daemon))
-        .merge(health(&daemon).router())
+        .with_state(Arc::clone(daemon))
+        .merge(health(daemon).router())
         .layer(from_fn(guard))
 }
 

@@ -3,6 +3,7 @@
 //! One connection's failure is its own. One that is upgraded, to a WebSocket, leaves here with its upgrade. When the
 //! Stage drains, nothing new is accepted, requests in flight are answered, and idle connections are closed.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
-/// How long a server waits when the machine has no file descriptor left for a connection.
+/// How long a server waits when it cannot accept, as where the machine has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves `router` on `listener` within the bounds of [`Server::new`]; the short form of [`Server::serve`].
@@ -105,7 +106,7 @@ impl Server {
         }
     }
 
-    /// Connections at the same time; more wait in the kernel's queue until one closes.
+    /// Connections at the same time; more wait in the kernel's queue until one closes. One that was upgraded counts no more.
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.connections_max = connections.min(Semaphore::MAX_PERMITS);
         self
@@ -136,54 +137,52 @@ impl Server {
     ///
     /// As [`scope`](ballet::scope): the connections are cancelled, and requests in flight are not answered.
     pub async fn serve(self) -> Result<(), ballet::Error> {
-        ballet::supervisor_scope(async |connections: SupervisorScope| {
-            let permits = Arc::new(Semaphore::new(self.connections_max));
+        let Self { listener, router, connections_max, header_wait_max, header_bytes_max } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(header_wait_max).max_header_size(header_bytes_max);
+        // The listener goes with this body, before the last connection, so that the port is closed while they drain.
+        ballet::supervisor_scope(async move |connections: SupervisorScope| {
+            let permits = Arc::new(Semaphore::new(connections_max));
             loop {
                 let (stream, peer, permit) = tokio::select! {
-                    connection = next_connection(&self.listener, &permits) => connection,
+                    connection = next_connection(&listener, &permits) => connection,
                     () = ballet::draining() => return Ok(()),
                 };
-                connections.named("connection").spawn(self.serve_one(stream, peer, permit));
+                let connection = serve_one(stream, peer, http.clone(), router.clone(), permit);
+                connections.named("connection").spawn(connection);
             }
         })
         .await?;
         Ok(())
     }
+}
 
-    fn serve_one(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> impl Future<Output = Result<(), ballet::Error>> + Send + use<> {
-        let router = self.router.clone();
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.header_wait_max)
-            .max_header_size(self.header_bytes_max);
-        async move {
-            let _permit = permit;
-            // Answers are written whole; waiting to fill a packet would only delay them.
-            stream.set_nodelay(true)?;
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().call(request)
-            });
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = ballet::draining() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                // A peer that hangs up or speaks nonsense is no failure of ours.
-                tracing::debug!(%peer, %error, "a connection broke");
-            }
-            Ok(())
+async fn serve_one(
+    stream: TcpStream,
+    peer: SocketAddr,
+    http: http1::Builder,
+    router: Router,
+    _permit: Option<OwnedSemaphorePermit>,
+) -> Result<(), ballet::Error> {
+    // Answers are written whole; waiting to fill a packet would only delay them.
+    stream.set_nodelay(true)?;
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request)
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = ballet::draining() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
+    };
+    if let Err(error) = ended {
+        // A peer that hangs up or speaks nonsense is no failure of ours.
+        tracing::debug!(%peer, %error, "a connection broke");
     }
+    Ok(())
 }
 
 async fn next_connection(
@@ -195,10 +194,31 @@ async fn next_connection(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer, permit),
+            Err(error) if is_of_the_peer(&error) => {
+                tracing::debug!(%error, "a connection broke as it was accepted");
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+/// `accept` also tells of what happened to the one connection that it was to give (accept(2)), which says nothing of the next.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
-use ballet::{Phase, Phases, Scope, Stage};
+use ballet::{Ending, Phase, Phases, Scope, Stage};
 use ballet_http::{Health, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,7 +41,7 @@ async fn with_server(
         phases.shut_down();
     };
     let (curtain, ()) = tokio::time::timeout(SOON, async { tokio::join!(running, visit) }).await.unwrap();
-    assert!(!curtain.is_lossy() && curtain.failure().is_none(), "{curtain}");
+    assert!(!curtain.is_lossy() && matches!(curtain.ending(), Ending::Completed), "{curtain}");
 }
 
 async fn send(address: SocketAddr, text: &str) -> TcpStream {
@@ -99,6 +99,7 @@ async fn while_it_drains_requests_in_flight_are_answered_and_idle_connections_cl
             asked.notified().await;
             phases.shut_down();
             assert!(rest(idle).await.ends_with("hello"), "it is closed");
+            assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
             go_on.notify_one();
             assert!(rest(busy).await.ends_with("the last answer"));
         },

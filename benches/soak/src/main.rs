@@ -56,23 +56,35 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(breach) => {
-            eprintln!("soak: BREACH: {breach:#}\nsoak: to try it again: cargo xtask soak --seed {seed}");
+            eprintln!(
+                "soak: BREACH: {breach:#}\nsoak: to try it again: cargo xtask soak --minutes {} --seed {seed}",
+                options.minutes
+            );
             ExitCode::FAILURE
         }
     }
 }
 
-/// Runs rounds until the time is over.
+/// Runs rounds until the time is over, on a runtime of its own.
 fn soak(minutes: f64, seed: u64) -> Result<String> {
     ensure!(minutes.is_finite() && minutes > 0.0, "--minutes is {minutes}; it has to be more than zero");
     let ends =
         Instant::now() + Duration::try_from_secs_f64(minutes * 60.0).context("--minutes is too large")?;
     println!("soak: {minutes} minutes from the seed {seed}, on two workers");
     let runtime = start()?;
+    let report = rounds(&runtime, ends, seed);
+    if report.is_err() {
+        // What does not end is the breach itself: it is told, and not waited for.
+        runtime.shutdown_background();
+    }
+    report
+}
+
+fn rounds(runtime: &Runtime, ends: Instant, seed: u64) -> Result<String> {
     let mut dice = fastrand::Rng::with_seed(seed);
     let (mut tally, mut trend, mut baseline) = (Tally::default(), Trend::default(), None);
     for round in 1.. {
-        let waves = self::round(&runtime, &mut dice, &mut tally)?;
+        let waves = round_of_waves(runtime, &mut dice, &mut tally)?;
         let now = match &baseline {
             None if round < WARM_UP_ROUNDS => Baseline::when_still()?,
             None => baseline.insert(Baseline::when_still()?).clone(),
@@ -102,7 +114,7 @@ fn start() -> Result<Runtime> {
 }
 
 /// Waves, one after the other, until the round is over; how many there were.
-fn round(runtime: &Runtime, dice: &mut fastrand::Rng, tally: &mut Tally) -> Result<u32> {
+fn round_of_waves(runtime: &Runtime, dice: &mut fastrand::Rng, tally: &mut Tally) -> Result<u32> {
     let ends = Instant::now() + ROUND;
     let mut waves = 0;
     while Instant::now() < ends {

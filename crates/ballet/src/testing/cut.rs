@@ -7,6 +7,7 @@ use std::thread;
 
 use super::rehearsal::{Rehearsal, this_test};
 use crate::dispatch::order;
+use crate::job::current;
 
 /// How many yields of a body [`cancel_at_every_await`] goes through.
 pub const CUTS_MAX: u64 = 10_000;
@@ -26,7 +27,7 @@ pub const CUTS_MAX: u64 = 10_000;
 /// # Panics
 ///
 /// When anything is wrong after a cut: the message says at which yield, and draws the tree as it was then. When the body
-/// panics. When it still yields after [`CUTS_MAX`] cuts. Outside of a `#[ballet::test]`.
+/// panics. When it still yields after [`CUTS_MAX`] cuts. Outside of a `#[ballet::test]`, and inside a job of one.
 ///
 /// # Cancel safety
 ///
@@ -55,6 +56,11 @@ where
 {
     let place = Location::caller();
     async move {
+        let in_a_job = current().up_to_job().iter().any(|node| node.is_job());
+        assert!(
+            !in_a_job,
+            "cancel_at_every_await cuts a lane's whole work: call it from the test's own code, not from a job"
+        );
         for cut in 1..=CUTS_MAX {
             let _announced = Announced(cut);
             if let Some(result) = attempt(cut, &body, place).await {

@@ -105,6 +105,72 @@ async fn the_children_of_a_component_hear_its_cue_and_not_the_stages() {
 }
 
 #[ballet::test]
+async fn a_component_is_gone_when_its_future_is_whoever_keeps_its_scope() {
+    let prompter = Prompter::new();
+    let heard = prompter.clone();
+    let kept = Arc::new(Mutex::new(None));
+    let app = async move |s: Scope| {
+        s.named("store").spawn(component(seconds(9), part("store", 1, prompter.clone())));
+        let connections = {
+            let kept = Arc::clone(&kept);
+            async move {
+                ballet::supervisor_scope(async |s: SupervisorScope| {
+                    s.named("connection").spawn(part("connection", 2, prompter));
+                    *kept.lock().unwrap() = Some(s);
+                    Ok(())
+                })
+                .await?;
+                Ok(())
+            }
+        };
+        s.named("connections").spawn(component(seconds(9), connections));
+        Ok(())
+    };
+    drop(assert_shutdown_within(seconds(3), Stage::new(), app).await);
+    let expected =
+        [(0, "connection drains"), (2, "connection is gone"), (2, "store drains"), (3, "store is gone")];
+    assert_eq!(heard.said(), said(&expected));
+}
+
+#[ballet::test]
+async fn asking_twice_at_once_skips_the_drain() {
+    let stage = Stage::new();
+    let phases = stage.phases();
+    let began = Instant::now();
+    let curtain = stage
+        .run(async |s: Scope| {
+            s.named("endless").spawn(pending::<Result<(), Error>>());
+            phases.shut_down();
+            phases.shut_down();
+            Ok(())
+        })
+        .await;
+    assert!(!curtain.is_lossy(), "{curtain}");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[ballet::test]
+async fn a_failure_is_told_though_a_job_does_not_end_in_time() {
+    let stage = Stage::new();
+    let curtain = stage
+        .run(async |s: Scope| {
+            s.named("stubborn").spawn(ballet::shield(async {
+                sleep(seconds(50)).await;
+                Ok(())
+            }));
+            s.named("writer").spawn::<(), _>(async { Err(Error::msg("the disk is full")) });
+            Ok(())
+        })
+        .await;
+    assert!(curtain.is_lossy(), "{curtain}");
+    assert!(
+        curtain.failure().is_some_and(|failure| failure.to_string().contains("the disk is full")),
+        "{curtain}"
+    );
+    assert!(curtain.to_string().contains("ABANDONED  a_failure_is_told"), "{curtain}");
+}
+
+#[ballet::test]
 async fn a_component_that_is_late_is_cancelled_and_the_next_waits_until_it_is_gone() {
     let prompter = Prompter::new();
     let heard = prompter.clone();
@@ -303,7 +369,7 @@ fn systemd_is_told_of_a_real_process() {
     while word == "WATCHDOG=1\n" {
         word = hear();
     }
-    assert_eq!(word, "STOPPING=1\nEXTEND_TIMEOUT_USEC=1500000\n");
+    assert_eq!(word, "STOPPING=1\nEXTEND_TIMEOUT_USEC=2500000\n");
     assert_eq!(program.wait().unwrap().code(), Some(0));
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -6,7 +6,6 @@
 use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,7 +27,9 @@ use crate::scope::with;
 /// tells a component's own children the same.
 ///
 /// One that is not gone `budget` after its cue has its job cancelled, with [`Reason::Shutdown`]; the next still waits
-/// until it is gone. The stage's own budget for draining bounds them all. Outside every stage this is `future` alone.
+/// until its future is dropped, though not for scopes that it leaves half-way, which the stage adopts. The stage's own budget
+/// for draining bounds them all, and it alone bounds a component that the stage's body awaits itself. Outside every stage
+/// this is `future` alone.
 ///
 /// The order is that of the calls, not of the first polls, so a story that [starts](crate::Scope::start) one part after
 /// the other gives the order by being read.
@@ -76,10 +77,9 @@ use crate::scope::with;
 #[track_caller]
 pub fn component<F: Future>(budget: Duration, future: F) -> impl Future<Output = F::Output> {
     let place = Location::caller();
-    let turn = current().values().get::<OfStage>().map(Phases::take_turn);
+    let turn = current().values().get::<OfStage>().map(Phases::take_place);
     async move {
-        let Some(turn) = turn else { return future.await };
-        let turn = Arc::new(turn);
+        let Some(Place(turn)) = &turn else { return future.await };
         let late = async {
             turn.comes().await;
             sleep(budget).await;
@@ -87,7 +87,7 @@ pub fn component<F: Future>(budget: Duration, future: F) -> impl Future<Output =
             pending::<()>().await;
         };
         let mut late = pin!(late);
-        let mut inside = pin!(with(OfTurn, Arc::clone(&turn), future));
+        let mut inside = pin!(with(OfTurn, turn.clone(), future));
         poll_fn(|cx| {
             if let Poll::Ready(output) = inside.as_mut().poll(cx) {
                 return Poll::Ready(output);
@@ -112,26 +112,30 @@ fn cancel_job(place: &'static Location<'static>) {
 pub(super) struct OfTurn;
 
 impl Key for OfTurn {
-    type Value = Arc<Turn>;
+    type Value = Turn;
 }
 
 /// The components of a stage that are not gone, by number, in the order of their calls.
 pub(super) type Cast = watch::Sender<Vec<u64>>;
 
-/// A component's place in the order. Dropped, it is gone.
+/// When a component drains. Whoever stands below it in the tree may keep this for long, so it holds nobody up.
+#[derive(Clone)]
 pub(super) struct Turn {
     number: u64,
     phases: Phases,
 }
 
+/// A component's place in the order; dropped after its future, it is gone.
+struct Place(Turn);
+
 impl Phases {
-    fn take_turn(&self) -> Turn {
+    fn take_place(&self) -> Place {
         let mut number = 0;
         self.cast.send_modify(|cast| {
             number = cast.last().map_or(0, |last| last + 1);
             cast.push(number);
         });
-        Turn { number, phases: self.clone() }
+        Place(Turn { number, phases: self.clone() })
     }
 }
 
@@ -147,8 +151,9 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.phases.cast.send_modify(|cast| cast.retain(|number| *number != self.number));
+        let Self(Turn { number, phases }) = self;
+        phases.cast.send_modify(|cast| cast.retain(|other| other != number));
     }
 }

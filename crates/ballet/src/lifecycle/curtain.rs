@@ -173,7 +173,7 @@ impl Curtain {
     }
 
     /// Tells an operator, on standard error, what they have to know: why the program failed, if it did, and the
-    /// timeline, if it was asked to end. Gives the [exit code](Self::exit_code). A panic has been told by its hook.
+    /// timeline, if it was asked to end or something may be lost. Gives the [exit code](Self::exit_code). A panic has been told by its hook.
     pub fn report(&self) -> ExitCode {
         if let Some(failure) = self.failure() {
             let program = program();
@@ -182,7 +182,7 @@ impl Curtain {
                 None => eprintln!("{program}{failure}"),
             }
         }
-        if self.was_asked() {
+        if self.was_asked() || self.is_lossy() {
             eprint!("{self}");
         }
         self.exit_code()

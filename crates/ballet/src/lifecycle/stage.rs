@@ -1,5 +1,6 @@
 //! The stage: one scope that is the whole program.
 
+use std::cmp::Reverse;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -14,8 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::phase::OfStage;
 use super::{Curtain, Departure, Ending, Phase, Phases, signals};
 use crate::dispatch::guest::Ref;
-use crate::job::{Domain, Error, Failure, NodeRef, Origin, Owner, Panic, Reason, current};
+use crate::job::{Domain, Error, Failure, NodeRef, Origin, Owner, Panic, Reason, current, lock};
 use crate::scope::{Frame, Scope};
+use crate::sync::Mutex;
 
 /// How long a runtime that is done waits for threads in blocking calls before the process exits.
 const THREADS_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -168,15 +170,18 @@ impl Stage {
                 phases.open();
                 Ok(())
             };
+            // What the program came to, as long as others are waited for.
+            let early = Mutex::new(None);
             let show = async {
                 let verdict = Arc::clone(&frame).run(body).await;
+                *lock(&early) = Some(verdict);
                 let root = owner.node().root();
                 root.wait_childless().await;
                 // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
                 if self.phases.current() >= Phase::Draining {
                     root.wait_empty().await;
                 }
-                verdict
+                lock(&early).take()
             };
             let mut outside = pin!(self.talk_to_outside());
             let mut show = pin!(show);
@@ -186,7 +191,8 @@ impl Stage {
             });
             let mut shutdown = Shutdown::new(&self, &frame);
             let ending = shutdown.follow(show).await;
-            shutdown.curtain(ending)
+            let failed = lock(&early).take().and_then(Result::err).filter(|failure| !failure.is_cancelled());
+            shutdown.curtain(failed.map_or(ending, Ending::Failed))
         }
     }
 }
@@ -196,7 +202,10 @@ impl Stage {
     async fn talk_to_outside(&self) {
         let signals = signals::forward(&self.phases);
         #[cfg(feature = "systemd")]
-        tokio::join!(signals, super::systemd::tell(&self.phases, self.drain + self.cancel + self.finalize));
+        tokio::join!(
+            signals,
+            super::systemd::tell(&self.phases, self.drain + self.cancel + self.finalize + THREADS_WAIT_MAX)
+        );
         #[cfg(not(feature = "systemd"))]
         signals.await;
     }
@@ -204,16 +213,16 @@ impl Stage {
 
 /// Polls the program; a panic that leaves it is an ending.
 fn poll_show(
-    show: Pin<&mut impl Future<Output = Result<(), Failure<Error>>>>,
+    show: Pin<&mut impl Future<Output = Option<Result<(), Failure<Error>>>>>,
     node: &NodeRef,
     cx: &mut Poller<'_>,
 ) -> Poll<Ending> {
     let _inside = node.stand_in();
     match catch_unwind(AssertUnwindSafe(|| show.poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ending::Completed),
-        Ok(Poll::Ready(Err(failure))) if failure.is_cancelled() => Poll::Ready(Ending::Cancelled),
-        Ok(Poll::Ready(Err(failure))) => Poll::Ready(Ending::Failed(failure)),
+        Ok(Poll::Ready(None | Some(Ok(())))) => Poll::Ready(Ending::Completed),
+        Ok(Poll::Ready(Some(Err(failure)))) if failure.is_cancelled() => Poll::Ready(Ending::Cancelled),
+        Ok(Poll::Ready(Some(Err(failure)))) => Poll::Ready(Ending::Failed(failure)),
         Err(payload) => Poll::Ready(Ending::Panicked(Panic::caught(payload, node))),
     }
 }
@@ -246,8 +255,9 @@ impl<'a> Shutdown<'a> {
         }
         self.began = Instant::now();
         self.note_cast();
-        let mut seen = phases.times();
-        self.asked = seen > 0;
+        self.asked = phases.times() > 0;
+        // Whoever asked again before this was polled skips the first phase.
+        let mut seen = u32::from(self.asked);
         let all = [Phase::Draining, Phase::Cancelling, Phase::Finalizing];
         for &phase in &all[usize::from(!self.asked)..] {
             let entered = Instant::now();
@@ -312,7 +322,8 @@ impl<'a> Shutdown<'a> {
             self.note_cast();
         }
         let mut departures: Vec<_> = self.cast.iter().map(|node| departure(node, self.began)).collect();
-        departures.sort_by_key(|departure| departure.after);
+        // Ends are known to the millisecond; within one, a child is told before whoever waited for it.
+        departures.sort_by_key(|job| (job.after.as_millis(), Reverse(job.path.len())));
         let finalizers_dropped = self.owner.finalizers_dropped();
         Curtain { ending, asked: self.asked, phases: self.phases, departures, finalizers_dropped }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::job::Error;
-use crate::lifecycle::{Curtain, Phase, Stage};
+use crate::lifecycle::{Curtain, Ending, Phase, Stage};
 use crate::scope::Scope;
 
 /// Runs a program until it is [ready](crate::Phases::is_ready), asks it to end, and asserts that it has ended within
@@ -13,7 +13,7 @@ use crate::scope::Scope;
 ///
 /// # Panics
 ///
-/// With the timeline, where the shutdown took longer than `limit`, lost something, or the program failed.
+/// With the timeline, where the shutdown took longer than `limit`, lost something, or the program failed or panicked.
 ///
 /// # Examples
 ///
@@ -43,7 +43,8 @@ where
         phases.shut_down();
     };
     let (curtain, ()) = tokio::join!(stage.run(body), ask);
-    assert!(curtain.failure().is_none(), "the program failed:\n{curtain}");
+    let went_well = matches!(curtain.ending(), Ending::Completed | Ending::Cancelled);
+    assert!(went_well || curtain.is_lossy(), "the program failed:\n{curtain}");
     assert!(!curtain.is_lossy(), "the shutdown lost something:\n{curtain}");
     assert!(curtain.took() <= limit, "the shutdown was to take {limit:?} at most:\n{curtain}");
     curtain

@@ -181,15 +181,14 @@ impl Source {
     }
 
     async fn wait_for_room(&self) {
-        let mut spilled = self.shared.spilled.subscribe();
+        let mut room = self.shared.room();
         loop {
-            let (waiting, most) = (*spilled.borrow_and_update(), self.shared.spill_items_max());
+            let (waiting, most) = room.look();
             if waiting < most {
                 return;
             }
             self.waits(None, Waits::Spill, format!("{waiting} items wait for a sink, and {most} may"));
-            // The sender is in `shared`, so it cannot be gone.
-            let _ = spilled.changed().await;
+            room.changed().await;
         }
     }
 
@@ -264,21 +263,20 @@ impl Source {
         [after_news, after_none]: [Next; 2],
     ) -> Result<(SourceState, Due), ballet::Error> {
         // Whatever a sink takes from here on is seen.
-        let mut spilled = self.shared.spilled.subscribe();
+        let mut room = self.shared.room();
+        room.look();
         match self.shared.store.commit(visit).await {
             Ok(Committed::Durable { fresh, state }) => {
                 if fresh.is_empty() {
                     return Ok((*state, after_none.into()));
                 }
-                let count = u64::try_from(fresh.len()).unwrap_or(u64::MAX);
-                self.shared.spilled.send_modify(|spilled| *spilled += count);
                 self.shared.board.came_in(&fresh);
                 Ok((*state, after_news.into()))
             }
             Ok(Committed::Full { items }) => {
                 let why = format!("there is no room for its items: {items} wait for a sink");
                 self.waits(None, Waits::Spill, why);
-                undrained(async { drop(spilled.changed().await) }).await;
+                undrained(room.changed()).await;
                 Ok((before, self.due_again()))
             }
             Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {

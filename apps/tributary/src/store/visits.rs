@@ -5,7 +5,11 @@ use std::collections::HashSet;
 use ledger::Tx;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Error, SourceState, Store, outbox, to_json};
+use super::{
+    Error, SourceState, Store,
+    outbox::{self, Length},
+    to_json,
+};
 use crate::{
     item::{Item, ItemId},
     source::SourceName,
@@ -48,11 +52,11 @@ impl Store {
     ///
     /// When it could not be stored.
     pub async fn commit(&self, visit: Visit) -> Result<Committed, Error> {
-        self.0.write(move |tx| commit(tx, &visit)).await
+        self.ledger.write(move |tx| commit(tx, &visit)).await
     }
 }
 
-fn commit(tx: &Tx<'_, ()>, visit: &Visit) -> rusqlite::Result<Committed> {
+fn commit(tx: &Tx<'_, Length>, visit: &Visit) -> rusqlite::Result<Committed> {
     let connection = tx.connection;
     let fresh = fresh(connection, visit)?;
     let mut state = if fresh.is_empty() { visit.if_no_news.clone() } else { visit.if_news.clone() };
@@ -66,7 +70,7 @@ fn commit(tx: &Tx<'_, ()>, visit: &Visit) -> rusqlite::Result<Committed> {
             return Ok(Committed::Full { items: waiting });
         }
         let at = jiff::Timestamp::now();
-        outbox::append(connection, &visit.source, visit.sinks.as_deref(), &fresh, at)?;
+        outbox::append(tx, &visit.source, visit.sinks.as_deref(), &fresh, at)?;
         state.items_total += count(fresh.len());
     }
     see(connection, visit, state.visits)?;

@@ -118,6 +118,21 @@ async fn a_sink_is_given_only_what_is_meant_for_it_and_only_from_when_it_was_the
 }
 
 #[tokio::test]
+async fn only_the_ids_beyond_the_limit_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_sinks(folder.path(), &["a"]).await;
+    let brings = async |number: u64, range: std::ops::Range<u32>| {
+        let keys: Vec<String> = range.map(|key| key.to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        fresh(&store, Visit { spill_items_max: 100_000, ..visit(&source(), number, &keys) }).await.len()
+    };
+    assert_eq!(brings(1, 0..6_000).await, 6_000);
+    assert_eq!(brings(2, 6_000..12_000).await, 6_000);
+    assert_eq!(brings(3, 12_000..12_001).await, 1);
+    assert_eq!(brings(4, 0..6_000).await, 2_000, "10,000 of 12,000 are remembered");
+}
+
+#[tokio::test]
 async fn a_full_outbox_takes_no_visit_and_an_empty_one_takes_any() {
     let folder = tempfile::tempdir().unwrap();
     let store = with_sinks(folder.path(), &["a"]).await;

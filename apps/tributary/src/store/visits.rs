@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ledger::Tx;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{
     Error, SourceState, Store,
@@ -108,17 +108,12 @@ fn see(connection: &Connection, visit: &Visit, number: u64) -> rusqlite::Result<
     for item in &visit.items {
         see.execute(params![source, item.id.as_bytes(), number])?;
     }
-    // The visit of the oldest id that may stay beside those of this one.
-    let mut oldest = connection.prepare_cached(
-        "SELECT visit FROM seen WHERE source = ?1 AND visit < ?2 ORDER BY visit DESC LIMIT 1 OFFSET ?3",
+    // Exactly those beyond the limit: the ids of one visit may be half of all.
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM seen WHERE source = ?1 AND id IN
+         (SELECT id FROM seen WHERE source = ?1 AND visit < ?2 ORDER BY visit DESC LIMIT -1 OFFSET ?3)",
     )?;
-    let oldest: Option<u64> =
-        oldest.query_row(params![source, number, SEEN_MAX], |row| row.get(0)).optional()?;
-    if let Some(oldest) = oldest {
-        let mut forget = connection.prepare_cached("DELETE FROM seen WHERE source = ?1 AND visit <= ?2")?;
-        forget.execute(params![source, oldest])?;
-    }
-    Ok(())
+    forget.execute(params![source, number, SEEN_MAX]).map(drop)
 }
 
 fn count(length: usize) -> u64 {

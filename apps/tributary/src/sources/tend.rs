@@ -205,9 +205,10 @@ impl Source {
             progress: &self.line.progress,
         };
         let visit = ballet::timeout(VISIT_TIME_MAX, settings.visit.visit(&errand));
-        visit.await.unwrap_or_else(|_elapsed| {
+        let ended = visit.await.unwrap_or_else(|_elapsed| {
             Err(Trouble::Unreachable { why: format!("the visit took longer than {VISIT_TIME_MAX:?}") })
-        })
+        });
+        ended.map_err(Trouble::in_a_line)
     }
 
     /// Stores the end of a visit. Where there is no room for it, the visit never was, and the source waits for room.

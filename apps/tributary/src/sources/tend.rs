@@ -51,8 +51,14 @@ struct Due {
 /// The right to visit.
 struct Passage {
     admission: Admission,
-    _place: Acquired,
-    _place_at_host: Acquired,
+    places: Places,
+}
+
+/// A place at the host, and one among all visits. Held until what the visit brought is in the store or given up: until then
+/// it takes up memory.
+struct Places {
+    _at_host: Acquired,
+    _among_all: Acquired,
 }
 
 /// Runs until the stage drains.
@@ -106,7 +112,7 @@ impl Source {
                 Host::Lives => passage.admission.succeeded(),
                 Host::Dead => passage.admission.failed(),
             }
-            (state, due) = Box::pin(self.make_durable(state, ended)).await?;
+            (state, due) = Box::pin(self.make_durable(state, ended, passage.places)).await?;
             self.line.survived(&state);
             survived();
         }
@@ -164,11 +170,9 @@ impl Source {
                 door.breaker.admit().await
             }
         };
-        Passage {
-            admission,
-            _place_at_host: self.place(&door.places).await,
-            _place: self.place(&self.shared.visits).await,
-        }
+        let at_host = self.place(&door.places).await;
+        let places = Places { _at_host: at_host, _among_all: self.place(&self.shared.visits).await };
+        Passage { admission, places }
     }
 
     async fn place(&self, places: &ballet::Bulkhead) -> Acquired {
@@ -216,6 +220,7 @@ impl Source {
         &self,
         state: SourceState,
         ended: Result<Visited, Trouble>,
+        places: Places,
     ) -> Result<(SourceState, Due), ballet::Error> {
         let settings = &self.line.settings;
         let now = self.shared.clock.now();
@@ -228,7 +233,7 @@ impl Source {
                 let next = next.unwrap_or_else(|| Next::never(&trouble));
                 note(&mut failed, &next, now);
                 let visit = self.stored_as(Vec::new(), failed.clone(), failed);
-                return self.commit(visit, state, [next.clone(), next]).await;
+                return self.commit(visit, state, [next.clone(), next], places).await;
             }
         };
         let (mut news, mut no_news) = (state.clone(), state.clone());
@@ -237,7 +242,7 @@ impl Source {
         note(&mut news, &next_after_news, now);
         note(&mut no_news, &next, now);
         let visit = self.stored_as(visited.items, news, no_news);
-        self.commit(visit, state, [next_after_news, next]).await
+        self.commit(visit, state, [next_after_news, next], places).await
     }
 
     fn stored_as(
@@ -262,11 +267,15 @@ impl Source {
         visit: Visit,
         before: SourceState,
         [after_news, after_none]: [Next; 2],
+        places: Places,
     ) -> Result<(SourceState, Due), ballet::Error> {
         // Whatever a sink takes from here on is seen.
         let mut room = self.shared.room();
         room.look();
-        match self.shared.store.commit(visit).await {
+        let committed = self.shared.store.commit(visit).await;
+        // Others visit while this one waits for room, which may be for ever.
+        drop(places);
+        match committed {
             Ok(Committed::Durable { fresh, state }) => {
                 if fresh.is_empty() {
                     return Ok((*state, after_none.into()));

@@ -102,7 +102,7 @@ impl File {
             return Err(Error::Known { url: add.url.clone(), name: known.name.clone() });
         }
         let (kind, settings) = match add.kind {
-            Some(kind) => (kind, vec![("url", add.url.to_string())]),
+            Some(kind) => (kind, kinds::settings_of(kind, &add.url)),
             None => kinds::for_address(&add.url),
         };
         let mut table = Table::new();

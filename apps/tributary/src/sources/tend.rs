@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use ballet::{Acquired, Admission, Backoff, Life};
 use jiff::Timestamp;
 use rand::RngExt;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Shared,
@@ -26,10 +26,6 @@ use crate::{
 const VISIT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a source rests that keeps panicking.
 const PARKED: Backoff = Backoff::exponential(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
-/// How long a source whose visit found no room waits at most, once there may be some.
-const AGAIN_MAX: Duration = Duration::from_secs(10);
-/// When the disk is looked at again.
-const DISK_PAUSE: Duration = Duration::from_secs(10);
 
 /// A source under supervision.
 #[derive(Debug)]
@@ -284,24 +280,26 @@ impl Source {
                 Ok((*state, after_news.into()))
             }
             Ok(Committed::Full { items }) => {
+                let again = self.due_again(after_news, Waits::Spill, "there was no room for what it brought");
                 let why = format!("there is no room for its items: {items} wait for a sink");
                 self.waits(None, Waits::Spill, why);
                 undrained(room.changed()).await;
-                Ok((before, self.due_again()))
+                Ok((before, again))
             }
             Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {
-                self.waits(Some(Instant::now() + DISK_PAUSE), Waits::Disk, "the disk is full".to_owned());
-                undrained(sleep(DISK_PAUSE)).await;
-                Ok((before, self.due_again()))
+                Ok((before, self.due_again(after_news, Waits::Disk, "the disk is full")))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// After a visit that never was: soon, and not with every item that a sink takes.
-    fn due_again(&self) -> Due {
-        let at = Instant::now() + self.line.settings.pace.floor.min(AGAIN_MAX);
-        Due { at, what: Waits::Spill, why: "there was no room for what it brought".to_owned() }
+    /// After a visit that never was. Its server was asked all the same, and is asked again no sooner than after another.
+    fn due_again(&self, next: Next, what: Waits, why: &str) -> Due {
+        let wait = next.wait.max(self.line.settings.pace.floor);
+        Due::from(match next.what {
+            Waits::Server => Next { wait, ..next },
+            _ => Next { wait, what, why: why.to_owned() },
+        })
     }
 
     fn waits(&self, until: Option<Instant>, what: Waits, why: String) {

@@ -108,10 +108,12 @@ pub enum Trouble {
     /// at the ceiling.
     #[error("{why}")]
     Refused { why: String },
-    /// No whole answer was had: resolution, connection, TLS, time, 5xx. Tried again soon, then later and later.
+    /// No answer was had: resolution, connection, TLS, time. Tried again soon, then later and later; and since it says that
+    /// nobody is there, it counts against the host.
     #[error("{why}")]
     Unreachable { why: String },
-    /// What came cannot be read: too much of it, not the expected form. Tried again like [`Trouble::Unreachable`].
+    /// What came is no good: 5xx, an answer that breaks off, too much of it, not the expected form. Tried again like
+    /// [`Trouble::Unreachable`], and a sign of life of the host.
     #[error("{why}")]
     Broken { why: String },
 }

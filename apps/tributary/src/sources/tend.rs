@@ -128,18 +128,26 @@ impl Source {
         let left = state.next_at.map(|at| at.duration_since(self.shared.clock.now()));
         let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
         let mut left = left.min(state.next_wait);
+        let what = match state.next_is_asked && !left.is_zero() {
+            true => Waits::Server,
+            false if state.failures > 0 => Waits::Backoff,
+            false => Waits::Schedule,
+        };
         if left.is_zero() {
             let spread = self.spread.min(self.line.settings.pace.floor);
             left = spread.mul_f64(rand::rng().random_range(0.0..=1.0));
         }
-        let what = if state.failures > 0 { Waits::Backoff } else { Waits::Schedule };
         Due { at: Instant::now() + left, what, why: state.next_why.clone() }
     }
 
     /// None when the stage drains.
     async fn wait_until(&self, due: &Due) -> Option<()> {
         self.waits(Some(due.at), due.what, due.why.clone());
-        self.hurried_or(sleep_until(due.at)).await
+        match due.what {
+            // Nobody but the server can give that back.
+            Waits::Server => undrained(sleep_until(due.at)).await,
+            _ => self.hurried_or(sleep_until(due.at)).await,
+        }
     }
 
     /// Until the wait is over, or somebody wants it visited now. None when the stage drains.
@@ -318,6 +326,7 @@ fn note(state: &mut SourceState, next: &Next, now: Timestamp) {
     state.next_at = now.checked_add(next.wait).ok();
     state.next_wait = next.wait;
     state.next_why.clone_from(&next.why);
+    state.next_is_asked = next.what == Waits::Server;
 }
 
 /// None when the stage drains first.

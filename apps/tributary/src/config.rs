@@ -1,7 +1,7 @@
 //! The one file: read whole, checked whole, and refused whole where anything in it is wrong.
 //!
 //! Every fault is named with its line, its key and a remedy, all of them at once. Each source and sink carries a
-//! *fingerprint* of everything that it was made from, so that a reload restarts only what differs. What a kind of source may
+//! *fingerprint*, a digest of everything that it was made from, so that a reload restarts only what differs. What a kind of source may
 //! say stands with the kind; what a sink may, in `sinks`. Relative paths are relative to the file.
 
 mod read;
@@ -75,7 +75,7 @@ pub struct SourceSettings {
     /// The sinks that its items go to. `None`: all there are when they come in.
     pub to: Option<Vec<String>>,
     pub visit: Box<dyn Visit>,
-    /// Everything it was made from.
+    /// A digest of everything it was made from.
     pub fingerprint: String,
 }
 
@@ -92,7 +92,7 @@ pub struct SinkSettings {
     pub name: String,
     pub kind: &'static str,
     pub target: sinks::Target,
-    /// Everything it was made from.
+    /// A digest of everything it was made from.
     pub fingerprint: String,
 }
 
@@ -103,8 +103,9 @@ pub enum Error {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} has more than {} MiB; that is no file of settings", path.display(), FILE_BYTES_MAX / MIB)]
     TooLarge { path: PathBuf },
-    #[error("{}: {}", path.display(), source.to_string().trim_end())]
-    NotToml { path: PathBuf, source: toml::de::Error },
+    /// Without the line itself, in which there may be a secret.
+    #[error("{}: line {line}: {message}", path.display())]
+    NotToml { path: PathBuf, line: usize, message: String },
     #[error("{}", Faults { path, wrongs })]
     Wrong { path: PathBuf, wrongs: Vec<Wrong> },
 }

@@ -122,7 +122,7 @@ pub async fn play(
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr()?;
 
-    let shared = Arc::new(Shared::new(store.clone(), start.clock.clone(), &config).await?);
+    let shared = Arc::new(Shared::new(store.clone(), start.clock.clone(), &config));
     let settings = Settings {
         config: Arc::clone(&config),
         text,

@@ -92,7 +92,9 @@ impl<'a> Fields<'a> {
 
     fn parse_url(&self, key: &'static str, text: &str) -> Result<Url, Wrong> {
         let url = Url::parse(text).map_err(|error| {
-            self.wrong(key, format!("\"{text}\" is no address ({error}); write it whole, with https://"))
+            // What cannot be read is not known to hold no password.
+            let quoted = if text.contains('@') { "this".to_owned() } else { format!("\"{text}\"") };
+            self.wrong(key, format!("{quoted} is no address ({error}); write it whole, with https://"))
         })?;
         let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
         if !is_web {
@@ -211,9 +213,8 @@ impl<'a> Fields<'a> {
     pub fn wrong(&self, key: &str, message: impl Into<String>) -> Wrong {
         let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
         let offset = found.map_or(self.at, |(name, _)| name.span().start);
-        let line = self.text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
         let prefix = if self.name.is_empty() { String::new() } else { format!("{}.", self.name) };
-        Wrong { line, key: format!("{prefix}{key}"), message: message.into() }
+        Wrong { line: line_of(self.text, offset), key: format!("{prefix}{key}"), message: message.into() }
     }
 
     /// The error about a key that has to be there.
@@ -249,6 +250,11 @@ impl<'a> Fields<'a> {
     fn expected(&self, key: &str, what: &str, found: &DeValue<'_>) -> Wrong {
         self.wrong(key, format!("expected {what}, and found {}", found.type_str()))
     }
+}
+
+/// The line, from 1, in which a byte of the text stands.
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
 }
 
 /// What "15m", "1h 30m" or "2d" means; a day has 24 hours.
@@ -297,5 +303,7 @@ mod tests {
             read("url = \"example.org\"", |fields| fields.url("url")).unwrap_err().contains("with https://")
         );
         assert!(read("", |fields| fields.url("url")).unwrap_err().contains("is missing"));
+        let with_password = "url = \"https://me:secret@a.example:port/\"";
+        assert!(!read(with_password, |fields| fields.url("url")).unwrap_err().contains("secret"));
     }
 }

@@ -35,5 +35,11 @@ pub fn named(name: &str) -> Option<&'static dyn Kind> {
 /// The kind that reads what stands at an address, and the settings with which it does.
 pub fn for_address(address: &Url) -> (&'static str, Vec<(&'static str, String)>) {
     let claimed = KINDS.iter().find_map(|kind| Some((kind.name(), kind.settings_for(address)?)));
-    claimed.unwrap_or_else(|| (feed::Feed.name(), vec![("url", address.to_string())]))
+    claimed.unwrap_or_else(|| (feed::Feed.name(), settings_of(feed::Feed.name(), address)))
+}
+
+/// The settings with which the kind of this name reads what stands at an address: its own where it can tell, else the address.
+pub fn settings_of(kind: &str, address: &Url) -> Vec<(&'static str, String)> {
+    let own = named(kind).and_then(|kind| kind.settings_for(address));
+    own.unwrap_or_else(|| vec![("url", address.to_string())])
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+mod digest;
 pub mod fields;
 pub mod http;
 pub mod item;

@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     fields::{Fields, Wrong},
     item::Item,
+    text,
     web::Web,
 };
 
@@ -107,12 +108,31 @@ pub enum Trouble {
     /// at the ceiling.
     #[error("{why}")]
     Refused { why: String },
-    /// No whole answer was had: resolution, connection, TLS, time, 5xx. Tried again soon, then later and later.
+    /// No answer was had: resolution, connection, TLS, time. Tried again soon, then later and later; and since it says that
+    /// nobody is there, it counts against the host.
     #[error("{why}")]
     Unreachable { why: String },
-    /// What came cannot be read: too much of it, not the expected form. Tried again like [`Trouble::Unreachable`].
+    /// What came is no good: 5xx, an answer that breaks off, too much of it, not the expected form. Tried again like
+    /// [`Trouble::Unreachable`], and a sign of life of the host.
     #[error("{why}")]
     Broken { why: String },
+}
+
+/// Of a sentence that a server may have had a hand in.
+const WHY_CHARS_MAX: usize = 500;
+
+impl Trouble {
+    /// The same, told in one line of bounded length: servers choose much of what goes wrong, and it is stored, logged and
+    /// printed.
+    pub(crate) fn in_a_line(mut self) -> Self {
+        let (Self::Later { why, .. }
+        | Self::Gone { why }
+        | Self::Refused { why }
+        | Self::Unreachable { why }
+        | Self::Broken { why }) = &mut self;
+        *why = text::line(why, WHY_CHARS_MAX).unwrap_or_default();
+        self
+    }
 }
 
 /// How long to stay away, and who says so.
@@ -248,6 +268,13 @@ mod tests {
         for wrong in ["", "A", "a b", "ä", &"a".repeat(65)] {
             assert_eq!(wrong.parse::<SourceName>(), Err(NotAName), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_trouble_is_told_in_one_line_of_bounded_length() {
+        let trouble = Trouble::Broken { why: format!("a\u{1b}[2J\nb {}", "x".repeat(100_000)) }.in_a_line();
+        let why = trouble.to_string();
+        assert!(why.starts_with("a [2J b x") && why.chars().count() == WHY_CHARS_MAX, "{why}");
     }
 
     #[test]

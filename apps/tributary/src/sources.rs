@@ -14,10 +14,7 @@ mod verdict;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -47,44 +44,64 @@ pub struct Shared {
     pub store: Store,
     pub clock: Clock,
     pub board: Board,
-    /// How many items wait for some sink, for whoever waits for that to change.
-    pub(crate) spilled: watch::Sender<u64>,
-    spill_items_max: AtomicU64,
+    /// How many items may wait for some sink; watched, since a reload may make room.
+    spill_items_max: watch::Sender<u64>,
     /// Places for visits under way.
     visits: Bulkhead,
     doors: Doors,
 }
 
 impl Shared {
-    /// # Errors
-    ///
-    /// When the store cannot be read.
-    pub async fn new(store: Store, clock: Clock, config: &Config) -> Result<Self, ledger::Error> {
-        let spilled = watch::Sender::new(store.spilled().await?);
-        Ok(Self {
+    pub fn new(store: Store, clock: Clock, config: &Config) -> Self {
+        Self {
             store,
             clock,
             board: Board::default(),
-            spilled,
-            spill_items_max: AtomicU64::new(config.spill_items_max),
+            spill_items_max: watch::Sender::new(config.spill_items_max),
             visits: Bulkhead::new("visits", config.fixed.visits_max),
             doors: Doors::default(),
-        })
+        }
     }
 
     fn spill_items_max(&self) -> u64 {
-        self.spill_items_max.load(Ordering::Relaxed)
+        *self.spill_items_max.borrow()
+    }
+
+    fn room(&self) -> Room {
+        Room { waiting: self.store.watch_spilled(), most: self.spill_items_max.subscribe() }
     }
 
     /// Items that wait for some sink, and how many may.
     pub fn spill(&self) -> (u64, u64) {
-        (*self.spilled.borrow(), self.spill_items_max())
+        (self.store.spilled(), self.spill_items_max())
     }
 
     /// Visits under way, and places for them.
     pub fn visits(&self) -> (usize, usize) {
         let occupancy = self.visits.occupancy();
         (occupancy.in_use, occupancy.places)
+    }
+}
+
+/// The room in the outbox, for whoever waits for some.
+struct Room {
+    waiting: watch::Receiver<u64>,
+    most: watch::Receiver<u64>,
+}
+
+impl Room {
+    /// Items that wait for some sink, and how many may; what changes from now on is seen.
+    fn look(&mut self) -> (u64, u64) {
+        (*self.waiting.borrow_and_update(), *self.most.borrow_and_update())
+    }
+
+    /// Until something came in or was delivered, or the bound is another, since the last look.
+    async fn changed(&mut self) {
+        // Neither sender can be gone: both are in what all sources share.
+        tokio::select! {
+            _ = self.waiting.changed() => {}
+            _ = self.most.changed() => {}
+        }
     }
 }
 
@@ -145,9 +162,7 @@ impl Sources {
     ///
     /// When the sources are ending.
     pub async fn apply(&self, old: &Config, new: &Config, web: Web) -> Result<Changes, ballet::Error> {
-        self.shared.spill_items_max.store(new.spill_items_max, Ordering::Relaxed);
-        // Whoever waits for room looks again.
-        self.shared.spilled.send_modify(|_| ());
+        self.shared.spill_items_max.send_replace(new.spill_items_max);
         let mut changes = Changes::between(&old.sources, &new.sources, old.web != new.web);
         for name in changes.stopped.iter().chain(&changes.restarted) {
             self.children.remove(name.as_str()).await?;

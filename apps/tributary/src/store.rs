@@ -17,6 +17,7 @@ use ledger::Ledger;
 pub use ledger::{Error, OpenError, WriterStats};
 use rusqlite::types::Type;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::watch;
 
 pub use self::{
     outbox::{Entry, Refusal, SinkRow},
@@ -44,7 +45,12 @@ pub struct Options {
 ///
 /// A write that is dropped while it waits for a place in the queue does nothing; dropped later, it still happens.
 #[derive(Debug, Clone)]
-pub struct Store(Ledger);
+pub struct Store {
+    ledger: Ledger<outbox::Length>,
+    /// How many items wait for some sink. Only the writer sets it, after the transaction that changed it; a sender is here,
+    /// so that whoever waits for a change still does when the writer is gone.
+    spilled: watch::Sender<u64>,
+}
 
 impl Store {
     /// Opens the directory, which is made where it is missing.
@@ -59,7 +65,14 @@ impl Store {
             pages_max: options.pages_max,
             ..ledger::Options::new("tributary")
         };
-        Ledger::open(directory, options, &MIGRATIONS, |_| Ok(())).map(Self)
+        let spilled = watch::Sender::new(0);
+        let told = spilled.clone();
+        let begin = |connection: &mut rusqlite::Connection| {
+            told.send_replace(outbox::length(connection)?);
+            Ok(outbox::Length(told))
+        };
+        let ledger = Ledger::open(directory, options, &MIGRATIONS, begin)?;
+        Ok(Self { ledger, spilled })
     }
 
     /// What is known of every source, also of those that are configured no more.
@@ -68,7 +81,7 @@ impl Store {
     ///
     /// When the file cannot be read.
     pub async fn sources(&self) -> Result<HashMap<SourceName, SourceState>, Error> {
-        self.0
+        self.ledger
             .read(|connection| {
                 let mut select = connection.prepare("SELECT name, state FROM source")?;
                 let rows = select.query_map([], |row| {
@@ -86,7 +99,7 @@ impl Store {
     /// When the file cannot be read.
     pub async fn source(&self, name: &SourceName) -> Result<SourceState, Error> {
         let name = name.clone();
-        self.0
+        self.ledger
             .read(move |connection| {
                 let mut select = connection.prepare_cached("SELECT state FROM source WHERE name = ?1")?;
                 let mut rows = select.query([name.as_str()])?;
@@ -98,17 +111,17 @@ impl Store {
 
     /// Resolves when the store has closed itself, since a disk operation failed and nobody knows what is durable.
     pub async fn closed(&self) {
-        self.0.closed().await;
+        self.ledger.closed().await;
     }
 
     /// Whether it takes writes.
     pub fn is_writable(&self) -> bool {
-        !self.0.is_closed()
+        !self.ledger.is_closed()
     }
 
     /// What the writer did since the open.
     pub fn writer_stats(&self) -> WriterStats {
-        self.0.stats()
+        self.ledger.stats()
     }
 
     /// Takes no more reads and writes, commits what is queued and lets go of the directory.
@@ -117,7 +130,7 @@ impl Store {
     ///
     /// When the last of it could not be written.
     pub async fn close(&self) -> Result<(), Error> {
-        self.0.close().await
+        self.ledger.close().await
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) use tokens::{feeds_named, plain};
 
 /// Of HTML that is cleaned; what is beyond is cut off before.
 pub(crate) const HTML_BYTES_MAX: usize = 256 << 10;
+/// Of HTML once it is clean. Links that become absolute and tags that are closed make it longer; what grows beyond this is
+/// taken as plain text.
+const CLEAN_BYTES_MAX: usize = 1 << 20;
 /// Told to browsers about every link: nobody is sent along, and nobody is vouched for.
 const LINK_REL: &str = "noopener noreferrer nofollow";
 
@@ -43,10 +46,9 @@ impl Cleaner {
     /// HTML without what could do harm. None where nothing is left.
     pub(crate) fn clean(&self, html: &str) -> Option<String> {
         let html = bounded(html.trim(), HTML_BYTES_MAX);
-        let cleaned = match shape::is_harmless(html) {
-            true => self.0.clean(html).to_string(),
-            false => escape(&plain(html)).into_owned(),
-        };
+        let cleaned = shape::is_harmless(html).then(|| self.0.clean(html).to_string());
+        let cleaned = cleaned.filter(|cleaned| cleaned.len() <= CLEAN_BYTES_MAX);
+        let cleaned = cleaned.unwrap_or_else(|| escape(&plain(html)).into_owned());
         let cleaned = cleaned.trim();
         (!cleaned.is_empty()).then(|| cleaned.to_owned())
     }
@@ -144,8 +146,15 @@ mod tests {
         let formats: String = (0..16).map(|number| format!("<b title={number}>")).collect();
         let began = std::time::Instant::now();
         let cleaned = clean(&format!("{formats}{}", "<p>x".repeat(16_000))).unwrap();
-        assert!(cleaned.len() < 16 << 20, "{}", cleaned.len());
+        assert!(cleaned.len() <= CLEAN_BYTES_MAX, "{}", cleaned.len());
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn links_that_would_outgrow_their_text_become_plain_text() {
+        let base = format!("https://a.example/{}/", "b".repeat(1_000)).parse().unwrap();
+        let cleaned = Cleaner::new(&base).clean(&"<a href=c>x</a> ".repeat(2_000)).unwrap();
+        assert!(cleaned.len() < CLEAN_BYTES_MAX && cleaned.starts_with("x x"), "{}", cleaned.len());
     }
 
     #[test]

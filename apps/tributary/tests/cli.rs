@@ -46,6 +46,11 @@ fn add_makes_the_file_and_keeps_what_people_wrote_in_it() {
     let nowhere = tributary(folder.path(), &["add", "https://example.net/", "--to", "nowhere"]);
     assert!(err(&nowhere).contains("there is no sink \"nowhere\""), "{}", err(&nowhere));
     assert_eq!(fs::read_to_string(&file).unwrap(), text, "a refusal changes nothing");
+
+    // A kind that is named reads the address as well as one that is not.
+    let tag = tributary(folder.path(), &["add", "--kind", "mastodon", "https://social.example/tags/rust"]);
+    assert!(tag.status.success(), "{}", err(&tag));
+    assert!(out(&tag).contains("(mastodon)"), "{}", out(&tag));
 }
 
 #[test]

@@ -25,6 +25,22 @@ fn source(site: &Site, name: &str, path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_the_server_asked_for_is_cut_short_by_nobody() {
+    let (site, folder) = (Site::bad(), scratch());
+    let text = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "later", "/429"));
+    let daemon = Local::start(folder.path(), &text, KINDS, Clock::system()).await;
+    let waits = async || (daemon.source("later").await["waits_for"] == "server").then_some(());
+    eventually("it waits as its server asked", WITHIN, waits).await;
+    let url = daemon.url("/api/sources/later/visit");
+    let answer = http_client().post(url).header("x-tributary", "test").send().await.expect("an answer");
+    assert!(answer.status().is_success());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let source = daemon.source("later").await;
+    assert_eq!((&source["waits_for"], &source["visits"]), (&"server".into(), &1.into()), "{source}");
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn empty_and_garbage_answers_are_told_and_the_source_goes_on() {
     let (site, folder) = (Site::bad(), scratch());
     let ways = ["empty", "garbage", "html", "broken", "truncated", "loop"];

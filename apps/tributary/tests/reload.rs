@@ -5,7 +5,9 @@ use std::{fs, time::Duration};
 use serde_json::Value;
 use tributary::{clock::Clock, kinds::KINDS};
 
-use crate::support::{Daemon, IN_HASTE, Local, ON_LOOPBACK, Site, eventually, scratch, source_of};
+use crate::support::{
+    Daemon, IN_HASTE, Local, ON_LOOPBACK, Reply, Site, eventually, free_address, rss, scratch, source_of,
+};
 
 const WITHIN: Duration = Duration::from_secs(20);
 const HEAD: &str = "listen = \"127.0.0.1:0\"\n[schedule]\nfloor = \"200ms\"\nceiling = \"200ms\"\n";
@@ -97,6 +99,30 @@ async fn concurrent_a_source_is_reloaded_while_it_fetches_and_a_storm_of_reloads
     .await;
     let reloads = daemon.status().await["settings"]["reloads"].as_u64().expect("a number");
     assert!(reloads <= 10, "{reloads} reloads for 101 writes");
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_go_on_when_the_sink_that_filled_the_outbox_is_removed() {
+    let (site, folder) = (Site::start(|asked| Reply::feed(rss((2 * (1 + asked.before)).min(40)))), scratch());
+    let rest = |sinks: &str| {
+        let kept = folder.path().join("kept.ndjson");
+        let kept = format!("[[sink]]\nname = \"kept\"\nkind = \"ndjson\"\npath = \"{}\"\n", kept.display());
+        format!("{HEAD}{ON_LOOPBACK}[spill]\nitems_max = 10\n{kept}{sinks}{}", source(&site, "news", ""))
+    };
+    let dead =
+        format!("[[sink]]\nname = \"dead\"\nkind = \"webhook\"\nurl = \"http://{}/\"\n", free_address());
+    let daemon = Local::start(folder.path(), &rest(&dead), KINDS, Clock::system()).await;
+    eventually("the outbox is full", WITHIN, async || {
+        (daemon.source("news").await["waits_for"] == "spill").then_some(())
+    })
+    .await;
+    daemon.write(&rest(""));
+    eventually("the source goes on", WITHIN, async || {
+        let status = daemon.status().await;
+        (source_of(&status, "news")["items"] == 40 && status["spill"]["items"] == 0).then_some(())
+    })
+    .await;
     assert!(!daemon.end().await.is_lossy());
 }
 

@@ -45,7 +45,7 @@ async fn each_status_is_the_trouble_it_means() {
         ("/403", "refused"),
         ("/404", "refused"),
         ("/410", "gone"),
-        ("/500", "unreachable"),
+        ("/500", "broken"),
         ("/503", "later"),
         // Nobody asked whether anything had changed.
         ("/304", "broken"),
@@ -94,7 +94,7 @@ async fn bytes_that_are_too_many_or_no_answer_are_broken() {
         ("/packed/strangely", "broken"),
         ("/garbage", "broken"),
         ("/head/large", "broken"),
-        ("/truncated", "unreachable"),
+        ("/truncated", "broken"),
         ("/flapping", "unreachable"),
     ];
     visits(&expected, &settings()).await;

@@ -71,7 +71,7 @@ async fn visit(web: &Web, source: &SourceSettings) -> Result<Visited, Trouble> {
         mark: None,
         progress: &Progress::default(),
     };
-    source.visit.visit(&errand).await
+    source.visit.visit(&errand).await.map_err(Trouble::in_a_line)
 }
 
 fn describe(visited: &Visited) -> String {

@@ -26,8 +26,8 @@ const HEADER: &str = "# Tributary's settings. Every setting is listed in apps/tr
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
-    #[error("{} is no TOML: {source}", path.display())]
-    NotToml { path: PathBuf, source: toml_edit::TomlError },
+    #[error("{} is no TOML: {message}", path.display())]
+    NotToml { path: PathBuf, message: String },
     #[error("`source` in {} is no list of tables; write each as [[source]]", path.display())]
     NotTables { path: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
@@ -90,7 +90,10 @@ impl File {
         let is_new = matches!(&read, Err(config::Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound);
         let text = if is_new { String::new() } else { read? };
         let config = Config::parse(path, &text, KINDS)?;
-        let document = text.parse().map_err(|source| Error::NotToml { path: path.to_owned(), source })?;
+        let document = text.parse().map_err(|error: toml_edit::TomlError| Error::NotToml {
+            path: path.to_owned(),
+            message: error.message().to_owned(),
+        })?;
         Ok(Self { path: path.to_owned(), document, config, is_new })
     }
 
@@ -99,7 +102,7 @@ impl File {
             return Err(Error::Known { url: add.url.clone(), name: known.name.clone() });
         }
         let (kind, settings) = match add.kind {
-            Some(kind) => (kind, vec![("url", add.url.to_string())]),
+            Some(kind) => (kind, kinds::settings_of(kind, &add.url)),
             None => kinds::for_address(&add.url),
         };
         let mut table = Table::new();

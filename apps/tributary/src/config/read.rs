@@ -15,16 +15,23 @@ use super::{
     MIB, Pace, SPILL_ITEMS_MAX, SinkSettings, SourceSettings, VISITS_MAX,
 };
 use crate::{
-    fields::{Fields, Wrong},
+    digest::digest,
+    fields::{Fields, Wrong, line_of},
     sinks::{self, Target},
     source::{Kind, SourceName},
     web,
 };
 
 const MINUTES: Duration = Duration::from_secs(60);
+/// Of the digest in a name that would be too long, or empty.
+const NAME_DIGEST_CHARS: usize = 8;
 
 pub(super) fn config(path: &Path, text: &str, kinds: &[&'static dyn Kind]) -> Result<Config, Error> {
-    let not_toml = |source| Error::NotToml { path: path.to_owned(), source };
+    let not_toml = |error: toml::de::Error| Error::NotToml {
+        path: path.to_owned(),
+        line: line_of(text, error.span().map_or(0, |span| span.start)),
+        message: error.message().to_owned(),
+    };
     let file = DeTable::parse(text).map_err(not_toml)?;
     let plain: toml::Table = toml::from_str(text).map_err(not_toml)?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -74,7 +81,7 @@ impl Reader<'_> {
         let mut sinks = BTreeMap::new();
         for (index, table) in self.tables(file, "sink").into_iter().enumerate() {
             let fields = Fields::new(self.text, "sink", &table);
-            let read = sink(&fields, self.folder, self.fingerprint("sink", index));
+            let read = sink(&fields, self.folder, &self.table_text("sink", index));
             let Some(settings) = self.heed(read) else { continue };
             if sinks.contains_key(&settings.name) {
                 self.wrongs
@@ -103,7 +110,7 @@ impl Reader<'_> {
         let mut sources = BTreeMap::new();
         for (index, table) in self.tables(file, "source").into_iter().enumerate() {
             let fields = Fields::new(self.text, "source", &table);
-            let read = source(&fields, self.kinds, pace, sinks, &self.fingerprint("source", index));
+            let read = source(&fields, self.kinds, pace, sinks, &self.table_text("source", index));
             let Some(settings) = self.heed(read) else { continue };
             if sources.contains_key(&settings.name) {
                 let message =
@@ -121,7 +128,8 @@ impl Reader<'_> {
         self.heed(tables).unwrap_or_default()
     }
 
-    fn fingerprint(&self, name: &str, index: usize) -> String {
+    /// What stands in a table, with its secrets: to be digested.
+    fn table_text(&self, name: &str, index: usize) -> String {
         let table = self.plain.get(name).and_then(|tables| tables.get(index));
         table.map(ToString::to_string).unwrap_or_default()
     }
@@ -187,7 +195,7 @@ fn spill(file: &Fields<'_>) -> Result<u64, Wrong> {
     Ok(items_max)
 }
 
-fn sink(fields: &Fields<'_>, folder: &Path, fingerprint: String) -> Result<SinkSettings, Wrong> {
+fn sink(fields: &Fields<'_>, folder: &Path, table: &str) -> Result<SinkSettings, Wrong> {
     let name = fields
         .text("name")?
         .ok_or_else(|| fields.missing("name", "give the sink a name, such as \"archive\""))?;
@@ -203,7 +211,7 @@ fn sink(fields: &Fields<'_>, folder: &Path, fingerprint: String) -> Result<SinkS
     };
     let target = (kind.read)(fields, folder)?;
     fields.finish()?;
-    Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint })
+    Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint: digest(table) })
 }
 
 fn source(
@@ -230,7 +238,7 @@ fn source(
     let visit = kind.read(fields)?;
     fields.finish()?;
     let name = name.unwrap_or_else(|| name_of(visit.address()));
-    let fingerprint = format!("{pace:?} {to:?} {table}");
+    let fingerprint = digest(&format!("{pace:?} {to:?} {table}"));
     Ok(SourceSettings { name, kind: kind.name(), pace, to, visit, fingerprint })
 }
 
@@ -266,12 +274,13 @@ pub(crate) fn name_of(address: &Url) -> SourceName {
         }
     }
     let mut name = name.trim_matches('-').to_owned();
-    if name.len() > SourceName::CHARS_MAX {
-        use sha2::{Digest, Sha256};
-        let digest = Sha256::digest(address.as_str());
-        name.truncate(SourceName::CHARS_MAX - 9);
-        name.push_str(&format!("-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]));
+    if name.is_empty() {
+        // Such as that of http://[::]/.
+        name = digest(address.as_str())[..NAME_DIGEST_CHARS].to_owned();
+    } else if name.len() > SourceName::CHARS_MAX {
+        name.truncate(SourceName::CHARS_MAX - NAME_DIGEST_CHARS - 1);
+        name = format!("{name}-{}", &digest(address.as_str())[..NAME_DIGEST_CHARS]);
     }
-    // What is left is of the allowed letters, and an address has a host.
+    // What is left is of the allowed letters, and not too many.
     name.parse().unwrap_or_else(|_| unreachable!("{name:?} was made to be a name"))
 }

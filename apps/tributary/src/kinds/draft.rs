@@ -17,10 +17,11 @@ use crate::{
 /// Of one visit; of more, those that stand last are left out.
 pub(super) const ITEMS_MAX: usize = 10_000;
 const TITLE_CHARS_MAX: usize = 1_000;
-const NAME_CHARS_MAX: usize = 200;
+pub(super) const NAME_CHARS_MAX: usize = 200;
 const TAGS_MAX: usize = 64;
 const ATTACHMENTS_MAX: usize = 64;
-const URL_BYTES_MAX: usize = 4_096;
+/// Also of an address that others are relative to, since it is repeated in each of them.
+pub(super) const URL_BYTES_MAX: usize = 4_096;
 
 /// What a kind has read of one entry. Texts are plain, HTML is clean.
 #[derive(Debug, Default)]

@@ -124,7 +124,7 @@ impl Source {
             return Ok(unchanged(&answer, &known));
         }
         errand.progress.set(Doing::Parses);
-        let parsed = parse(errand.source, &answer, body).await?;
+        let parsed = parse(errand.source, &answer, &self.url, body).await?;
         let parsed = parsed.map_err(|error| Trouble::Broken { why: format!("{}: {error}", answer.url) })?;
         Ok(Visited {
             items: parsed.items,
@@ -158,9 +158,12 @@ struct Parsed {
     skip_hours: Vec<u8>,
 }
 
-async fn parse(source: &SourceName, answer: &Answer, body: Vec<u8>) -> Result<Result<Parsed, Unreadable>, Trouble> {
+/// Reads what came. A redirect may lead to an address that is too long for others to be relative to; then the configured one,
+/// `home`, stands in.
+async fn parse(source: &SourceName, answer: &Answer, home: &Url, body: Vec<u8>) -> Result<Result<Parsed, Unreadable>, Trouble> {
     let content_type = answer.text(&header::CONTENT_TYPE).map(str::to_owned);
-    let (source, base) = (source.clone(), answer.url.clone());
+    let has_bounds = answer.url.as_str().len() <= draft::URL_BYTES_MAX;
+    let (source, base) = (source.clone(), if has_bounds { &answer.url } else { home }.clone());
     compute(move || {
         let text = charset::decode(&body, content_type.as_deref());
         let Document { drafts, ttl, skip_hours } = read::read(&text, &base)?;

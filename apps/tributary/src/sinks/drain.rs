@@ -91,7 +91,7 @@ impl Drain {
     /// When the store fails.
     pub(super) async fn run(&self) -> Result<(), ballet::Error> {
         let name = &self.line.settings.name;
-        let mut spilled = self.shared.spilled.subscribe();
+        let mut spilled = self.shared.store.watch_spilled();
         let mut outlet = None;
         let mut passed = 0;
         loop {
@@ -154,12 +154,9 @@ impl Drain {
         })
     }
 
-    /// Makes durable how far the sink has come, and tells the sources that there may be room.
+    /// Makes durable how far the sink has come.
     async fn acknowledge(&self, up_to: u64, refused: Vec<Refusal>) -> Result<(), ballet::Error> {
-        let Shared { store, spilled, .. } = &*self.shared;
-        store.acknowledge(&self.line.settings.name, up_to, refused).await?;
-        spilled.send_replace(store.spilled().await?);
-        Ok(())
+        Ok(self.shared.store.acknowledge(&self.line.settings.name, up_to, refused).await?)
     }
 
     /// None when the stage drains: what is owed stays for the next start.

@@ -1,6 +1,6 @@
 //! Herald, which turns each item into a notification: one mail to one address.
 //!
-//! The item's id is the idempotency key, so an item that comes again is one notification.
+//! The idempotency key is made of the recipient and the item's id, so an item that comes again is one notification.
 
 use std::{fmt, path::Path};
 
@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{Answer, Delivery, Failure, Target, one_by_one, post};
 use crate::{
+    digest::digest,
     fields::{Fields, Wrong},
     item::Item,
     store::Entry,
@@ -62,7 +63,7 @@ impl Outlet {
             .client
             .post(self.settings.url.clone())
             .bearer_auth(self.settings.key.expose_secret())
-            .header("Idempotency-Key", item.id.to_string())
+            .header("Idempotency-Key", key(&self.settings.email, item))
             .json(&notification(&self.settings.email, item));
         post::send(request).await
     }
@@ -72,6 +73,11 @@ impl super::Outlet for Outlet {
     fn deliver<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Delivery> {
         Box::pin(one_by_one(entries, |item| self.notify(item)))
     }
+}
+
+/// Herald knows a key for all that one API key sends, and two sinks may differ in nothing but whom they write to.
+fn key(email: &str, item: &Item) -> String {
+    digest(&format!("{email}\0{}", item.id))
 }
 
 /// The same for the same item, since a key that comes with another body is refused.
@@ -103,10 +109,9 @@ mod tests {
     use super::*;
     use crate::item::ItemId;
 
-    #[test]
-    fn a_notification_has_a_subject_on_one_line_whatever_the_title_is() {
+    fn item() -> Item {
         let source = "news".parse().unwrap();
-        let mut item = Item {
+        Item {
             id: ItemId::of(&source, "1"),
             source,
             title: Some("one\r\n two".to_owned()),
@@ -118,7 +123,20 @@ mod tests {
             content_html: None,
             tags: Vec::new(),
             attachments: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn an_item_for_two_recipients_is_two_notifications() {
+        let of = |email| key(email, &item());
+        assert_eq!(of("ada@example.org"), of("ada@example.org"));
+        assert_ne!(of("ada@example.org"), of("bob@example.org"));
+        assert_eq!(of("ada@example.org").len(), 64);
+    }
+
+    #[test]
+    fn a_notification_has_a_subject_on_one_line_whatever_the_title_is() {
+        let mut item = item();
         let body = notification("ada@example.org", &item);
         assert_eq!(body["subject"], "one two");
         assert!(body["html"].as_str().unwrap().starts_with("<p>sum</p>"));

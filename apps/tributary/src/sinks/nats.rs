@@ -7,7 +7,11 @@ use std::{fmt, path::Path, time::Duration};
 
 use async_nats::{
     ConnectOptions, HeaderMap,
-    jetstream::{self, stream},
+    jetstream::{
+        self,
+        context::{PublishError, PublishErrorKind},
+        stream,
+    },
 };
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -90,18 +94,22 @@ impl Outlet {
     async fn hand_over(&self, item: &Item) -> Answer {
         match self.publish(item).await {
             Ok(()) => Answer::Taken,
+            // The next time it will be as large.
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                Answer::Refused(format!("NATS: {error}"))
+            }
             Err(error) => Answer::Failed(Failure::new(format!("NATS: {error}"))),
         }
     }
 
-    async fn publish(&self, item: &Item) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn publish(&self, item: &Item) -> Result<(), PublishError> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", item.id.to_string());
         headers.insert("Content-Type", "application/json");
         let subject = format!("{}.{}", self.subject, item.source);
-        let body = serde_json::to_vec(item)?;
-        self.context.publish_with_headers(subject, headers, body.into()).await?.await?;
-        Ok(())
+        let body = serde_json::to_vec(item)
+            .map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+        self.context.publish_with_headers(subject, headers, body.into()).await?.await.map(drop)
     }
 }
 

@@ -241,9 +241,9 @@ impl Board {
         }
     }
 
-    /// Gives whether there is such a source.
+    /// Cuts short what it waits for now, and no later wait. Gives whether there is such a source.
     pub(super) fn hurry(&self, name: &SourceName) -> bool {
-        self.lines().get(name).map(|line| line.hurry.notify_one()).is_some()
+        self.lines().get(name).map(|line| line.hurry.notify_waiters()).is_some()
     }
 
     pub(super) fn came_in(&self, items: &[Item]) {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use ballet::{Acquired, Admission, Backoff, Life};
 use jiff::Timestamp;
 use rand::RngExt;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Shared,
@@ -26,10 +26,6 @@ use crate::{
 const VISIT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a source rests that keeps panicking.
 const PARKED: Backoff = Backoff::exponential(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
-/// How long a source whose visit found no room waits at most, once there may be some.
-const AGAIN_MAX: Duration = Duration::from_secs(10);
-/// When the disk is looked at again.
-const DISK_PAUSE: Duration = Duration::from_secs(10);
 
 /// A source under supervision.
 #[derive(Debug)]
@@ -51,8 +47,14 @@ struct Due {
 /// The right to visit.
 struct Passage {
     admission: Admission,
-    _place: Acquired,
-    _place_at_host: Acquired,
+    places: Places,
+}
+
+/// A place at the host, and one among all visits. Held until what the visit brought is in the store or given up: until then
+/// it takes up memory.
+struct Places {
+    _at_host: Acquired,
+    _among_all: Acquired,
 }
 
 /// Runs until the stage drains.
@@ -106,7 +108,7 @@ impl Source {
                 Host::Lives => passage.admission.succeeded(),
                 Host::Dead => passage.admission.failed(),
             }
-            (state, due) = Box::pin(self.make_durable(state, ended)).await?;
+            (state, due) = Box::pin(self.make_durable(state, ended, passage.places)).await?;
             self.line.survived(&state);
             survived();
         }
@@ -126,18 +128,26 @@ impl Source {
         let left = state.next_at.map(|at| at.duration_since(self.shared.clock.now()));
         let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
         let mut left = left.min(state.next_wait);
+        let what = match state.next_is_asked && !left.is_zero() {
+            true => Waits::Server,
+            false if state.failures > 0 => Waits::Backoff,
+            false => Waits::Schedule,
+        };
         if left.is_zero() {
             let spread = self.spread.min(self.line.settings.pace.floor);
             left = spread.mul_f64(rand::rng().random_range(0.0..=1.0));
         }
-        let what = if state.failures > 0 { Waits::Backoff } else { Waits::Schedule };
         Due { at: Instant::now() + left, what, why: state.next_why.clone() }
     }
 
     /// None when the stage drains.
     async fn wait_until(&self, due: &Due) -> Option<()> {
         self.waits(Some(due.at), due.what, due.why.clone());
-        self.hurried_or(sleep_until(due.at)).await
+        match due.what {
+            // Nobody but the server can give that back.
+            Waits::Server => undrained(sleep_until(due.at)).await,
+            _ => self.hurried_or(sleep_until(due.at)).await,
+        }
     }
 
     /// Until the wait is over, or somebody wants it visited now. None when the stage drains.
@@ -164,11 +174,9 @@ impl Source {
                 door.breaker.admit().await
             }
         };
-        Passage {
-            admission,
-            _place_at_host: self.place(&door.places).await,
-            _place: self.place(&self.shared.visits).await,
-        }
+        let at_host = self.place(&door.places).await;
+        let places = Places { _at_host: at_host, _among_all: self.place(&self.shared.visits).await };
+        Passage { admission, places }
     }
 
     async fn place(&self, places: &ballet::Bulkhead) -> Acquired {
@@ -181,15 +189,14 @@ impl Source {
     }
 
     async fn wait_for_room(&self) {
-        let mut spilled = self.shared.spilled.subscribe();
+        let mut room = self.shared.room();
         loop {
-            let (waiting, most) = (*spilled.borrow_and_update(), self.shared.spill_items_max());
+            let (waiting, most) = room.look();
             if waiting < most {
                 return;
             }
             self.waits(None, Waits::Spill, format!("{waiting} items wait for a sink, and {most} may"));
-            // The sender is in `shared`, so it cannot be gone.
-            let _ = spilled.changed().await;
+            room.changed().await;
         }
     }
 
@@ -206,9 +213,10 @@ impl Source {
             progress: &self.line.progress,
         };
         let visit = ballet::timeout(VISIT_TIME_MAX, settings.visit.visit(&errand));
-        visit.await.unwrap_or_else(|_elapsed| {
+        let ended = visit.await.unwrap_or_else(|_elapsed| {
             Err(Trouble::Unreachable { why: format!("the visit took longer than {VISIT_TIME_MAX:?}") })
-        })
+        });
+        ended.map_err(Trouble::in_a_line)
     }
 
     /// Stores the end of a visit. Where there is no room for it, the visit never was, and the source waits for room.
@@ -216,6 +224,7 @@ impl Source {
         &self,
         state: SourceState,
         ended: Result<Visited, Trouble>,
+        places: Places,
     ) -> Result<(SourceState, Due), ballet::Error> {
         let settings = &self.line.settings;
         let now = self.shared.clock.now();
@@ -228,7 +237,7 @@ impl Source {
                 let next = next.unwrap_or_else(|| Next::never(&trouble));
                 note(&mut failed, &next, now);
                 let visit = self.stored_as(Vec::new(), failed.clone(), failed);
-                return self.commit(visit, state, [next.clone(), next]).await;
+                return self.commit(visit, state, [next.clone(), next], places).await;
             }
         };
         let (mut news, mut no_news) = (state.clone(), state.clone());
@@ -237,7 +246,7 @@ impl Source {
         note(&mut news, &next_after_news, now);
         note(&mut no_news, &next, now);
         let visit = self.stored_as(visited.items, news, no_news);
-        self.commit(visit, state, [next_after_news, next]).await
+        self.commit(visit, state, [next_after_news, next], places).await
     }
 
     fn stored_as(
@@ -262,38 +271,43 @@ impl Source {
         visit: Visit,
         before: SourceState,
         [after_news, after_none]: [Next; 2],
+        places: Places,
     ) -> Result<(SourceState, Due), ballet::Error> {
         // Whatever a sink takes from here on is seen.
-        let mut spilled = self.shared.spilled.subscribe();
-        match self.shared.store.commit(visit).await {
+        let mut room = self.shared.room();
+        room.look();
+        let committed = self.shared.store.commit(visit).await;
+        // Others visit while this one waits for room, which may be for ever.
+        drop(places);
+        match committed {
             Ok(Committed::Durable { fresh, state }) => {
                 if fresh.is_empty() {
                     return Ok((*state, after_none.into()));
                 }
-                let count = u64::try_from(fresh.len()).unwrap_or(u64::MAX);
-                self.shared.spilled.send_modify(|spilled| *spilled += count);
                 self.shared.board.came_in(&fresh);
                 Ok((*state, after_news.into()))
             }
             Ok(Committed::Full { items }) => {
+                let again = self.due_again(after_news, Waits::Spill, "there was no room for what it brought");
                 let why = format!("there is no room for its items: {items} wait for a sink");
                 self.waits(None, Waits::Spill, why);
-                undrained(async { drop(spilled.changed().await) }).await;
-                Ok((before, self.due_again()))
+                undrained(room.changed()).await;
+                Ok((before, again))
             }
             Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {
-                self.waits(Some(Instant::now() + DISK_PAUSE), Waits::Disk, "the disk is full".to_owned());
-                undrained(sleep(DISK_PAUSE)).await;
-                Ok((before, self.due_again()))
+                Ok((before, self.due_again(after_news, Waits::Disk, "the disk is full")))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// After a visit that never was: soon, and not with every item that a sink takes.
-    fn due_again(&self) -> Due {
-        let at = Instant::now() + self.line.settings.pace.floor.min(AGAIN_MAX);
-        Due { at, what: Waits::Spill, why: "there was no room for what it brought".to_owned() }
+    /// After a visit that never was. Its server was asked all the same, and is asked again no sooner than after another.
+    fn due_again(&self, next: Next, what: Waits, why: &str) -> Due {
+        let wait = next.wait.max(self.line.settings.pace.floor);
+        Due::from(match next.what {
+            Waits::Server => Next { wait, ..next },
+            _ => Next { wait, what, why: why.to_owned() },
+        })
     }
 
     fn waits(&self, until: Option<Instant>, what: Waits, why: String) {
@@ -312,6 +326,7 @@ fn note(state: &mut SourceState, next: &Next, now: Timestamp) {
     state.next_at = now.checked_add(next.wait).ok();
     state.next_wait = next.wait;
     state.next_why.clone_from(&next.why);
+    state.next_is_asked = next.what == Waits::Server;
 }
 
 /// None when the stage drains first.

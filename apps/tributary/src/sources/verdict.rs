@@ -206,6 +206,7 @@ mod tests {
     #[test]
     fn only_silence_says_that_a_host_is_dead() {
         assert_eq!(host(&Err(Trouble::Unreachable { why: why() })), Host::Dead);
+        assert_eq!(host(&Err(Trouble::Broken { why: why() })), Host::Lives);
         assert_eq!(host(&Err(Trouble::Refused { why: why() })), Host::Lives);
         assert_eq!(host(&Ok(visited(None))), Host::Lives);
     }

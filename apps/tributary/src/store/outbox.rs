@@ -1,13 +1,33 @@
 //! What is owed to the sinks, in the order in which it came in, and how far each has come.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
+use ledger::{Book, Tx};
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::watch;
 
 use super::{Error, Store, from_json, to_json};
 use crate::{item::Item, source::SourceName};
 
 /// Rows that one search for a sink's items looks at; those of other sinks are passed over.
 const LOOK_MAX: usize = 1_024;
+
+/// The outbox's length, told to all who wait for it to change when the transaction that changed it is durable.
+#[derive(Debug)]
+pub(super) struct Length(pub(super) watch::Sender<u64>);
+
+impl Book for Length {
+    /// The length after the last operation that touched the outbox.
+    type Note = Cell<Option<u64>>;
+
+    fn committed(&self, note: Self::Note) {
+        if let Some(length) = note.get() {
+            // Also where it is the same: what came in and what was deleted may be as many.
+            self.0.send_replace(length);
+        }
+    }
+}
 
 /// An item, and its number in the outbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +61,7 @@ impl Store {
     ///
     /// When it could not be stored.
     pub async fn set_sinks(&self, names: Vec<String>) -> Result<(), Error> {
-        self.0
+        self.ledger
             .write(move |tx| {
                 let connection = tx.connection;
                 let mut add = connection.prepare_cached(
@@ -55,7 +75,7 @@ impl Store {
                 let mut gone = connection
                     .prepare_cached("DELETE FROM sink WHERE name NOT IN (SELECT value FROM json_each(?1))")?;
                 gone.execute([to_json(&names)?])?;
-                forget_delivered(connection)
+                forget_delivered(tx)
             })
             .await
     }
@@ -68,7 +88,7 @@ impl Store {
     /// When the file cannot be read.
     pub async fn owed(&self, sink: &str, items_max: usize) -> Result<(Vec<Entry>, u64), Error> {
         let sink = sink.to_owned();
-        self.0.read(move |connection| owed(connection, &sink, items_max)).await
+        self.ledger.read(move |connection| owed(connection, &sink, items_max)).await
     }
 
     /// A sink has everything up to `seq`, except what it refused for good.
@@ -78,7 +98,7 @@ impl Store {
     /// When it could not be stored. The sink will be given the same items again.
     pub async fn acknowledge(&self, sink: &str, seq: u64, refused: Vec<Refusal>) -> Result<(), Error> {
         let sink = sink.to_owned();
-        self.0
+        self.ledger
             .write(move |tx| {
                 let connection = tx.connection;
                 let at = Timestamp::now().as_millisecond();
@@ -91,7 +111,7 @@ impl Store {
                 let mut advance = connection
                     .prepare_cached("UPDATE sink SET acknowledged = max(acknowledged, ?2) WHERE name = ?1")?;
                 advance.execute(params![sink, seq])?;
-                forget_delivered(connection)
+                forget_delivered(tx)
             })
             .await
     }
@@ -102,7 +122,7 @@ impl Store {
     ///
     /// When the file cannot be read.
     pub async fn sinks(&self) -> Result<Vec<SinkRow>, Error> {
-        self.0
+        self.ledger
             .read(|connection| {
                 let mut select = connection.prepare_cached(
                     "SELECT name, (SELECT coalesce(max(seq), 0) FROM outbox), acknowledged,
@@ -120,28 +140,34 @@ impl Store {
     }
 
     /// Items that some sink has not acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub async fn spilled(&self) -> Result<u64, Error> {
-        self.0.read(length).await
+    pub fn spilled(&self) -> u64 {
+        *self.spilled.borrow()
+    }
+
+    /// The same, for whoever waits until something comes in or is delivered.
+    pub(crate) fn watch_spilled(&self) -> watch::Receiver<u64> {
+        self.spilled.subscribe()
     }
 }
 
 pub(super) fn append(
-    connection: &Connection,
+    tx: &Tx<'_, Length>,
     source: &SourceName,
     sinks: Option<&[String]>,
     items: &[Item],
     at: Timestamp,
 ) -> rusqlite::Result<()> {
     let sinks = sinks.map(|sinks| to_json(&sinks)).transpose()?;
-    let mut insert =
-        connection.prepare_cached("INSERT INTO outbox (source, sinks, item, at) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = tx.prepare("INSERT INTO outbox (source, sinks, item, at) VALUES (?1, ?2, ?3, ?4)")?;
     for item in items {
         insert.execute(params![source.as_str(), sinks, to_json(item)?, at.as_millisecond()])?;
     }
+    note_length(tx)
+}
+
+/// Has the length told, once the transaction is durable.
+fn note_length(tx: &Tx<'_, Length>) -> rusqlite::Result<()> {
+    tx.note.set(Some(length(tx.connection)?));
     Ok(())
 }
 
@@ -174,7 +200,8 @@ fn owed(connection: &Connection, sink: &str, items_max: usize) -> rusqlite::Resu
 }
 
 /// Deletes what every sink has passed.
-fn forget_delivered(connection: &Connection) -> rusqlite::Result<()> {
+fn forget_delivered(tx: &Tx<'_, Length>) -> rusqlite::Result<()> {
     let sql = "DELETE FROM outbox WHERE seq <= (SELECT coalesce(min(acknowledged), 0) FROM sink)";
-    connection.prepare_cached(sql)?.execute([]).map(drop)
+    tx.prepare(sql)?.execute([])?;
+    note_length(tx)
 }

@@ -27,6 +27,8 @@ pub struct SourceState {
     pub next_wait: Duration,
     /// Why it is to be visited then, and not sooner.
     pub next_why: String,
+    /// Whether its server asked for that time, which nobody may cut short.
+    pub next_is_asked: bool,
     pub last_visit_at: Option<Timestamp>,
     pub last_success_at: Option<Timestamp>,
     pub last_item_at: Option<Timestamp>,

@@ -92,12 +92,12 @@ async fn what_every_sink_has_is_forgotten_and_nothing_sooner() {
     let store = with_sinks(folder.path(), &["a", "b"]).await;
     fresh(&store, visit(&source(), 1, &["1", "2", "3"])).await;
     store.acknowledge("a", 3, Vec::new()).await.unwrap();
-    assert_eq!(store.spilled().await.unwrap(), 3);
+    assert_eq!(store.spilled(), 3);
     store.acknowledge("b", 2, Vec::new()).await.unwrap();
-    assert_eq!(store.spilled().await.unwrap(), 1);
+    assert_eq!(store.spilled(), 1);
     assert_eq!(titles(&store, "b").await, ["3"]);
     store.acknowledge("b", 3, Vec::new()).await.unwrap();
-    assert_eq!(store.spilled().await.unwrap(), 0);
+    assert_eq!(store.spilled(), 0);
 }
 
 #[tokio::test]
@@ -109,11 +109,27 @@ async fn a_sink_is_given_only_what_is_meant_for_it_and_only_from_when_it_was_the
     fresh(&store, visit(&source(), 2, &["2"])).await;
     assert_eq!(titles(&store, "a").await, ["2"]);
     assert_eq!(titles(&store, "b").await, ["1", "2"]);
+    store.acknowledge("a", 2, Vec::new()).await.unwrap();
+    assert_eq!(store.spilled(), 2, "sink b is owed both");
     store.set_sinks(vec!["a".to_owned(), "c".to_owned()]).await.unwrap();
+    assert_eq!(store.spilled(), 0, "nothing waits for a sink that is gone");
     assert_eq!(titles(&store, "c").await, [""; 0]);
     assert_eq!(titles(&store, "b").await, [""; 0], "nothing is owed to a sink that is gone");
-    store.acknowledge("a", 2, Vec::new()).await.unwrap();
-    assert_eq!(store.spilled().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn only_the_ids_beyond_the_limit_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_sinks(folder.path(), &["a"]).await;
+    let brings = async |number: u64, range: std::ops::Range<u32>| {
+        let keys: Vec<String> = range.map(|key| key.to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        fresh(&store, Visit { spill_items_max: 100_000, ..visit(&source(), number, &keys) }).await.len()
+    };
+    assert_eq!(brings(1, 0..6_000).await, 6_000);
+    assert_eq!(brings(2, 6_000..12_000).await, 6_000);
+    assert_eq!(brings(3, 12_000..12_001).await, 1);
+    assert_eq!(brings(4, 0..6_000).await, 2_000, "10,000 of 12,000 are remembered");
 }
 
 #[tokio::test]
@@ -164,7 +180,7 @@ async fn disk_full_during_spill_changes_nothing_and_goes_on_when_there_is_room()
     };
     assert!(matches!(full, Error::DiskFull), "{full:?}");
     assert_eq!(store.source(&source()).await.unwrap().visits, taken);
-    assert_eq!(store.spilled().await.unwrap(), taken);
+    assert_eq!(store.spilled(), taken);
     store.acknowledge("a", taken, Vec::new()).await.unwrap();
     assert_eq!(fresh(&store, big(taken + 1)).await.len(), 1);
 }

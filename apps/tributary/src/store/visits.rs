@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 
 use ledger::Tx;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{Error, SourceState, Store, outbox, to_json};
+use super::{
+    Error, SourceState, Store,
+    outbox::{self, Length},
+    to_json,
+};
 use crate::{
     item::{Item, ItemId},
     source::SourceName,
@@ -48,11 +52,11 @@ impl Store {
     ///
     /// When it could not be stored.
     pub async fn commit(&self, visit: Visit) -> Result<Committed, Error> {
-        self.0.write(move |tx| commit(tx, &visit)).await
+        self.ledger.write(move |tx| commit(tx, &visit)).await
     }
 }
 
-fn commit(tx: &Tx<'_, ()>, visit: &Visit) -> rusqlite::Result<Committed> {
+fn commit(tx: &Tx<'_, Length>, visit: &Visit) -> rusqlite::Result<Committed> {
     let connection = tx.connection;
     let fresh = fresh(connection, visit)?;
     let mut state = if fresh.is_empty() { visit.if_no_news.clone() } else { visit.if_news.clone() };
@@ -66,7 +70,7 @@ fn commit(tx: &Tx<'_, ()>, visit: &Visit) -> rusqlite::Result<Committed> {
             return Ok(Committed::Full { items: waiting });
         }
         let at = jiff::Timestamp::now();
-        outbox::append(connection, &visit.source, visit.sinks.as_deref(), &fresh, at)?;
+        outbox::append(tx, &visit.source, visit.sinks.as_deref(), &fresh, at)?;
         state.items_total += count(fresh.len());
     }
     see(connection, visit, state.visits)?;
@@ -104,17 +108,12 @@ fn see(connection: &Connection, visit: &Visit, number: u64) -> rusqlite::Result<
     for item in &visit.items {
         see.execute(params![source, item.id.as_bytes(), number])?;
     }
-    // The visit of the oldest id that may stay beside those of this one.
-    let mut oldest = connection.prepare_cached(
-        "SELECT visit FROM seen WHERE source = ?1 AND visit < ?2 ORDER BY visit DESC LIMIT 1 OFFSET ?3",
+    // Exactly those beyond the limit: the ids of one visit may be half of all.
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM seen WHERE source = ?1 AND id IN
+         (SELECT id FROM seen WHERE source = ?1 AND visit < ?2 ORDER BY visit DESC LIMIT -1 OFFSET ?3)",
     )?;
-    let oldest: Option<u64> =
-        oldest.query_row(params![source, number, SEEN_MAX], |row| row.get(0)).optional()?;
-    if let Some(oldest) = oldest {
-        let mut forget = connection.prepare_cached("DELETE FROM seen WHERE source = ?1 AND visit <= ?2")?;
-        forget.execute(params![source, oldest])?;
-    }
-    Ok(())
+    forget.execute(params![source, number, SEEN_MAX]).map(drop)
 }
 
 fn count(length: usize) -> u64 {

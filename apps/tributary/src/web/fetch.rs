@@ -172,8 +172,9 @@ impl Shared {
             || Trouble::Broken { why: format!("the answer of {host} is larger than {max} bytes") };
         let mut read = Vec::new();
         while let Some(frame) = body.frame().await {
-            let cut =
-                |error: hyper::Error| unreachable(host, format!("broke off its answer: {}", chain(&error)));
+            let cut = |error: hyper::Error| Trouble::Broken {
+                why: format!("{host} broke off its answer: {}", chain(&error)),
+            };
             // Trailers say nothing that is needed.
             let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
             if read.len() + data.len() > max {
@@ -220,9 +221,9 @@ fn refused(host: &str, status: StatusCode, word: Option<Word>) -> Trouble {
     }
     let why = answered;
     match status.as_u16() {
-        408 | 425 => Trouble::Unreachable { why },
+        // These two pass.
+        408 | 425 => Trouble::Broken { why },
         400..=499 => Trouble::Refused { why },
-        500..=599 => Trouble::Unreachable { why },
         _ => Trouble::Broken { why },
     }
 }

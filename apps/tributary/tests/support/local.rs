@@ -53,9 +53,11 @@ impl Local {
         Local { path, address, phases, stage, http: http_client() }
     }
 
-    /// Writes the file anew, as an operator would.
+    /// Puts another file in its place, so that the daemon never reads half of one.
     pub(crate) fn write(&self, text: &str) {
-        fs::write(&self.path, text).expect("the file is written");
+        let beside = self.path.with_extension("new");
+        fs::write(&beside, text).expect("the file is written");
+        fs::rename(&beside, &self.path).expect("it takes its name");
     }
 
     pub(crate) async fn status(&self) -> Value {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::read::{Document, Unreadable};
-use crate::{item::Attachment, kinds::draft::Draft, text::{self, Cleaner}};
+use crate::{item::Attachment, kinds::draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX}, text::{self, Cleaner}};
 
 /// Reads a JSON Feed.
 pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
@@ -15,8 +15,10 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
     let Some(items) = feed.get("items").and_then(Value::as_array) else {
         return Err(Unreadable::OtherJson("there is no list `items`".to_owned()));
     };
-    let (everybody, cleaner) = (authors(&feed), Cleaner::new(base));
-    let drafts = items.iter().filter(|item| item.is_object()).map(|item| draft(item, base, &cleaner, everybody.as_ref()));
+    // Every item gets a copy.
+    let everybody = authors(&feed).and_then(|names| text::line(&names, NAME_CHARS_MAX));
+    let cleaner = Cleaner::new(base);
+    let drafts = items.iter().take(ITEMS_MAX).filter(|item| item.is_object()).map(|item| draft(item, base, &cleaner, everybody.as_ref()));
     Ok(Document { drafts: drafts.collect(), ..Document::default() })
 }
 
@@ -103,6 +105,16 @@ mod tests {
         assert_eq!(drafts.len(), 3);
         assert_eq!(drafts[2].key.as_deref(), Some("42"));
         assert_eq!(drafts[2].content_html.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn no_more_items_are_drafted_than_may_be_and_their_common_author_is_short() {
+        let items = vec!["{}"; ITEMS_MAX + 1].join(",");
+        let author = "x".repeat(1_000);
+        let json = format!(r#"{{"authors": [{{"name": "{author}"}}], "items": [{items}]}}"#);
+        let drafts = drafts(&json);
+        assert_eq!(drafts.len(), ITEMS_MAX);
+        assert_eq!(drafts[0].author.as_ref().unwrap().chars().count(), NAME_CHARS_MAX);
     }
 
     #[test]

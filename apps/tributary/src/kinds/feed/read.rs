@@ -12,7 +12,7 @@ use url::Url;
 use super::{json, repair};
 use crate::{
     item::Attachment,
-    kinds::draft::{Draft, ITEMS_MAX},
+    kinds::draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX, URL_BYTES_MAX},
     text::{self, Cleaner},
 };
 
@@ -108,7 +108,9 @@ fn is_page(text: &str) -> bool {
 
 fn drafts(feed: Feed, base: &Url) -> Vec<Draft> {
     let is_rss = feed.feed_type != FeedType::Atom;
-    let everybody = feed.authors.iter().find_map(|author| author.name.clone());
+    // Every entry without an author of its own gets a copy.
+    let everybody = feed.authors.iter().find_map(|author| author.name.as_deref());
+    let everybody = everybody.and_then(|name| text::line(&text::plain(name), NAME_CHARS_MAX));
     let cleaner = Cleaner::new(base);
     let draft = |entry| draft(entry, base, &cleaner, is_rss, everybody.as_ref());
     feed.entries.into_iter().map(draft).collect()
@@ -116,8 +118,9 @@ fn drafts(feed: Feed, base: &Url) -> Vec<Draft> {
 
 fn draft(entry: Entry, base: &Url, cleaner: &Cleaner, is_rss: bool, everybody: Option<&String>) -> Draft {
     let names: Vec<String> = entry.authors.iter().filter_map(|author| author.name.clone()).collect();
-    let author = if names.is_empty() { everybody.cloned() } else { Some(names.join(", ")) };
+    let author = if names.is_empty() { everybody.cloned() } else { Some(text::plain(&names.join(", "))) };
     let inner = entry.base.as_deref().and_then(|inner| base.join(inner).ok());
+    let inner = inner.filter(|inner| inner.as_str().len() <= URL_BYTES_MAX);
     let own_cleaner = inner.as_ref().map(Cleaner::new);
     let cleaner = own_cleaner.as_ref().unwrap_or(cleaner);
     let base = inner.as_ref().unwrap_or(base);
@@ -132,7 +135,7 @@ fn draft(entry: Entry, base: &Url, cleaner: &Cleaner, is_rss: bool, everybody: O
         key: Some(entry.id),
         title: title.map(|title| plain(&title, is_rss)),
         link,
-        author: author.map(|author| text::plain(&author)),
+        author,
         published: published.or(updated),
         updated,
         summary_html: entry.summary.and_then(|summary| html(&summary.content, &summary_type(&summary, is_rss), cleaner)),

@@ -16,6 +16,8 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
+use crate::kinds::draft::URL_BYTES_MAX;
+
 /// Elements inside each other; what is deeper is left out.
 const DEPTH_MAX: usize = 128;
 /// Of one element; more are left out.
@@ -251,7 +253,9 @@ impl Scribe {
             let value = unescaped(&attribute.value);
             // As with the element `duration`.
             let is_time = matches!(&*key, "duration" | "start" | "end" | "time");
-            if !is_time && !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
+            // What is relative to it would repeat it.
+            let is_base = key == "xml:base" && value.len() > URL_BYTES_MAX;
+            if !is_time && !is_base && !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
                 kept.push((key, value));
             }
         }
@@ -368,6 +372,13 @@ mod tests {
         let repaired = repair(&format!("<rss><channel>{xml}</channel></rss>"), 10).xml;
         let inner = repaired.split_once("<channel>").unwrap().1;
         inner.strip_suffix("</channel></rss>").unwrap().to_owned()
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_to_be_repeated_is_no_base() {
+        assert_eq!(body("<t xml:base=\"https://a.example/\"/>"), "<t xml:base=\"https://a.example/\"></t>");
+        let long = "x".repeat(URL_BYTES_MAX);
+        assert_eq!(body(&format!("<t xml:base=\"https://a.example/{long}\"/>")), "<t></t>");
     }
 
     #[test]

@@ -36,8 +36,10 @@ macro_rules! stream {
     };
 }
 
+/// Seven of eight. Of the numbers that `mix` makes every other one is even, which a compiler sees; of these bits it sees
+/// nothing.
 fn is_wanted(number: &u64) -> bool {
-    number.is_multiple_of(2)
+    number >> 61 != 0
 }
 
 fn fold_in(number: u64) -> u64 {

@@ -190,9 +190,9 @@ func handingOver(producers, places int) (float64, uint64) {
 func chained() (float64, uint64) {
 	start := time.Now()
 	mixed := mapped(numbers(chainedItems), mix)
-	even := filtered(mixed, func(number uint64) bool { return number%2 == 0 })
+	kept := filtered(mixed, func(number uint64) bool { return number>>61 != 0 })
 	var sum uint64
-	for number := range mapped(even, func(number uint64) uint64 { return number ^ number>>32 }) {
+	for number := range mapped(kept, func(number uint64) uint64 { return number ^ number>>32 }) {
 		sum = bits.RotateLeft64(sum, 5) + number
 	}
 	return per(start, chainedItems), sum

@@ -156,7 +156,7 @@ suspend fun chained(): Measured {
     val start = System.nanoTime()
     val sum = (0 until CHAINED).asFlow()
         .map { mix(it) }
-        .filter { it % 2 == 0L }
+        .filter { it ushr 61 != 0L }
         .map { it xor (it ushr 32) }
         .fold(0L) { sum, number -> sum.rotateLeft(5) + number }
     return Measured(per(start, CHAINED.toInt()), sum)

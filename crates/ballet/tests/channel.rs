@@ -296,6 +296,39 @@ async fn a_loop_over_a_channel_that_is_ever_ready_lets_others_run() -> Result<()
 }
 
 #[ballet::test]
+async fn a_receiver_that_takes_long_over_each_item_lets_others_run_more_often() -> Result<(), Error> {
+    const ITEMS: usize = 2_000;
+    let (tx, rx) = channel::unlimited();
+    (0..ITEMS).try_for_each(|number| tx.try_send(number)).expect("there is room for all");
+    drop(tx);
+    let turns = ballet::scope(async |s: Scope| {
+        let slow = s.spawn(async move {
+            while rx.recv().await?.is_some() {
+                let start = std::time::Instant::now();
+                while start.elapsed() < Duration::from_micros(20) {}
+            }
+            Ok(())
+        });
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let other = s.spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                ballet::yield_now().await;
+            }
+            #[expect(unreachable_code, reason = "names the type of the endless child")]
+            Ok(())
+        });
+        slow.await;
+        other.job().cancel();
+        Ok(turns.load(Ordering::Relaxed))
+    });
+    let turns = turns.await?;
+    assert!(turns > 5, "{turns} turns of others");
+    Ok(())
+}
+
+#[ballet::test]
 async fn receivers_are_served_in_the_order_in_which_they_came() -> Result<(), Error> {
     let (tx, rx) = channel::bounded(4);
     ballet::scope(async |s: Scope| {

@@ -1,18 +1,30 @@
 //! How often a handle gives way.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context as Poller, Poll, ready};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context as Poller, Poll};
 
 use tokio::task::coop::poll_proceed;
 
-/// So many items cost one unit of Tokio's cooperative budget, as in a flow. Its units are meant for system calls and locks
-/// that are fought for; an item takes some tens of nanoseconds, and a lane that is given back to Tokio wakes another
-/// worker, which takes as long as a thousand of them. So a task gives way after 4 096 items, in some 100 µs.
-const ITEMS_PER_UNIT: u8 = 32;
+use crate::dispatch::unit::{self, UNKNOWN};
 
-/// Counts the items of one handle.
-#[derive(Default)]
-pub(super) struct Pace(AtomicU8);
+/// So many items, of some tens of nanoseconds, cost one unit of Tokio's cooperative budget; fewer, where whoever sends or
+/// receives them takes longer over each.
+const ITEMS_MAX: u8 = 32;
+
+/// Counts the items of one handle, and measures what they take.
+pub(super) struct Pace {
+    /// That the present unit still pays for.
+    left: AtomicU8,
+    /// In the present unit.
+    items: AtomicU8,
+    since: AtomicU64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { left: AtomicU8::new(0), items: AtomicU8::new(ITEMS_MAX), since: AtomicU64::new(UNKNOWN) }
+    }
+}
 
 impl Pace {
     /// Does `step`, unless it is time to give way.
@@ -24,15 +36,44 @@ impl Pace {
         cx: &mut Poller<'_>,
         step: impl FnOnce(&mut Poller<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let count = self.0.load(Ordering::Relaxed);
-        let budget = if count.is_multiple_of(ITEMS_PER_UNIT) { Some(ready!(poll_proceed(cx))) } else { None };
+        let left = self.left.load(Ordering::Relaxed);
+        let budget = if left > 0 {
+            None
+        } else if let Poll::Ready(budget) = poll_proceed(cx) {
+            Some(budget)
+        } else {
+            return self.waits();
+        };
         let answer = step(cx);
-        if answer.is_ready() {
-            self.0.store(count.wrapping_add(1), Ordering::Relaxed);
-            if let Some(budget) = budget {
-                budget.made_progress();
-            }
+        if answer.is_pending() {
+            return self.waits();
         }
+        let left = match budget {
+            None => left,
+            Some(budget) => {
+                budget.made_progress();
+                self.begin_unit()
+            }
+        };
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
         answer
+    }
+
+    /// The time until the next item is not one that an item takes.
+    #[inline]
+    fn waits<R>(&self) -> Poll<R> {
+        self.since.store(UNKNOWN, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    /// Gives how many items it pays for.
+    fn begin_unit(&self) -> u8 {
+        let items = self.items.load(Ordering::Relaxed);
+        let since = self.since.load(Ordering::Relaxed);
+        let (items, since) = unit::next(items.into(), ITEMS_MAX.into(), since);
+        let items = u8::try_from(items).unwrap_or(ITEMS_MAX);
+        self.items.store(items, Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+        items
     }
 }

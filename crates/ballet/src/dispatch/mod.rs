@@ -16,6 +16,7 @@ pub(crate) mod memory;
 #[cfg(feature = "testing")]
 pub(crate) mod order;
 mod parking;
+pub(crate) mod unit;
 mod view;
 mod watch;
 mod yield_now;

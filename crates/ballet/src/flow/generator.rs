@@ -168,8 +168,12 @@ impl<T, F> Body<T, F> {
             if let Poll::Ready(end) = code.as_mut().poll(cx) {
                 break end;
             }
-            let Some(item) = slot.take() else { return Poll::Pending };
+            let Some(item) = slot.take() else {
+                me.turns.waits();
+                return Poll::Pending;
+            };
             if sink(item).is_break() {
+                me.turns.waits();
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballet::flow::{BoxFlow, Emitter};
 use ballet::{Error, FlowExt, Scope, flow};
@@ -99,4 +99,50 @@ async fn many_short_flows_in_a_row_use_one_budget() {
     });
     assert_eq!(counted.await.unwrap(), 100_000);
     assert!(others.load(Ordering::Relaxed) > 3, "{others:?}");
+}
+
+/// What is bounded is the time without a turn of others, and not the number of items.
+#[ballet::test]
+async fn items_that_take_long_give_way_more_often() -> Result<(), Error> {
+    const ITEMS: usize = 2_000;
+    let code = flow(async |out| {
+        for n in 0..ITEMS {
+            out.emit(n).await;
+        }
+    });
+    let sources = [
+        ("iter", flow::iter(0..ITEMS).boxed()),
+        ("code", code.boxed()),
+        ("stream", flow::stream(futures_util::stream::iter(0..ITEMS)).boxed()),
+    ];
+    for (name, source) in sources {
+        let turns = ballet::scope(async |s: Scope| {
+            let worker =
+                s.spawn(async move { Ok(source.tap(|_| take(Duration::from_micros(20))).count().await) });
+            let turns = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&turns);
+            let other = s.spawn(async move {
+                loop {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    ballet::yield_now().await;
+                }
+                #[expect(unreachable_code, reason = "names the type of the endless child")]
+                Ok(())
+            });
+            assert_eq!(worker.await, ITEMS);
+            other.job().cancel();
+            Ok(turns.load(Ordering::Relaxed))
+        });
+        let turns = turns.await?;
+        assert!(turns > 5, "{turns} turns of others beside {name}");
+    }
+    Ok(())
+}
+
+/// Computes for so long.
+fn take(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
 }

@@ -168,6 +168,7 @@ impl<T, E> Subscriber<T, E> {
         if count > 0 {
             return Poll::Ready(Ok(count));
         }
+        self.turns.waits();
         poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| 0)
     }
 
@@ -185,7 +186,10 @@ impl<T, E> Subscriber<T, E> {
                 emitter.into_iter().for_each(Waker::wake);
                 Poll::Ready(Ok(Some(item)))
             }
-            None => poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| None),
+            None => {
+                self.turns.waits();
+                poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| None)
+            }
         }
     }
 }

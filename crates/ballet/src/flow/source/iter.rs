@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
 use crate::flow::basis::{Flow, Polled};
-use crate::flow::budget::{ITEMS_PER_UNIT, poll_unit};
+use crate::flow::budget::Turns;
 use crate::flow::describe;
 use crate::flow::error::Never;
 
 /// A flow of the items of an iterator. It cannot fail.
 ///
 /// The iterator is asked inside the collector's task and must not block. A flow of an endless one gives its worker back
-/// after about 4 000 items, so that others run and the collector can be cancelled.
+/// after a quarter of a millisecond, so that others run and the collector can be cancelled.
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ use crate::flow::error::Never;
 /// # }
 /// ```
 pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
-    Iter { items: Some(items.into_iter()) }
+    Iter { items: Some(items.into_iter()), turns: Turns::new() }
 }
 
 /// The flow of [`iter`].
@@ -34,8 +34,11 @@ pub fn iter<I: IntoIterator>(items: I) -> Iter<I::IntoIter> {
 pub struct Iter<I> {
     /// Absent while it is being asked, if it is small.
     items: Option<I>,
+    turns: Turns,
 }
 
+/// Items of one unrolled loop.
+const BLOCK: u32 = 32;
 /// An iterator of no more bytes is moved onto the stack for the time of a poll, so that the compiler may keep it in
 /// registers.
 const SMALL: usize = 64;
@@ -53,10 +56,11 @@ impl<I: Iterator> Flow for Iter<I> {
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
         if const { size_of::<I>() > SMALL } {
-            return self.items.as_mut().map_or(ENDED, |items| poll_items(items, cx, sink));
+            let Self { items, turns } = &mut *self;
+            return items.as_mut().map_or(ENDED, |items| poll_items(items, turns, cx, sink));
         }
         let Some(mut items) = self.items.take() else { return ENDED };
-        let polled = poll_items(&mut items, cx, sink);
+        let polled = poll_items(&mut items, &mut self.turns, cx, sink);
         self.items = Some(items);
         polled
     }
@@ -65,21 +69,39 @@ impl<I: Iterator> Flow for Iter<I> {
 const ENDED: Polled<Never> = Poll::Ready(Ok(ControlFlow::Continue(())));
 
 #[inline]
-fn poll_items<I, K>(items: &mut I, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+fn poll_items<I, K>(items: &mut I, turns: &mut Turns, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
 where
     I: Iterator,
     K: FnMut(I::Item) -> ControlFlow<()>,
 {
     loop {
-        ready!(poll_unit(cx));
-        // A loop of a known length is one that the compiler can unroll.
-        for _ in 0..ITEMS_PER_UNIT {
-            let Some(item) = items.next() else { return ENDED };
-            if sink(item).is_break() {
-                return Poll::Ready(Ok(ControlFlow::Break(())));
+        let mut left = ready!(turns.poll_items(cx));
+        while left > 0 {
+            // A loop of a known length is one that the compiler can unroll.
+            let stepped = if left >= BLOCK { step(items, BLOCK, sink) } else { step(items, 1, sink) };
+            if let ControlFlow::Break(end) = stepped {
+                turns.waits();
+                return Poll::Ready(Ok(end));
             }
+            left -= if left >= BLOCK { BLOCK } else { 1 };
         }
     }
+}
+
+/// Hands on so many items; breaks with what the flow then gives, where that is the end.
+#[inline(always)]
+fn step<I, K>(items: &mut I, count: u32, sink: &mut K) -> ControlFlow<ControlFlow<()>>
+where
+    I: Iterator,
+    K: FnMut(I::Item) -> ControlFlow<()>,
+{
+    for _ in 0..count {
+        let Some(item) = items.next() else { return ControlFlow::Break(ControlFlow::Continue(())) };
+        if sink(item).is_break() {
+            return ControlFlow::Break(ControlFlow::Break(()));
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 describe!(Iter<I>);

@@ -56,10 +56,15 @@ impl<S: Stream> Flow for FromStream<S> {
         let mut me = self.project();
         loop {
             ready!(me.turns.poll(cx));
-            let Some(item) = ready!(me.stream.as_mut().poll_next(cx)) else {
+            let Poll::Ready(next) = me.stream.as_mut().poll_next(cx) else {
+                me.turns.waits();
+                return Poll::Pending;
+            };
+            let Some(item) = next else {
                 return Poll::Ready(Ok(ControlFlow::Continue(())));
             };
             if sink(item).is_break() {
+                me.turns.waits();
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         }

@@ -71,6 +71,7 @@ impl<T> Watcher<T> {
             let news = self.look(cx);
             self.is_stale |= news == News::Changed;
             if !self.is_stale {
+                self.turns.waits();
                 return if news == News::Ended { Poll::Ready(None) } else { Poll::Pending };
             }
             let value = self.state.of(&self.values);

@@ -24,6 +24,7 @@ use axum::{
     routing::{any, delete, get, post},
 };
 use ballet::Phases;
+use ballet_http::around;
 
 use self::problem::{Kind, Problem};
 pub(crate) use self::{pictures::Pictures, upgrade::Sockets};
@@ -72,6 +73,6 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
             Problem::new(Kind::MethodNotAllowed, "The Allow header lists the methods of this path.")
         })
         .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
-        .layer(from_fn_with_state(Arc::clone(&api), shell::around))
+        .layer(from_fn_with_state(Arc::clone(&api), around::<Api>))
         .with_state(api)
 }

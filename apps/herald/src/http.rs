@@ -24,7 +24,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use ballet_http::Health;
+use ballet_http::{Health, around};
 
 use self::{
     auth::Keys,
@@ -82,6 +82,6 @@ pub(crate) fn router(api: Api, health: Health) -> Router {
             Problem::new(Kind::MethodNotAllowed, "The Allow header lists the methods of this path.")
         })
         .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
-        .layer(from_fn_with_state(Arc::clone(&api), shell::around))
+        .layer(from_fn_with_state(Arc::clone(&api), around::<Api>))
         .with_state(api)
 }

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use ballet_http::around;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -60,7 +61,7 @@ pub(crate) fn router(admin: &Arc<Admin>) -> Router {
         .merge(shell::health(&api))
         .fallback(async || Problem::new(Kind::NotFound, "No such path; the README lists them."))
         .layer(axum::extract::DefaultBodyLimit::max(body::BODY_BYTES_MAX))
-        .layer(from_fn_with_state(api, shell::around))
+        .layer(from_fn_with_state(api, around::<Api>))
 }
 
 fn file(media_type: &'static str, text: &'static str) -> Response {

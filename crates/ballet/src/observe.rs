@@ -4,6 +4,7 @@
 //! The module `job` fills the snapshots.
 
 use std::fmt;
+use std::mem;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -85,9 +86,14 @@ impl fmt::Display for Kind {
     }
 }
 
+/// How far a drawn line is indented at most, in levels. Beyond it nobody sees the steps any more, and a chain of jobs
+/// would be drawn in the square of its length.
+const DEEPEST_INDENT: usize = 64;
+
 /// One node of the tree as it was when the snapshot was taken, with its children in order of birth.
 ///
-/// Its `Display` draws the tree, a line a node. Taking one locks each node for a moment and stops no job.
+/// Its `Display` and its `Debug` draw the tree, a line a node. Taking one locks each node for a moment and stops no job.
+/// However deep the tree is, taking, cloning, drawing and dropping it need no more of the stack than for one node.
 ///
 /// # Examples
 ///
@@ -102,7 +108,6 @@ impl fmt::Display for Kind {
 /// .await?;
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Tree {
     /// The names from the root to this node.
@@ -137,22 +142,83 @@ impl Tree {
         })
     }
 
-    fn draw(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        let indent = depth * 2;
+    /// Puts a tree together from its nodes, owners before what they own and kin in order of birth, each with the index of
+    /// its owner; the first is the top.
+    pub(crate) fn assemble(mut nodes: Vec<(usize, Tree)>) -> Option<Tree> {
+        while let Some((owner, mut node)) = nodes.pop() {
+            // Its own came last first.
+            node.children.reverse();
+            match nodes.get_mut(owner) {
+                Some((_, owner)) => owner.children.push(node),
+                None => return Some(node),
+            }
+        }
+        None
+    }
+
+    /// This node without what it owns.
+    fn bare(&self) -> Tree {
+        Tree {
+            path: self.path.clone(),
+            kind: self.kind,
+            place: self.place,
+            state: self.state,
+            age: self.age,
+            polls: self.polls,
+            idle: self.idle,
+            remarks: self.remarks.clone(),
+            children: Vec::new(),
+        }
+    }
+
+    fn draw_line(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        let indent = depth.min(DEEPEST_INDENT) * 2;
         write!(
             f,
             "{:indent$}{} · {} · {} · {:.1?} · {} polls · {}",
             "", self.path, self.kind, self.state, self.age, self.polls, self.place
         )?;
         self.remarks.iter().try_for_each(|remark| write!(f, " · {remark}"))?;
-        writeln!(f)?;
-        self.children.iter().try_for_each(|child| child.draw(f, depth + 1))
+        writeln!(f)
+    }
+}
+
+impl Clone for Tree {
+    fn clone(&self) -> Self {
+        let mut found = vec![(usize::MAX, self)];
+        let mut next = 0;
+        while let Some((_, node)) = found.get(next).copied() {
+            found.extend(node.children.iter().map(|child| (next, child)));
+            next += 1;
+        }
+        let nodes = found.into_iter().map(|(owner, node)| (owner, node.bare())).collect();
+        Tree::assemble(nodes).unwrap_or_else(|| unreachable!("the top is among the nodes"))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let mut left = mem::take(&mut self.children);
+        while let Some(mut node) = left.pop() {
+            left.append(&mut node.children);
+        }
     }
 }
 
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.draw(f, 0)
+        let mut ahead = vec![(self, 0)];
+        while let Some((node, depth)) = ahead.pop() {
+            node.draw_line(f, depth)?;
+            ahead.extend(node.children.iter().rev().map(|child| (child, depth + 1)));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -168,4 +234,46 @@ pub(crate) fn straggler(node: &Tree) {
         path = %node.path, place = %node.place, state = %node.state, idle = ?node.idle, age = ?node.age,
         "was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(path: String) -> Tree {
+        Tree {
+            path,
+            kind: Kind::Job,
+            place: Location::caller(),
+            state: State::Running,
+            age: Duration::ZERO,
+            polls: 0,
+            idle: None,
+            remarks: Vec::new(),
+            children: Vec::new(),
+        }
+    }
+
+    fn paths(tree: &Tree) -> Vec<&str> {
+        tree.iter().map(|node| node.path.as_str()).collect()
+    }
+
+    #[test]
+    fn kin_stand_in_order_of_birth_below_their_owner() {
+        let nodes = [(usize::MAX, "top"), (0, "a"), (0, "b"), (1, "a1"), (1, "a2"), (2, "b1")];
+        let nodes = nodes.map(|(owner, path)| (owner, node(path.to_owned()))).into();
+        let tree = Tree::assemble(nodes).unwrap();
+        assert_eq!(paths(&tree), ["top", "a", "a1", "a2", "b", "b1"]);
+        assert_eq!(paths(&tree.clone()), paths(&tree));
+    }
+
+    #[test]
+    fn a_chain_longer_than_the_stack_is_cloned_drawn_and_dropped() {
+        const LENGTH: usize = 100_000;
+        let nodes = (0..LENGTH).map(|index| (index.wrapping_sub(1), node(String::new()))).collect();
+        let tree = Tree::assemble(nodes).unwrap();
+        assert_eq!(tree.clone().iter().count(), LENGTH);
+        assert_eq!(tree.to_string().lines().count(), LENGTH);
+        assert_eq!(format!("{tree:?}"), tree.to_string());
+    }
 }

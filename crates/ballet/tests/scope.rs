@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ballet::observe::State;
 use ballet::{Error, Reason, Scope};
+use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 #[ballet::test]
@@ -202,6 +203,38 @@ async fn a_scope_that_waits_for_its_last_child_is_open() -> Result<(), Error> {
             assert!(handle.is_open());
             Ok(())
         });
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// A job in a scope in a job, and so on: `left` of them below this one. The last says so and waits.
+fn chain(left: usize, arrived: tokio::sync::oneshot::Sender<()>) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async move {
+        if left == 0 {
+            drop(arrived);
+            return pending().await;
+        }
+        ballet::scope(async move |s: Scope| {
+            s.spawn(chain(left - 1, arrived));
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+#[ballet::test]
+async fn a_chain_of_jobs_deeper_than_the_stack_is_looked_at_and_cancelled() -> Result<(), Error> {
+    const LENGTH: usize = 2_000;
+    let (arrived, arrives) = tokio::sync::oneshot::channel();
+    ballet::scope(async |s: Scope| {
+        s.spawn(chain(LENGTH, arrived));
+        drop(arrives.await);
+        // For each of the chain a job, for all but the last a scope in it, and the scope here.
+        assert_eq!(s.tree().iter().count(), 2 * (LENGTH + 1));
+        s.cancel_children();
         Ok(())
     })
     .await?;

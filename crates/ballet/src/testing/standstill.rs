@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -49,7 +50,7 @@ pub(super) async fn guarded<R>(idle: &Arc<Idle>, test: impl Future<Output = R>) 
     poll_fn(|cx| idle.poll_moment(moments, cx)).await;
     let mut drawn = String::new();
     for (mut tree, root) in before.into_iter().zip(&roots) {
-        tree.take_remarks(root.tree());
+        tree.take_remarks(&mut root.tree());
         tree.rejuvenate(lost);
         let _ = write!(drawn, "{tree}");
     }
@@ -60,18 +61,23 @@ pub(super) async fn guarded<R>(idle: &Arc<Idle>, test: impl Future<Output = R>) 
 
 impl Tree {
     /// Says what `later`, the same tree, says of what is waited for.
-    fn take_remarks(&mut self, later: Tree) {
-        self.remarks = later.remarks;
-        let same = self.children.len() == later.children.len();
-        if same {
-            self.children.iter_mut().zip(later.children).for_each(|(child, later)| child.take_remarks(later));
+    fn take_remarks(&mut self, later: &mut Tree) {
+        let mut ahead = vec![(self, later)];
+        while let Some((node, later)) = ahead.pop() {
+            node.remarks = mem::take(&mut later.remarks);
+            if node.children.len() == later.children.len() {
+                ahead.extend(node.children.iter_mut().zip(&mut later.children));
+            }
         }
     }
 
     /// Takes back the time in which nothing happened.
     fn rejuvenate(&mut self, lost: Duration) {
-        self.age = self.age.saturating_sub(lost);
-        self.idle = self.idle.map(|idle| idle.saturating_sub(lost));
-        self.children.iter_mut().for_each(|child| child.rejuvenate(lost));
+        let mut ahead = vec![self];
+        while let Some(node) = ahead.pop() {
+            node.age = node.age.saturating_sub(lost);
+            node.idle = node.idle.map(|idle| idle.saturating_sub(lost));
+            ahead.extend(&mut node.children);
+        }
     }
 }

@@ -26,7 +26,20 @@ impl NodeRef {
         kin
     }
 
+    /// How this node and all below it stand. Goes from node to node, not into them: a chain may be longer than the stack.
     pub(crate) fn tree(&self) -> Tree {
+        let mut nodes = vec![(usize::MAX, self.clone())];
+        let mut seen = Vec::new();
+        while let Some((owner, node)) = nodes.get(seen.len()).cloned() {
+            let index = seen.len();
+            nodes.extend(node.kin().into_iter().map(|kin| (index, kin)));
+            seen.push((owner, node.snapshot()));
+        }
+        Tree::assemble(seen).unwrap_or_else(|| unreachable!("the top is among the nodes"))
+    }
+
+    /// How this node stands, without what it owns.
+    fn snapshot(&self) -> Tree {
         let age = self.born.to_instant().elapsed();
         let polls = self.polls.load(Ordering::Relaxed);
         let polled_at = self.moment();
@@ -39,7 +52,7 @@ impl NodeRef {
             polls: polls.into(),
             idle: (polls > 0).then(|| age.saturating_sub(polled_at)),
             remarks: self.written_remarks(),
-            children: self.kin().iter().map(NodeRef::tree).collect(),
+            children: Vec::new(),
         }
     }
 }

@@ -23,6 +23,7 @@ use tokio::{net::TcpListener, time::Instant};
 use crate::{
     clock::Clock,
     config::{self, Config, Fixed},
+    digest::digest,
     http,
     sinks::Sinks,
     source::Kind,
@@ -76,7 +77,8 @@ pub struct Daemon {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) config: Arc<Config>,
-    text: String,
+    /// Of its text, by which it is known again.
+    digest: String,
     pub(crate) loaded_at: Timestamp,
     /// Why the file as it is now is not in force.
     pub(crate) fault: Option<String>,
@@ -125,7 +127,7 @@ pub async fn play(
     let shared = Arc::new(Shared::new(store.clone(), start.clock.clone(), &config));
     let settings = Settings {
         config: Arc::clone(&config),
-        text,
+        digest: digest(&text),
         loaded_at: start.clock.now(),
         fault: None,
         waits_for_restart: Vec::new(),

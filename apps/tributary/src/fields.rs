@@ -8,8 +8,9 @@ use std::{cell::RefCell, time::Duration};
 
 use jiff::{Span, SpanRelativeTo};
 use secrecy::SecretString;
+use serde::Deserialize;
 use toml::{
-    Spanned,
+    Deserializer, Spanned, Table,
     de::{DeTable, DeValue},
 };
 use url::Url;
@@ -176,17 +177,30 @@ impl<'a> Fields<'a> {
     }
 
     /// The tables of an array `[[key]]`; none where there is none.
-    pub(crate) fn tables(&self, key: &'static str) -> Result<Vec<Spanned<DeTable<'a>>>, Wrong> {
+    pub(crate) fn tables(&self, key: &'static str) -> Result<Vec<Fields<'a>>, Wrong> {
         let values = match self.get(key) {
             None => return Ok(Vec::new()),
             Some(DeValue::Array(values)) => values,
             Some(other) => return Err(self.expected(key, &format!("tables [[{key}]]"), other)),
         };
-        let table = |value: &Spanned<DeValue<'a>>| match value.get_ref() {
-            DeValue::Table(table) => Ok(Spanned::new(value.span(), table.clone())),
+        let table = |value: &'a Spanned<DeValue<'a>>| match value.get_ref() {
+            DeValue::Table(table) => Ok(Fields {
+                text: self.text,
+                name: key,
+                table,
+                at: value.span().start,
+                asked: RefCell::default(),
+            }),
             other => Err(self.expected(key, &format!("tables [[{key}]]"), other)),
         };
         values.iter().map(table).collect()
+    }
+
+    /// The table as TOML, without comments and with its secrets: to be digested. Empty where a value is one that TOML knows
+    /// and this program nowhere takes, such as a number of thirty digits.
+    pub(crate) fn plain(&self) -> String {
+        let table = Spanned::new(0..0, self.table.clone());
+        Table::deserialize(Deserializer::from(table)).map(|plain| plain.to_string()).unwrap_or_default()
     }
 
     /// A secret: under the key itself, or, better, in the environment variable that `KEY_env` names.

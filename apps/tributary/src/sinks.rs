@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use ballet::{Backoff, Children, Life, Scope, Supervised, Supervisor, child};
+use ballet::{Backoff, Children, Incident, Life, Scope, Supervised, Supervisor, child};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -64,11 +64,18 @@ pub const KINDS: [Kind; 5] = [
 /// What a sink is, as configured.
 #[derive(Debug)]
 pub enum Target {
-    Ndjson { path: PathBuf },
-    Sqlite { path: PathBuf },
+    Ndjson {
+        path: PathBuf,
+    },
+    Sqlite {
+        path: PathBuf,
+    },
     Webhook(webhook::Settings),
     Nats(nats::Settings),
     Herald(herald::Settings),
+    /// A sink that fails in ways that no real one is known to.
+    #[cfg(test)]
+    Unsound(tests::Unsound),
 }
 
 impl Target {
@@ -80,6 +87,8 @@ impl Target {
             Self::Webhook(settings) => Box::new(webhook::Outlet::new(settings)?),
             Self::Nats(settings) => Box::new(nats::Outlet::open(settings).await?),
             Self::Herald(settings) => Box::new(herald::Outlet::new(settings)?),
+            #[cfg(test)]
+            Self::Unsound(unsound) => unsound.open().await?,
         })
     }
 }
@@ -91,6 +100,8 @@ impl fmt::Display for Target {
             Self::Webhook(settings) => settings.fmt(f),
             Self::Nats(settings) => settings.fmt(f),
             Self::Herald(settings) => settings.fmt(f),
+            #[cfg(test)]
+            Self::Unsound(_) => f.write_str("unsound"),
         }
     }
 }
@@ -190,18 +201,24 @@ pub struct Sinks {
     /// Empty once it runs.
     supervisor: Mutex<Option<Supervisor>>,
     children: Children,
-    lines: Mutex<BTreeMap<String, Arc<Line>>>,
+    lines: Arc<Lines>,
 }
+
+/// Every sink's line, by name.
+type Lines = Mutex<BTreeMap<String, Arc<Line>>>;
 
 impl Sinks {
     pub fn new(shared: Arc<Shared>) -> Self {
+        let lines = Arc::<Lines>::default();
+        let told = Arc::clone(&lines);
         let supervisor = Supervisor::one_for_one()
             .without_limit()
             .keep_open()
             .stop_together()
-            .no_restart_after(ballet::draining);
+            .no_restart_after(ballet::draining)
+            .on_incident(move |incident| tell(&told, incident));
         let children = supervisor.children();
-        Self { shared, supervisor: Mutex::new(Some(supervisor)), children, lines: Mutex::default() }
+        Self { shared, supervisor: Mutex::new(Some(supervisor)), children, lines }
     }
 
     /// Drains the outbox into the sinks of `config`, and those that [`Sinks::apply`] brings, until the stage drains.
@@ -269,8 +286,20 @@ impl Sinks {
     }
 }
 
+/// Writes the end of a drain to the log and onto its line.
+fn tell(lines: &Lines, incident: &Incident) {
+    let why = incident.failure().map_or_else(|| "it ended".to_owned(), ToString::to_string);
+    tracing::error!(sink = incident.child(), %why, "a sink failed, and is started again");
+    if let Some(line) = lines.lock().unwrap_or_else(PoisonError::into_inner).get(incident.child()) {
+        line.broke(why);
+    }
+}
+
 impl fmt::Debug for Sinks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sinks").field("children", &self.children).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

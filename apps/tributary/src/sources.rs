@@ -207,7 +207,8 @@ impl Sources {
         child(settings.name.to_string())
             .transient()
             .backoff(RESTART)
-            .run(async move |life: Life<crashes::Crashes>| tend::tend(life, source).await)
+            // Not an async closure, which would keep the life and the source twice.
+            .run(move |life: Life<crashes::Crashes>| tend::tend(life, source))
     }
 }
 

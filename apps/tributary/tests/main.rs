@@ -8,6 +8,7 @@ mod crowd;
 mod edges;
 mod feeds;
 mod new_kind;
+mod page;
 mod reload;
 mod sinks;
 mod social;

@@ -15,7 +15,7 @@ use crate::{process, workspace};
 
 const NODE_MAJOR_MIN: u32 = 18;
 /// Each with a `package-lock.json` of its own.
-const PAGE_TESTS: [&str; 2] = ["apps/herald/tests/page", "apps/artnest"];
+const PAGE_TESTS: [&str; 3] = ["apps/herald/tests/page", "apps/tributary/tests/page", "apps/artnest"];
 const ARTNEST_PEERS: &str = "benches/artnest/peers";
 const PYTHON_PACKAGES: &str = "xtask/requirements.txt";
 const VERSUS_PACKAGES: &str = "benches/versus/requirements.txt";

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use toml::{Spanned, de::DeTable};
+use toml::de::DeTable;
 use url::Url;
 
 use super::{
@@ -33,9 +33,8 @@ pub(super) fn config(path: &Path, text: &str, kinds: &[&'static dyn Kind]) -> Re
         message: error.message().to_owned(),
     };
     let file = DeTable::parse(text).map_err(not_toml)?;
-    let plain: toml::Table = toml::from_str(text).map_err(not_toml)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut reader = Reader { text, kinds, folder, plain: &plain, wrongs: Vec::new() };
+    let mut reader = Reader { kinds, folder, wrongs: Vec::new() };
     let config = reader.read(&Fields::new(text, "", &file));
     match (config, reader.wrongs) {
         (Some(config), wrongs) if wrongs.is_empty() => Ok(config),
@@ -47,11 +46,8 @@ pub(super) fn config(path: &Path, text: &str, kinds: &[&'static dyn Kind]) -> Re
 }
 
 struct Reader<'a> {
-    text: &'a str,
     kinds: &'a [&'static dyn Kind],
     folder: &'a Path,
-    /// The same file without its spans, for the fingerprints.
-    plain: &'a toml::Table,
     wrongs: Vec<Wrong>,
 }
 
@@ -79,9 +75,8 @@ impl Reader<'_> {
 
     fn sinks(&mut self, file: &Fields<'_>, fixed: Option<&Fixed>) -> BTreeMap<String, Arc<SinkSettings>> {
         let mut sinks = BTreeMap::new();
-        for (index, table) in self.tables(file, "sink").into_iter().enumerate() {
-            let fields = Fields::new(self.text, "sink", &table);
-            let read = sink(&fields, self.folder, &self.table_text("sink", index));
+        for fields in self.tables(file, "sink") {
+            let read = sink(&fields, self.folder);
             let Some(settings) = self.heed(read) else { continue };
             if sinks.contains_key(&settings.name) {
                 self.wrongs
@@ -108,9 +103,8 @@ impl Reader<'_> {
         sinks: &BTreeMap<String, Arc<SinkSettings>>,
     ) -> BTreeMap<SourceName, Arc<SourceSettings>> {
         let mut sources = BTreeMap::new();
-        for (index, table) in self.tables(file, "source").into_iter().enumerate() {
-            let fields = Fields::new(self.text, "source", &table);
-            let read = source(&fields, self.kinds, pace, sinks, &self.table_text("source", index));
+        for fields in self.tables(file, "source") {
+            let read = source(&fields, self.kinds, pace, sinks);
             let Some(settings) = self.heed(read) else { continue };
             if sources.contains_key(&settings.name) {
                 let message =
@@ -123,15 +117,9 @@ impl Reader<'_> {
     }
 
     /// The tables `[[name]]`.
-    fn tables<'t>(&mut self, file: &Fields<'t>, name: &'static str) -> Vec<Spanned<DeTable<'t>>> {
+    fn tables<'t>(&mut self, file: &Fields<'t>, name: &'static str) -> Vec<Fields<'t>> {
         let tables = file.tables(name);
         self.heed(tables).unwrap_or_default()
-    }
-
-    /// What stands in a table, with its secrets: to be digested.
-    fn table_text(&self, name: &str, index: usize) -> String {
-        let table = self.plain.get(name).and_then(|tables| tables.get(index));
-        table.map(ToString::to_string).unwrap_or_default()
     }
 }
 
@@ -195,7 +183,7 @@ fn spill(file: &Fields<'_>) -> Result<u64, Wrong> {
     Ok(items_max)
 }
 
-fn sink(fields: &Fields<'_>, folder: &Path, table: &str) -> Result<SinkSettings, Wrong> {
+fn sink(fields: &Fields<'_>, folder: &Path) -> Result<SinkSettings, Wrong> {
     let name = fields
         .text("name")?
         .ok_or_else(|| fields.missing("name", "give the sink a name, such as \"archive\""))?;
@@ -211,7 +199,7 @@ fn sink(fields: &Fields<'_>, folder: &Path, table: &str) -> Result<SinkSettings,
     };
     let target = (kind.read)(fields, folder)?;
     fields.finish()?;
-    Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint: digest(table) })
+    Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint: digest(&fields.plain()) })
 }
 
 fn source(
@@ -219,7 +207,6 @@ fn source(
     kinds: &[&'static dyn Kind],
     default: Pace,
     sinks: &BTreeMap<String, Arc<SinkSettings>>,
-    table: &str,
 ) -> Result<SourceSettings, Wrong> {
     let kind = fields
         .text("kind")?
@@ -238,7 +225,7 @@ fn source(
     let visit = kind.read(fields)?;
     fields.finish()?;
     let name = name.unwrap_or_else(|| name_of(visit.address()));
-    let fingerprint = digest(&format!("{pace:?} {to:?} {table}"));
+    let fingerprint = digest(&format!("{pace:?} {to:?} {}", fields.plain()));
     Ok(SourceSettings { name, kind: kind.name(), pace, to, visit, fingerprint })
 }
 

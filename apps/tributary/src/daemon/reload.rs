@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::Daemon;
-use crate::config::{self, Config, Fixed};
+use crate::{
+    config::{self, Config, Fixed},
+    digest::digest,
+};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -61,7 +64,7 @@ impl Daemon {
     /// Brings what the file says now into force, if it can be. Gives whether there is nothing more to do until it changes.
     async fn reload(&self) -> bool {
         let read = config::read_text(self.path());
-        if read.as_ref().is_ok_and(|text| *text == self.lock().text) {
+        if read.as_ref().is_ok_and(|text| digest(text) == self.lock().digest) {
             // As it was before a mistake, or only touched.
             self.lock().fault = None;
             return true;
@@ -76,7 +79,7 @@ impl Daemon {
         };
         let old = Arc::clone(&self.lock().config);
         match self.bring_into_force(&old, &new).await {
-            Ok(()) => self.accept(new, text),
+            Ok(()) => self.accept(new, &text),
             Err(error) => {
                 self.refuse(&error);
                 return false;
@@ -96,7 +99,7 @@ impl Daemon {
         Ok(())
     }
 
-    fn accept(&self, new: Arc<Config>, text: String) {
+    fn accept(&self, new: Arc<Config>, text: &str) {
         let mut settings = self.lock();
         let unmoved = differences(&self.fixed, &new.fixed);
         if !unmoved.is_empty() {
@@ -104,7 +107,7 @@ impl Daemon {
         }
         settings.waits_for_restart = unmoved;
         settings.config = new;
-        settings.text = text;
+        settings.digest = digest(text);
         settings.fault = None;
         settings.loaded_at = self.start.clock.now();
         settings.reloads += 1;

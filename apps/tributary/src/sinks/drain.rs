@@ -41,7 +41,11 @@ pub(super) struct Drain {
 enum Phase {
     Idle,
     Delivering,
-    Waiting { until: Instant, why: String },
+    /// It failed. It is tried again by itself, then.
+    Waiting {
+        until: Option<Instant>,
+        why: String,
+    },
     Stopped,
 }
 
@@ -167,7 +171,7 @@ impl Drain {
             RETRY.delay(failures - 1).max(RETRY.bound(failures - 1) / 4).max(after.unwrap_or_default());
         let wait = wait.min(AFTER_MAX);
         tracing::warn!(sink = %self.line.settings.name, %why, retry_in = ?wait, "a sink takes nothing");
-        self.line.show(Phase::Waiting { until: Instant::now() + wait, why });
+        self.line.show(Phase::Waiting { until: Some(Instant::now() + wait), why });
         tokio::select! {
             biased;
             () = ballet::draining() => None,
@@ -210,12 +214,18 @@ impl Line {
         now.failures_in_a_row
     }
 
+    /// The drain itself failed, and its supervisor starts another.
+    pub(super) fn broke(&self, why: String) {
+        self.failed(&why);
+        self.show(Phase::Waiting { until: None, why });
+    }
+
     pub(super) fn status(&self, row: &SinkRow, clock: &Clock) -> SinkStatus {
         let now = self.lock().clone();
         let (state, why, until) = match now.phase {
             Phase::Idle => ("idle", "it has everything".to_owned(), None),
             Phase::Delivering => ("delivering", "it is being given what it is owed".to_owned(), None),
-            Phase::Waiting { until, why } => ("waiting", why, Some(until)),
+            Phase::Waiting { until, why } => ("waiting", why, until),
             Phase::Stopped => ("stopped", "Tributary is ending".to_owned(), None),
         };
         SinkStatus {

@@ -84,7 +84,8 @@ pub(super) struct Line {
 #[derive(Debug, Clone)]
 struct Now {
     phase: Phase,
-    state: SourceState,
+    /// The same that its life goes by.
+    state: Arc<SourceState>,
     panics: u64,
     /// What the last life died of, until a visit goes well.
     last_panic: Option<String>,
@@ -128,7 +129,7 @@ impl Line {
     pub(super) fn new(settings: Arc<SourceSettings>, started_at: Timestamp) -> Self {
         let now = Now {
             phase: Phase::Starting,
-            state: SourceState::default(),
+            state: Arc::default(),
             panics: 0,
             last_panic: None,
             latest_by: Duration::ZERO,
@@ -146,8 +147,8 @@ impl Line {
         self.lock().phase = phase;
     }
 
-    pub(super) fn keep(&self, state: &SourceState) {
-        self.lock().state = state.clone();
+    pub(super) fn keep(&self, state: &Arc<SourceState>) {
+        self.lock().state = Arc::clone(state);
     }
 
     /// Resolves when somebody wants it visited at once.
@@ -162,10 +163,10 @@ impl Line {
     }
 
     /// A visit ended, well or not, and the life goes on.
-    pub(super) fn survived(&self, state: &SourceState) {
+    pub(super) fn survived(&self, state: &Arc<SourceState>) {
         let mut now = self.lock();
         now.last_panic = None;
-        now.state = state.clone();
+        now.state = Arc::clone(state);
     }
 
     pub(super) fn began_late(&self, by: Duration) {
@@ -204,7 +205,7 @@ impl Line {
             last_visit_at: state.last_visit_at,
             last_success_at: state.last_success_at,
             last_item_at: state.last_item_at,
-            last_error: last_panic.or(state.last_error),
+            last_error: last_panic.or_else(|| state.last_error.clone()),
             failures_in_a_row: state.failures,
             visits: state.visits,
             failures: state.failures_total,

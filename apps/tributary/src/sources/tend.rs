@@ -83,12 +83,11 @@ impl Source {
         rest: Option<Duration>,
         mut survived: impl FnMut(),
     ) -> Result<(), ballet::Error> {
-        let settings = &self.line.settings;
-        let mut state = self.shared.store.source(&settings.name).await?;
-        state.fit(settings);
+        // What is awaited stands in boxes of its own, so that a source that waits, as nearly all do nearly always, is small.
+        let mut state = Box::pin(self.remember()).await?;
         self.line.keep(&state);
         if let Some(rest) = rest
-            && self.park(rest).await.is_none()
+            && Box::pin(self.park(rest)).await.is_none()
         {
             return Ok(());
         }
@@ -100,7 +99,6 @@ impl Source {
                 return Ok(());
             }
             let Some(()) = self.wait_until(&due).await else { return Ok(()) };
-            // In boxes of their own, so that a source that waits, as nearly all do nearly always, is small.
             let Some(passage) = Box::pin(undrained(self.go_in(&state))).await else { return Ok(()) };
             self.line.began_late(due.at.elapsed());
             let ended = Box::pin(self.visit(&state)).await;
@@ -108,10 +106,18 @@ impl Source {
                 Host::Lives => passage.admission.succeeded(),
                 Host::Dead => passage.admission.failed(),
             }
-            (state, due) = Box::pin(self.make_durable(state, ended, passage.places)).await?;
+            (state, due) = Box::pin(self.make_durable(&state, ended, passage.places)).await?;
             self.line.survived(&state);
             survived();
         }
+    }
+
+    /// What is known of it from before, as far as it fits its settings.
+    async fn remember(&self) -> Result<Arc<SourceState>, Error> {
+        let settings = &self.line.settings;
+        let mut state = self.shared.store.source(&settings.name).await?;
+        state.fit(settings);
+        Ok(Arc::new(state))
     }
 
     /// None when the stage drains.
@@ -120,7 +126,7 @@ impl Source {
         let why = "it panicked too often; it is tried once when it has rested".to_owned();
         tracing::warn!(source = %self.line.settings.name, ?rest, "a source is parked");
         self.line.show(Phase::Parked { until, why });
-        self.hurried_or(sleep_until(until)).await
+        self.rest(until, true).await
     }
 
     /// The wait that was planned before the process ended, as far as the wall clock can tell; never longer than planned.
@@ -143,22 +149,22 @@ impl Source {
     /// None when the stage drains.
     async fn wait_until(&self, due: &Due) -> Option<()> {
         self.waits(Some(due.at), due.what, due.why.clone());
-        match due.what {
-            // Nobody but the server can give that back.
-            Waits::Server => undrained(sleep_until(due.at)).await,
-            _ => self.hurried_or(sleep_until(due.at)).await,
-        }
+        // Nobody but the server can give that back.
+        let may_be_hurried = due.what != Waits::Server;
+        self.rest(due.at, may_be_hurried).await
     }
 
-    /// Until the wait is over, or somebody wants it visited now. None when the stage drains.
-    async fn hurried_or(&self, wait: impl Future<Output = ()>) -> Option<()> {
-        undrained(async {
-            tokio::select! {
-                () = wait => {}
-                () = self.line.hurried() => {}
-            }
-        })
-        .await
+    /// Until then, or until somebody wants it visited now, if that counts. None when the stage drains.
+    ///
+    /// One flat wait, since nearly all sources are in it nearly always: a future that is handed on is held once more by
+    /// each that takes it.
+    async fn rest(&self, until: Instant, may_be_hurried: bool) -> Option<()> {
+        tokio::select! {
+            biased;
+            () = ballet::draining() => None,
+            () = self.line.hurried(), if may_be_hurried => Some(()),
+            () = sleep_until(until) => Some(()),
+        }
     }
 
     /// Waits for room for what it may bring, for a host that lives, and for a place.
@@ -222,17 +228,17 @@ impl Source {
     /// Stores the end of a visit. Where there is no room for it, the visit never was, and the source waits for room.
     async fn make_durable(
         &self,
-        state: SourceState,
+        state: &Arc<SourceState>,
         ended: Result<Visited, Trouble>,
         places: Places,
-    ) -> Result<(SourceState, Due), ballet::Error> {
+    ) -> Result<(Arc<SourceState>, Due), ballet::Error> {
         let settings = &self.line.settings;
         let now = self.shared.clock.now();
         let visited = match ended {
             Ok(visited) => visited,
             Err(trouble) => {
                 tracing::info!(source = %settings.name, %trouble, "a visit brought nothing");
-                let mut failed = state.clone();
+                let mut failed = SourceState::clone(state);
                 let next = verdict::failed(&mut failed, settings.pace, now, &trouble);
                 let next = next.unwrap_or_else(|| Next::never(&trouble));
                 note(&mut failed, &next, now);
@@ -240,7 +246,7 @@ impl Source {
                 return self.commit(visit, state, [next.clone(), next], places).await;
             }
         };
-        let (mut news, mut no_news) = (state.clone(), state.clone());
+        let (mut news, mut no_news) = (SourceState::clone(state), SourceState::clone(state));
         let next_after_news = verdict::succeeded(&mut news, settings.pace, now, &visited, true);
         let next = verdict::succeeded(&mut no_news, settings.pace, now, &visited, false);
         note(&mut news, &next_after_news, now);
@@ -269,10 +275,10 @@ impl Source {
     async fn commit(
         &self,
         visit: Visit,
-        before: SourceState,
+        before: &Arc<SourceState>,
         [after_news, after_none]: [Next; 2],
         places: Places,
-    ) -> Result<(SourceState, Due), ballet::Error> {
+    ) -> Result<(Arc<SourceState>, Due), ballet::Error> {
         // Whatever a sink takes from here on is seen.
         let mut room = self.shared.room();
         room.look();
@@ -282,20 +288,20 @@ impl Source {
         match committed {
             Ok(Committed::Durable { fresh, state }) => {
                 if fresh.is_empty() {
-                    return Ok((*state, after_none.into()));
+                    return Ok((Arc::from(state), after_none.into()));
                 }
                 self.shared.board.came_in(&fresh);
-                Ok((*state, after_news.into()))
+                Ok((Arc::from(state), after_news.into()))
             }
             Ok(Committed::Full { items }) => {
                 let again = self.due_again(after_news, Waits::Spill, "there was no room for what it brought");
                 let why = format!("there is no room for its items: {items} wait for a sink");
                 self.waits(None, Waits::Spill, why);
                 undrained(room.changed()).await;
-                Ok((before, again))
+                Ok((Arc::clone(before), again))
             }
             Ok(Committed::DiskIsLow) | Err(Error::DiskFull) => {
-                Ok((before, self.due_again(after_news, Waits::Disk, "the disk is full")))
+                Ok((Arc::clone(before), self.due_again(after_news, Waits::Disk, "the disk is full")))
             }
             Err(error) => Err(error.into()),
         }

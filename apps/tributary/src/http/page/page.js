@@ -8,6 +8,8 @@ const STATES = ["waiting", "visiting", "parked", "disabled"];
 const $ = (id) => document.getElementById(id);
 let status = null;
 let onlyState = null;
+/** The rows that were made, by the names of their sources. */
+const rows = new Map();
 
 for (const state of STATES) {
   const button = element("button", { type: "button", textContent: state });
@@ -99,14 +101,25 @@ function showSources() {
   }
   const found = status.sources
     .filter((source) => !onlyState || source.state === onlyState)
-    .filter((source) => words.every((word) => `${source.name} ${source.address} ${source.why}`.toLowerCase().includes(word)))
+    .filter((source) => words.every((word) => `${source.name} ${source.address} ${source.why} ${source.last_error ?? ""}`.toLowerCase().includes(word)))
     .sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
-  $("sources").replaceChildren(...found.slice(0, ROWS_MAX).map(row));
+  place(found.slice(0, ROWS_MAX).map(row));
   $("more").textContent = found.length > ROWS_MAX ? `… and ${number(found.length - ROWS_MAX)} more; search for them.` : "";
 }
 
+/** Brings rows into their order. What stands in its place is not touched, so that it keeps the focus. */
+function place(shown) {
+  const body = $("sources");
+  if (shown.length === body.children.length && shown.every((row, index) => row === body.children[index])) return;
+  const focused = document.activeElement;
+  body.replaceChildren(...shown);
+  if (body.contains(focused)) focused.focus({ preventScroll: true });
+  for (const [name, row] of rows) if (!row.isConnected) rows.delete(name);
+}
+
 function row(source) {
-  const row = $("source").content.firstElementChild.cloneNode(true);
+  const row = rows.get(source.name) ?? $("source").content.firstElementChild.cloneNode(true);
+  rows.set(source.name, row);
   const set = (name, text) => (row.querySelector(name).textContent = text);
   set(".name", source.name);
   set(".address", source.moved_to ? `${source.address} → ${source.moved_to}` : source.address);
@@ -121,8 +134,17 @@ function row(source) {
   set(".seen", source.last_success_at ? when(source.last_success_at) : "never");
   const button = row.querySelector(".visit");
   button.dataset.source = source.name;
-  button.disabled = source.state === "visiting" || source.state === "disabled";
+  const unfit = noVisit(source);
+  button.disabled = Boolean(unfit);
+  button.title = unfit ?? "";
   return row;
+}
+
+/** Why a click would do nothing; null where it would. */
+function noVisit(source) {
+  if (source.waits_for === "server") return "Its server asked for this time.";
+  if (source.state === "disabled") return "It is visited again when its settings change.";
+  return source.state === "visiting" ? "It is being visited." : null;
 }
 
 function item(item) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
 use super::wait_list::{Called, Seat, WaitList};
+use crate::job::waits_for;
 
 #[derive(Default)]
 pub(super) struct Audience {
@@ -59,6 +60,16 @@ impl Audience {
             Wanted::Nobody => self.present == 0,
             Wanted::Visitor { since } => self.present > 0 || self.visits > since,
             Wanted::Desertion => self.present == 0 && self.tickets == 0,
+        }
+    }
+}
+
+impl Wanted {
+    /// As whoever waits for it says.
+    fn wait(self) -> &'static str {
+        match self {
+            Self::Somebody | Self::Visitor { .. } => "waits for a subscriber of a hot flow",
+            Self::Nobody | Self::Desertion => "waits for the last subscriber of a hot flow to leave",
         }
     }
 }
@@ -118,6 +129,7 @@ impl<V: Venue> Future for Listening<'_, V> {
             Err(()) => Poll::Ready(()),
             Ok(replaced) => {
                 drop(replaced);
+                waits_for(|| wanted.wait().to_owned());
                 Poll::Pending
             }
         }

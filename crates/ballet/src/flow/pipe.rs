@@ -4,13 +4,14 @@
 //! most one wake pay for all of it. With one lock for each item a buffer costs several times as much
 //! (docs/design/flows.md).
 
+use std::any::type_name;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context as Poller, Poll, Waker};
 
-use crate::job::lock;
+use crate::job::{lock, waits_for};
 use crate::sync::{Mutex, Ordering};
 
 /// The most that a writer gathers before it hands over, so that a reader that waits has something to do.
@@ -113,6 +114,7 @@ impl<T, E> Writer<T, E> {
         self.pipe.is_starved.store(true, Ordering::Relaxed);
         drop(books);
         drop(replaced);
+        waits_for(|| format!("waits for a place in a buffer of {}", type_name::<T>()));
         Poll::Pending
     }
 
@@ -204,6 +206,9 @@ impl<T, E> Reader<T, E> {
         drop(books);
         drop(replaced);
         writer.into_iter().for_each(Waker::wake);
+        if answer.is_pending() {
+            waits_for(|| format!("waits for an item through a buffer of {}", type_name::<T>()));
+        }
         answer
     }
 

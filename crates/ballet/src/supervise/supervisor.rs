@@ -271,6 +271,9 @@ impl<E: Fault> Supervisor<E> {
 
     /// Replaces the sink of incidents: every end of a child that is none it should have. Each reaches it once, from the
     /// task that runs the supervisor. The default writes a `tracing` error with the child's path.
+    ///
+    /// Where that task is itself dropped or cut off, nobody is left to call it: what fails while the children then end is
+    /// an [unobserved failure](crate::observe) as in any other scope.
     pub fn on_incident(mut self, sink: impl Fn(&Incident<E>) + Send + Sync + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
         self

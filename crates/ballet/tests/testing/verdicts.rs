@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::testing::{run, take_unobserved};
-use ballet::{Bulkhead, Error, Scope, SupervisorScope, channel};
+use ballet::{Bulkhead, Error, FlowExt, Scope, SharedFlow, Sharing, StateFlow, SupervisorScope, channel};
 use tokio::time::sleep;
 
 use crate::support::{assert_says, failure_of};
@@ -119,6 +119,51 @@ fn a_test_in_which_everything_waits_says_who_waits_for_what() {
             "the bar",
             // Ages are those of the standstill, and not of the end of time.
             "5.0s",
+        ],
+    );
+}
+
+#[test]
+fn those_who_wait_for_flows_say_for_which() {
+    let said = failure_of(|| {
+        run("flows", async {
+            let (emitter, numbers) = SharedFlow::<u16>::new(Sharing::suspend(1));
+            let (_cell, state) = StateFlow::new(7_u32);
+            ballet::scope(async |s: Scope| {
+                let mut idle = numbers.subscribe();
+                let mut reader = numbers.subscribe();
+                s.named("reader").spawn(async move { Ok(while reader.recv().await.is_some() {}) });
+                let mut watcher = state.watch();
+                s.named("watcher").spawn(async move { Ok(while watcher.recv().await.is_some() {}) });
+                let code = ballet::flow(async |out| {
+                    out.emit(1_u8).await;
+                    pending::<()>().await;
+                });
+                s.named("buffered").spawn(async move { Ok(code.buffer(4).drain().await) });
+                s.named("emitter").spawn(async move {
+                    for number in 0..3 {
+                        emitter.emit(number).await?;
+                    }
+                    Ok(())
+                });
+                pending::<()>().await;
+                Ok(idle.try_recv().map(drop))
+            })
+            .await
+            .unwrap();
+        });
+    });
+    assert_says(
+        &said,
+        &[
+            "flows/reader",
+            "waits for an item of a shared flow of u16",
+            "flows/emitter",
+            "waits to emit into a shared flow of u16",
+            "flows/watcher",
+            "waits for another state of u32",
+            "flows/buffered",
+            "waits for an item through a buffer of u8",
         ],
     );
 }

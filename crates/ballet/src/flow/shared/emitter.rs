@@ -1,5 +1,6 @@
 //! The writing handle of a shared flow.
 
+use std::any::type_name;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use super::books::{Calls, Ticket};
 use super::{NotEmitted, Shared, SharedFlow};
 use crate::flow::audience::{Listening, Venue, Wanted};
 use crate::flow::error::Never;
+use crate::job::waits_for;
 
 /// The writing side of a [`SharedFlow`]: it emits items, and ends the flow.
 ///
@@ -177,6 +179,7 @@ impl<T, E> Future for Emission<'_, T, E> {
         drop(books);
         drop(replaced);
         self.item = Some(refused.into_item());
+        waits_for(|| format!("waits to emit into a shared flow of {}", type_name::<T>()));
         Poll::Pending
     }
 }

@@ -1,5 +1,6 @@
 //! The reading handle of a shared flow.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -14,6 +15,7 @@ use crate::flow::basis::{Flow, Polled};
 use crate::flow::budget::Turns;
 use crate::flow::error::{FlowError, Never, Output};
 use crate::flow::wait_list::Seat;
+use crate::job::waits_for;
 use crate::sync::MutexGuard;
 
 /// One listener of a [`SharedFlow`](crate::SharedFlow): it receives the replay, then what is emitted, then the end. It is
@@ -225,6 +227,7 @@ fn poll_end<T, E: Clone>(
     let replaced = books.wait(seat, cx.waker());
     drop(books);
     drop(replaced);
+    waits_for(|| format!("waits for an item of a shared flow of {}", type_name::<T>()));
     Poll::Pending
 }
 

@@ -1,5 +1,6 @@
 //! Who is told of changes.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -12,6 +13,7 @@ use super::held::{Look, News, Value};
 use crate::flow::basis::{Flow, Polled};
 use crate::flow::budget::Turns;
 use crate::flow::error::Never;
+use crate::job::waits_for;
 
 /// One who watches a [`StateFlow`](crate::StateFlow): it is told the value, then each change, then the end. It is a
 /// [`Flow`] of what it has still to be told.
@@ -72,7 +74,11 @@ impl<T> Watcher<T> {
             self.is_stale |= news == News::Changed;
             if !self.is_stale {
                 self.turns.waits();
-                return if news == News::Ended { Poll::Ready(None) } else { Poll::Pending };
+                if news == News::Ended {
+                    return Poll::Ready(None);
+                }
+                waits_for(|| format!("waits for another state of {}", type_name::<T>()));
+                return Poll::Pending;
             }
             let value = self.state.of(&self.values);
             self.is_stale = false;

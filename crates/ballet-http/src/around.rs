@@ -38,8 +38,15 @@ pub trait Around: Send + Sync + 'static {
 /// Each request has an id: the client's own `X-Request-Id`, where that is 1 to 128 visible ASCII characters, else a new
 /// UUID (version 7). It stands in the `tracing` span `request`, in which the handler runs, and in the answer's header. A
 /// handler that panics or takes too long is answered for by the application. Each answer is told to the application, and
-/// has headers with which a browser neither guesses a type (`nosniff`), nor sends a referrer, nor keeps it, nor runs
+/// has headers with which a browser neither guesses a type (`nosniff`), nor sends a referrer, nor resolves names ahead, nor
+/// keeps it, nor runs
 /// anything from it; a handler sets its own `Cache-Control` and `Content-Security-Policy` where it wants others.
+///
+/// The net is under the handler, and not under what the application says here, nor under a body that is still being sent.
+///
+/// # Cancel safety
+///
+/// Where the client goes away, the handler is dropped with the request, and no answer is told or logged.
 ///
 /// # Examples
 ///

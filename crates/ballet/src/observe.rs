@@ -86,14 +86,15 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How far a drawn line is indented at most, in levels. Beyond it nobody sees the steps any more, and a chain of jobs
-/// would be drawn in the square of its length.
+/// How far a drawn line is indented at most, in levels. Beyond it nobody sees the steps any more, and a width in a format
+/// has 16 bits.
 const DEEPEST_INDENT: usize = 64;
 
 /// One node of the tree as it was when the snapshot was taken, with its children in order of birth.
 ///
 /// Its `Display` and its `Debug` draw the tree, a line a node. Taking one locks each node for a moment and stops no job.
-/// However deep the tree is, taking, cloning, drawing and dropping it need no more of the stack than for one node.
+/// However deep the tree is, taking, cloning, drawing and dropping it need no more of the stack than for one node. Paths are
+/// written out for each node, so that the memory for a chain of jobs grows with the square of its length.
 ///
 /// # Examples
 ///

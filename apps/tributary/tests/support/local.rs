@@ -45,10 +45,16 @@ impl Local {
         let (told, tell) = oneshot::channel();
         let (text, inner) = (text.to_owned(), phases.clone());
         #[expect(clippy::disallowed_methods, reason = "a stage is the root of its jobs, beside the test")]
-        let stage = tokio::spawn(stage.run(async move |scope| {
-            let (_, address) = daemon::play(&scope, start, config, text, inner).await?;
-            told.send(address).map_err(|_| ballet::Error::msg("the test is gone"))
-        }));
+        let stage = tokio::spawn(async move {
+            let curtain = stage.run(async move |scope| {
+                let (_, address) = daemon::play(&scope, start, config, text, inner).await?;
+                told.send(address).map_err(|_| ballet::Error::msg("the test is gone"))
+            });
+            let curtain = curtain.await;
+            // A test that finds the port closed has no other way to say why.
+            eprintln!("{curtain}");
+            curtain
+        });
         let address = tell.await.expect("the daemon starts; its error stands in the curtain");
         Local { path, address, phases, stage, http: http_client() }
     }

@@ -5,7 +5,7 @@ use std::task::{Context as Poller, Poll};
 
 use tokio::task::coop::poll_proceed;
 
-use crate::dispatch::unit::{self, UNKNOWN};
+use crate::dispatch::unit::{self, Next, UNKNOWN};
 
 /// So many items, of some tens of nanoseconds, cost one unit of Tokio's cooperative budget; fewer, where whoever sends or
 /// receives them takes longer over each.
@@ -59,7 +59,7 @@ impl Pace {
         answer
     }
 
-    /// The time until the next item is not one that an item takes.
+    /// The time until this handle has its next item is not one that an item takes.
     #[inline]
     fn waits<R>(&self) -> Poll<R> {
         self.since.store(UNKNOWN, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl Pace {
     fn begin_unit(&self) -> u8 {
         let items = self.items.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        let (items, since) = unit::next(items.into(), ITEMS_MAX.into(), since);
+        let Next { items, since, .. } = unit::next(items.into(), ITEMS_MAX.into(), since);
         let items = u8::try_from(items).unwrap_or(ITEMS_MAX);
         self.items.store(items, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);

@@ -3,7 +3,8 @@
 //! A poll has 128 units, which are meant for system calls and for locks that are fought for. To give way costs
 //! microseconds: the lane goes back to Tokio, which wakes another worker. So channels and flows pay one unit for as many
 //! items as take about [`UNIT_TIME`], and a task that never waits gives way after a quarter to half a millisecond, whether
-//! its items take a nanosecond or a microsecond each. How many those are is measured, unit by unit.
+//! its items take a nanosecond or a microsecond each. How many those are is measured, unit by unit: by the clock on the
+//! wall, so that whatever its task does between two items counts, except to wait for the next.
 
 use std::sync::LazyLock;
 use std::task::{Context as Poller, Poll, ready};
@@ -16,23 +17,32 @@ const UNIT_TIME: Duration = Duration::from_micros(2);
 /// Where a [`Mark`] counts from.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// When a unit began, in nanoseconds; 0 where that is not known, since somebody waited in it.
+/// When a unit began, in nanoseconds; [`UNKNOWN`] where its task has waited since.
 pub(crate) type Mark = u64;
 pub(crate) const UNKNOWN: Mark = 0;
 
-/// How many items a unit pays for, after one that paid for so many and began at `since`; and when it begins.
+/// What comes after a unit.
+pub(crate) struct Next {
+    /// How many items the next one pays for.
+    pub(crate) items: u32,
+    /// When that begins.
+    pub(crate) since: Mark,
+    /// How many units the one before should have cost.
+    pub(crate) was_worth: u32,
+}
+
+/// What comes after a unit that paid for so many items and began at `since`.
 #[inline]
-pub(crate) fn next(items: u32, items_max: u32, since: Mark) -> (u32, Mark) {
+pub(crate) fn next(items: u32, items_max: u32, since: Mark) -> Next {
     if is_order_set() {
-        return (items, UNKNOWN);
+        return Next { items, since: UNKNOWN, was_worth: 1 };
     }
     let now = u64::try_from(BEGINNING.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1);
-    let items = if since == UNKNOWN {
-        items
-    } else {
-        fitted(items, items_max, Duration::from_nanos(now.saturating_sub(since)))
-    };
-    (items, now)
+    if since == UNKNOWN {
+        return Next { items, since: now, was_worth: 1 };
+    }
+    let took = Duration::from_nanos(now.saturating_sub(since));
+    Next { items: fitted(items, items_max, took), since: now, was_worth: worth(took) }
 }
 
 fn fitted(items: u32, items_max: u32, took: Duration) -> u32 {
@@ -44,6 +54,11 @@ fn fitted(items: u32, items_max: u32, took: Duration) -> u32 {
     }
     let fit = u128::from(items) * UNIT_TIME.as_nanos() / took.as_nanos();
     u32::try_from(fit).map_or(items, |fit| fit.max(1))
+}
+
+/// How many units would have paid for so long a time.
+fn worth(took: Duration) -> u32 {
+    u32::try_from(took.as_nanos() / (2 * UNIT_TIME).as_nanos()).unwrap_or(u32::MAX).max(1)
 }
 
 /// Ready for one unit's worth of work, or pending (and woken at once) when it is the turn of others.
@@ -82,7 +97,14 @@ mod tests {
 
     #[test]
     fn a_unit_in_which_somebody_waited_says_nothing() {
-        let (items, since) = next(32, 4_096, UNKNOWN);
-        assert!(items == 32 && since != UNKNOWN);
+        let Next { items, since, was_worth } = next(32, 4_096, UNKNOWN);
+        assert!(items == 32 && since != UNKNOWN && was_worth == 1);
+    }
+
+    #[test]
+    fn a_unit_that_took_too_long_is_worth_several() {
+        let worths = [0, 2, 4, 7, 8, 400].map(|micros| worth(Duration::from_micros(micros)));
+        assert_eq!(worths, [1, 1, 1, 1, 2, 100]);
+        assert_eq!(worth(Duration::MAX), u32::MAX);
     }
 }

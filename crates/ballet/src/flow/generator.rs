@@ -173,7 +173,6 @@ impl<T, F> Body<T, F> {
                 return Poll::Pending;
             };
             if sink(item).is_break() {
-                me.turns.waits();
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         };

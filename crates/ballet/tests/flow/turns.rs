@@ -114,6 +114,7 @@ async fn items_that_take_long_give_way_more_often() -> Result<(), Error> {
         ("iter", flow::iter(0..ITEMS).boxed()),
         ("code", code.boxed()),
         ("stream", flow::stream(futures_util::stream::iter(0..ITEMS)).boxed()),
+        ("merged", flow::iter(0..4).flat_map_merge(4, |_| flow::iter(0..ITEMS / 4)).boxed()),
     ];
     for (name, source) in sources {
         let turns = ballet::scope(async |s: Scope| {

@@ -79,26 +79,27 @@ where
         while left > 0 {
             // A loop of a known length is one that the compiler can unroll.
             let stepped = if left >= BLOCK { step(items, BLOCK, sink) } else { step(items, 1, sink) };
-            if let ControlFlow::Break(end) = stepped {
-                turns.waits();
+            if let ControlFlow::Break((end, took)) = stepped {
+                turns.leave(left - took);
                 return Poll::Ready(Ok(end));
             }
             left -= if left >= BLOCK { BLOCK } else { 1 };
         }
+        turns.leave(0);
     }
 }
 
-/// Hands on so many items; breaks with what the flow then gives, where that is the end.
+/// Hands on so many items; breaks with what the flow then gives, where that is the end, and how many it handed on.
 #[inline(always)]
-fn step<I, K>(items: &mut I, count: u32, sink: &mut K) -> ControlFlow<ControlFlow<()>>
+fn step<I, K>(items: &mut I, count: u32, sink: &mut K) -> ControlFlow<(ControlFlow<()>, u32)>
 where
     I: Iterator,
     K: FnMut(I::Item) -> ControlFlow<()>,
 {
-    for _ in 0..count {
-        let Some(item) = items.next() else { return ControlFlow::Break(ControlFlow::Continue(())) };
+    for before in 0..count {
+        let Some(item) = items.next() else { return ControlFlow::Break((ControlFlow::Continue(()), before)) };
         if sink(item).is_break() {
-            return ControlFlow::Break(ControlFlow::Break(()));
+            return ControlFlow::Break((ControlFlow::Break(()), before + 1));
         }
     }
     ControlFlow::Continue(())

@@ -64,7 +64,6 @@ impl<S: Stream> Flow for FromStream<S> {
                 return Poll::Ready(Ok(ControlFlow::Continue(())));
             };
             if sink(item).is_break() {
-                me.turns.waits();
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         }

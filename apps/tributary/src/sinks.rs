@@ -289,9 +289,10 @@ impl Sinks {
 /// Writes the end of a drain to the log and onto its line.
 fn tell(lines: &Lines, incident: &Incident) {
     let why = incident.failure().map_or_else(|| "it ended".to_owned(), ToString::to_string);
-    tracing::error!(sink = incident.child(), %why, "a sink failed, and is started again");
+    let again = incident.restarts_after();
+    tracing::error!(sink = incident.child(), %why, ?again, "a sink failed");
     if let Some(line) = lines.lock().unwrap_or_else(PoisonError::into_inner).get(incident.child()) {
-        line.broke(why);
+        line.broke(why, again);
     }
 }
 

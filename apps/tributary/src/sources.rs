@@ -255,7 +255,7 @@ impl fmt::Display for Changes {
 /// Writes the end of a life to the log and onto the board.
 fn tell(board: &Board, incident: &Incident) {
     let why = incident.failure().map_or_else(|| "it ended".to_owned(), ToString::to_string);
-    tracing::error!(source = incident.child(), %why, "a source failed, and is started again");
+    tracing::error!(source = incident.child(), %why, again = ?incident.restarts_after(), "a source failed");
     board.panicked(incident.child(), &why);
 }
 

@@ -29,7 +29,7 @@ async fn the_page_says_of_each_source_why_it_waits() {
     });
     // A host of its own, since one that said 429 is left alone by whoever reads from it.
     let busy =
-        Site::start_at(Ipv4Addr::new(127, 0, 2, 1), |_| Reply::new(429, &[("retry-after", "3600")], ""));
+        Site::start_at(Ipv4Addr::new(127, 0, 2, 1), |_| Reply::new(429, &[("retry-after", "7200")], ""));
     let folder = scratch();
     let daemon = Local::start(folder.path(), &settings(&site, &busy), kinds(), Clock::system()).await;
     for (name, state, waits_for) in [
@@ -78,7 +78,10 @@ fn settings(site: &Site, busy: &Site) -> String {
 
 fn node() -> Command {
     let mut command = Command::new("node");
-    command.args(["--test", "page.test.mjs"]).current_dir(tests()).stdin(Stdio::null());
+    command
+        .args(["--test", "--test-timeout=60000", "page.test.mjs"])
+        .current_dir(tests())
+        .stdin(Stdio::null());
     command
 }
 

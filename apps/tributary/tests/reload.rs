@@ -32,7 +32,10 @@ async fn only_what_changed_is_restarted() {
     let [a, b, c] = ["a", "b", "c"].map(|name| source(&site, name, ""));
     let first = format!("{HEAD}{ON_LOOPBACK}{a}{b}{c}");
     let daemon = Local::start(folder.path(), &first, KINDS, Clock::system()).await;
-    let before = daemon.status().await;
+    let before = eventually("the sources are there", WITHIN, async || {
+        Some(daemon.status().await).filter(|status| source_of(status, "c").is_object())
+    })
+    .await;
     let started = |status: &Value, name: &str| source_of(status, name)["started_at"].clone();
 
     // Another floor for b, c is gone, d is new; a comment and another order are no change.
@@ -56,7 +59,10 @@ async fn a_mistake_changes_nothing_and_says_what_is_wrong() {
     let (site, folder) = (Site::bad(), scratch());
     let sound = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "a", ""));
     let daemon = Local::start(folder.path(), &sound, KINDS, Clock::system()).await;
-    let before = daemon.source("a").await;
+    let before = eventually("the source is there", WITHIN, async || {
+        Some(daemon.source("a").await).filter(Value::is_object)
+    })
+    .await;
     daemon.write(&format!("{sound}[[source]]\nkind = \"feed\"\nulr = \"https://example.org/\"\n"));
     let fault = eventually("the mistake is told", WITHIN, async || {
         daemon.status().await["settings"]["fault"].as_str().map(str::to_owned)

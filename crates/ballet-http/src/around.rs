@@ -23,10 +23,10 @@ pub trait Around: Send + Sync + 'static {
     const ANSWER_WAIT_MAX: Duration;
 
     /// The answer to a request whose handler panicked. The panic is in the log, under the id of the request.
-    fn panicked(&self) -> Response;
+    fn panicked() -> Response;
 
     /// The answer to a request whose handler took longer than [`ANSWER_WAIT_MAX`](Self::ANSWER_WAIT_MAX), and was dropped.
-    fn late(&self) -> Response;
+    fn late() -> Response;
 
     /// Counts an answer. The route is the pattern, such as `/orders/{id}`, or `none`: an id in a metric's label would make
     /// a series of its own.
@@ -60,11 +60,11 @@ pub trait Around: Send + Sync + 'static {
 /// impl Around for Shop {
 ///     const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 ///
-///     fn panicked(&self) -> Response {
+///     fn panicked() -> Response {
 ///         (StatusCode::INTERNAL_SERVER_ERROR, "The log says why, under the id in X-Request-Id.").into_response()
 ///     }
 ///
-///     fn late(&self) -> Response {
+///     fn late() -> Response {
 ///         (StatusCode::SERVICE_UNAVAILABLE, "It took too long. Ask again later.").into_response()
 ///     }
 ///
@@ -84,7 +84,7 @@ pub async fn around<A: Around>(State(application): State<Arc<A>>, request: Reque
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
 
-    let mut response = answer(&*application, request, next).instrument(span.clone()).await;
+    let mut response = answer::<A>(request, next).instrument(span.clone()).await;
 
     let status = response.status();
     span.in_scope(|| tracing::debug!(%status, elapsed = ?started.elapsed(), "answered"));
@@ -93,16 +93,16 @@ pub async fn around<A: Around>(State(application): State<Arc<A>>, request: Reque
     response
 }
 
-async fn answer<A: Around>(application: &A, request: Request, next: Next) -> Response {
+async fn answer<A: Around>(request: Request, next: Next) -> Response {
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(A::ANSWER_WAIT_MAX, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => {
             // What it said, and where, the panic hook has written already.
             tracing::error!("a handler panicked");
-            application.panicked()
+            A::panicked()
         }
-        Err(_elapsed) => application.late(),
+        Err(_elapsed) => A::late(),
     }
 }
 

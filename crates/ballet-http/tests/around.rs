@@ -20,11 +20,11 @@ struct Application(Mutex<Vec<String>>);
 impl Around for Application {
     const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 
-    fn panicked(&self) -> Response {
+    fn panicked() -> Response {
         (StatusCode::INTERNAL_SERVER_ERROR, "see the log").into_response()
     }
 
-    fn late(&self) -> Response {
+    fn late() -> Response {
         (StatusCode::SERVICE_UNAVAILABLE, "too long").into_response()
     }
 

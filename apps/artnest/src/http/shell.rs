@@ -19,11 +19,11 @@ impl Around for Api {
     /// Pictures wait for their turn.
     const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
 
-    fn panicked(&self) -> Response {
+    fn panicked() -> Response {
         Problem::new(Kind::Internal, "The log says why, under the id in X-Request-Id.").into_response()
     }
 
-    fn late(&self) -> Response {
+    fn late() -> Response {
         Problem::new(Kind::Unavailable, "It took too long. Ask again later.").into_response()
     }
 
@@ -44,4 +44,23 @@ async fn takes_changes(store: Store) -> Result<(), String> {
         tracing::error!(%error, "the store takes no changes");
         "it takes no changes".to_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_and_a_late_answer_are_problems_with_a_remedy() {
+        let (panicked, late) = (Api::panicked(), Api::late());
+        assert_eq!(
+            (panicked.status(), late.status()),
+            (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE)
+        );
+        for answer in [panicked, late] {
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+        }
+    }
 }

@@ -17,11 +17,11 @@ use crate::store::Store;
 impl Around for Api {
     const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 
-    fn panicked(&self) -> Response {
+    fn panicked() -> Response {
         Problem::new(Kind::Internal, "The log says why, under the id in X-Request-Id.").into_response()
     }
 
-    fn late(&self) -> Response {
+    fn late() -> Response {
         let detail =
             "Whether the request was carried out is not known; repeat it with the same Idempotency-Key.";
         Problem::new(Kind::Unavailable, detail).into_response()
@@ -35,4 +35,23 @@ impl Around for Api {
 /// It takes notifications.
 pub(super) async fn is_open(store: Store) -> Result<(), String> {
     if store.is_closed() { Err("it has closed itself; the log says why".to_owned()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_and_a_late_answer_are_problems_with_a_remedy() {
+        let (panicked, late) = (Api::panicked(), Api::late());
+        assert_eq!(
+            (panicked.status(), late.status()),
+            (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE)
+        );
+        for answer in [panicked, late] {
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+        }
+    }
 }

@@ -43,7 +43,7 @@ enum Phase {
     Delivering,
     /// It failed. It is tried again by itself, then.
     Waiting {
-        until: Option<Instant>,
+        until: Instant,
         why: String,
     },
     Stopped,
@@ -171,7 +171,7 @@ impl Drain {
             RETRY.delay(failures - 1).max(RETRY.bound(failures - 1) / 4).max(after.unwrap_or_default());
         let wait = wait.min(AFTER_MAX);
         tracing::warn!(sink = %self.line.settings.name, %why, retry_in = ?wait, "a sink takes nothing");
-        self.line.show(Phase::Waiting { until: Some(Instant::now() + wait), why });
+        self.line.show(Phase::Waiting { until: Instant::now() + wait, why });
         tokio::select! {
             biased;
             () = ballet::draining() => None,
@@ -214,10 +214,13 @@ impl Line {
         now.failures_in_a_row
     }
 
-    /// The drain itself failed, and its supervisor starts another.
-    pub(super) fn broke(&self, why: String) {
+    /// The drain itself failed; its supervisor starts another after a while, unless the program is ending.
+    pub(super) fn broke(&self, why: String, again: Option<Duration>) {
         self.failed(&why);
-        self.show(Phase::Waiting { until: None, why });
+        self.show(match again {
+            Some(after) => Phase::Waiting { until: Instant::now() + after, why },
+            None => Phase::Stopped,
+        });
     }
 
     pub(super) fn status(&self, row: &SinkRow, clock: &Clock) -> SinkStatus {
@@ -225,7 +228,7 @@ impl Line {
         let (state, why, until) = match now.phase {
             Phase::Idle => ("idle", "it has everything".to_owned(), None),
             Phase::Delivering => ("delivering", "it is being given what it is owed".to_owned(), None),
-            Phase::Waiting { until, why } => ("waiting", why, until),
+            Phase::Waiting { until, why } => ("waiting", why, Some(until)),
             Phase::Stopped => ("stopped", "Tributary is ending".to_owned(), None),
         };
         SinkStatus {

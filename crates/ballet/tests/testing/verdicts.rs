@@ -132,14 +132,23 @@ fn those_who_wait_for_flows_say_for_which() {
             ballet::scope(async |s: Scope| {
                 let mut idle = numbers.subscribe();
                 let mut reader = numbers.subscribe();
-                s.named("reader").spawn(async move { Ok(while reader.recv().await.is_some() {}) });
+                s.named("reader").spawn(async move {
+                    while reader.recv().await.is_some() {}
+                    Ok(())
+                });
                 let mut watcher = state.watch();
-                s.named("watcher").spawn(async move { Ok(while watcher.recv().await.is_some() {}) });
+                s.named("watcher").spawn(async move {
+                    while watcher.recv().await.is_some() {}
+                    Ok(())
+                });
                 let code = ballet::flow(async |out| {
                     out.emit(1_u8).await;
                     pending::<()>().await;
                 });
-                s.named("buffered").spawn(async move { Ok(code.buffer(4).drain().await) });
+                s.named("buffered").spawn(async move {
+                    code.buffer(4).drain().await;
+                    Ok(())
+                });
                 s.named("emitter").spawn(async move {
                     for number in 0..3 {
                         emitter.emit(number).await?;

@@ -43,8 +43,8 @@ async function ask() {
 
 async function visit(event) {
   const button = event.target.closest(".visit");
-  if (!button) return;
-  button.disabled = true;
+  if (!button || button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
   const name = encodeURIComponent(button.dataset.source);
   await fetch(`api/sources/${name}/visit`, { method: "POST", headers: { "X-Tributary": "page" } }).catch(() => {});
   setTimeout(ask, 300);
@@ -135,16 +135,19 @@ function row(source) {
   const button = row.querySelector(".visit");
   button.dataset.source = source.name;
   const unfit = noVisit(source);
-  button.disabled = Boolean(unfit);
+  // Not `disabled`, which would take the focus away and keep the reason from whoever has no mouse.
+  button.ariaDisabled = String(Boolean(unfit));
   button.title = unfit ?? "";
   return row;
 }
 
-/** Why a click would do nothing; null where it would. */
+/** Why a click would do nothing; null where it brings a visit. */
 function noVisit(source) {
-  if (source.waits_for === "server") return "Its server asked for this time.";
   if (source.state === "disabled") return "It is visited again when its settings change.";
-  return source.state === "visiting" ? "It is being visited." : null;
+  if (source.state === "visiting") return "It is being visited.";
+  if (source.waits_for === "server") return "Its server asked for this time.";
+  // What waits for a time can be hurried, and what waits for somebody else cannot.
+  return source.next_at && source.waits_for !== "breaker" ? null : "It is about to be visited, and waits for its turn.";
 }
 
 function item(item) {
@@ -175,7 +178,8 @@ function when(time) {
 
 function length(seconds) {
   const units = [[86400, "d"], [3600, "h"], [60, "min"]];
-  for (const [size, unit] of units) if (seconds >= size) return `${Math.round(seconds / size)} ${unit}`;
+  // From half a unit below, where it would be told as a whole one of the smaller.
+  for (const [size, unit] of units) if (seconds >= size * 0.99) return `${Math.round(seconds / size)} ${unit}`;
   return `${Math.max(1, Math.round(seconds))} s`;
 }
 

@@ -230,8 +230,13 @@ fn refused(host: &str, status: StatusCode, word: Option<Word>) -> Trouble {
 
 /// What kept a request from being answered.
 fn failed(host: &str, error: &hyper_util::client::legacy::Error) -> Trouble {
-    if let Some(Unresolved::Forbidden(refusal)) = cause(error) {
-        return Trouble::Refused { why: format!("{host}: {refusal}") };
+    match cause(error) {
+        Some(Unresolved::Forbidden(refusal)) => {
+            return Trouble::Refused { why: format!("{host}: {refusal}") };
+        }
+        // It says all that there is to say.
+        Some(unresolved) => return unreachable(host, format!("cannot be reached: {unresolved}")),
+        None => {}
     }
     let is_unreadable =
         cause::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_parse_too_large());
@@ -250,7 +255,7 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
     // Some repeat their cause.
-    texts.dedup();
+    texts.dedup_by(|cause, before| before.ends_with(cause.as_str()));
     texts.join(": ")
 }
 

@@ -33,11 +33,23 @@ const ADDRESSES_MAX: usize = 8;
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum Unresolved {
     #[error("the name is not resolved: {0}")]
-    Lookup(#[from] NetError),
+    Lookup(NetError),
+    #[error("there is no such name")]
+    Unknown,
     #[error("the name has no addresses")]
     Empty,
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+}
+
+impl From<NetError> for Unresolved {
+    fn from(error: NetError) -> Self {
+        match error {
+            error if error.is_nx_domain() => Self::Unknown,
+            error if error.is_no_records_found() => Self::Empty,
+            error => Self::Lookup(error),
+        }
+    }
 }
 
 /// Looks up names, and keeps to itself what the guard refuses.

@@ -27,7 +27,7 @@ const MEASURED: Duration = Duration::from_secs(40);
 const HOUR_SECONDS: f64 = 3_600.0;
 /// The goals: of one core, and of memory.
 const CORE_PERCENT_MAX: f64 = 5.0;
-const MIB_MAX: f64 = 100.0;
+const MIB_MAX: f64 = 100e6 / 1_048_576.0;
 /// Parses of the peer.
 const PARSES: u32 = 40;
 

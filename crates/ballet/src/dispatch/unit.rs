@@ -14,6 +14,9 @@ use tokio::task::coop::poll_proceed;
 
 /// The least that a unit pays for; twice as long is the most, where one item does not take longer by itself.
 const UNIT_TIME: Duration = Duration::from_micros(2);
+/// What a task of Tokio's has of them in a poll. No more is owed at a time: where there is no budget, as off its runtimes
+/// and in `unconstrained`, nothing would end the paying.
+const UNITS_MAX: u32 = 128;
 /// Where a [`Mark`] counts from.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -56,9 +59,10 @@ fn fitted(items: u32, items_max: u32, took: Duration) -> u32 {
     u32::try_from(fit).map_or(items, |fit| fit.max(1))
 }
 
-/// How many units would have paid for so long a time.
+/// How many units would have paid for so long a time, all of them at most.
 fn worth(took: Duration) -> u32 {
-    u32::try_from(took.as_nanos() / (2 * UNIT_TIME).as_nanos()).unwrap_or(u32::MAX).max(1)
+    let units = took.as_nanos() / (2 * UNIT_TIME).as_nanos();
+    u32::try_from(units).map_or(UNITS_MAX, |units| units.clamp(1, UNITS_MAX))
 }
 
 /// Ready for one unit's worth of work, or pending (and woken at once) when it is the turn of others.
@@ -105,6 +109,7 @@ mod tests {
     fn a_unit_that_took_too_long_is_worth_several() {
         let worths = [0, 2, 4, 7, 8, 400].map(|micros| worth(Duration::from_micros(micros)));
         assert_eq!(worths, [1, 1, 1, 1, 2, 100]);
-        assert_eq!(worth(Duration::MAX), u32::MAX);
+        assert_eq!([1, 3_600].map(|seconds| worth(Duration::from_secs(seconds))), [128, 128]);
+        assert_eq!(worth(Duration::MAX), 128);
     }
 }

@@ -52,7 +52,7 @@ test("each source says in what state it is, and why it waits", async () => {
     ["calm", /^waiting$/, /^in \d+ min: it is visited about every 5m; the last visit brought something new$/],
     ["busy", /^waits: server$/, /^in 2 h: .*429/],
     // It is tried again while this runs, and may have failed too often for its host by then.
-    ["dead", /^waits: (backoff|breaker)$|^visiting$/, /./],
+    ["dead", /^waits: (backoff|breaker)$|^visiting$/, /the last visit.* failed: .*cannot be reached|does not answer|asks |sets out/],
     ["gone", /^disabled$/, /410/],
     ["panics", /^parked$/, /^in \d+ (s|min): it panicked too often; it is tried once when it has rested$/],
   ]) {

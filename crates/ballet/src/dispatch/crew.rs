@@ -37,14 +37,24 @@ pub(crate) struct Crew {
     injector: Injector<Work>,
     /// The other end of each lane's own queue.
     stealers: Box<[Stealer<Work>]>,
-    /// Counted up by a lane at each round; the watch tells from it whether a lane is stuck in a poll.
-    pub(super) rounds: Box<[AtomicU64]>,
+    /// What each lane has done, for the watch.
+    progress: Box<[Progress]>,
     /// Lanes that have not been dropped.
     alive: AtomicUsize,
     closed: AtomicBool,
     /// The dropping of work that is added to a closed crew.
     clearing: Clearing,
     handle: Handle,
+}
+
+/// How far a lane has come. In a cache line of its own, because a lane writes it often.
+#[derive(Default)]
+#[repr(align(64))]
+struct Progress {
+    /// Counted up by the lane, between its polls.
+    rounds: AtomicU64,
+    /// What the watch saw at its last look.
+    seen: AtomicU64,
 }
 
 /// The crews of all runtimes of the process.
@@ -98,7 +108,7 @@ impl Crew {
             parking: Parking::new(lanes),
             injector: Injector::new(),
             stealers: queues.iter().map(Worker::stealer).collect(),
-            rounds: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
+            progress: (0..lanes).map(|_| Progress::default()).collect(),
             alive: AtomicUsize::new(lanes),
             closed: AtomicBool::new(false),
             clearing: Clearing::default(),
@@ -177,6 +187,24 @@ impl Crew {
     /// Whether there is work that a lane could find.
     pub(super) fn has_work(&self) -> bool {
         !self.injector.is_empty() || self.stealers.iter().any(|stealer| !stealer.is_empty())
+    }
+
+    /// Says that a lane is between two polls.
+    pub(super) fn note_round(&self, lane: usize) {
+        self.progress[lane].rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether work waits behind a poll that has lasted since this was last asked, or for lanes that all sleep. For
+    /// the watch.
+    pub(super) fn has_stalled(&self) -> bool {
+        let (mut all_stand_still, mut any_is_stuck) = (true, false);
+        for (progress, queue) in self.progress.iter().zip(&self.stealers) {
+            let rounds = progress.rounds.load(Ordering::Relaxed);
+            let stands_still = progress.seen.swap(rounds, Ordering::Relaxed) == rounds;
+            all_stand_still &= stands_still;
+            any_is_stuck |= stands_still && !queue.is_empty();
+        }
+        any_is_stuck || all_stand_still && !self.injector.is_empty()
     }
 
     /// Wakes one more lane, from a thread of the runtime that is in the middle of a poll.

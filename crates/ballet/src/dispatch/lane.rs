@@ -8,7 +8,6 @@
 use std::cell::RefCell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context as Poller, Poll};
 use std::time::{Duration, Instant};
 
@@ -147,7 +146,7 @@ impl Lane {
         self.mean = (now - look.at) / look.polls;
         *look = Look { at: now, polls: 0 };
         clock::look_again();
-        self.crew.rounds[self.index].fetch_add(1, Ordering::Relaxed);
+        self.crew.note_round(self.index);
         let queued = ACTIVE.with_borrow(|active| {
             let Some(Active { queue, .. }) = active else { return 0 };
             if let Some(work) = self.crew.take_injected(queue) {
@@ -202,7 +201,7 @@ impl Future for Lane {
         let lane = &mut *self;
         let Some(queue) = lane.queue.take() else { return Poll::Ready(()) };
         lane.crew.parking.rise(lane.index);
-        lane.crew.rounds[lane.index].fetch_add(1, Ordering::Relaxed);
+        lane.crew.note_round(lane.index);
         clock::look_again();
         let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
         let mut home = None;

@@ -1,8 +1,9 @@
 //! The watch: one thread for the process, which helps work that waits behind a long poll.
 //!
 //! Lanes wake each other only where that pays, so a guest may be queued behind one that computes while another
-//! worker sleeps. The watch looks at each crew with more than one lane every [`PERIOD`]; a guest therefore waits
-//! no longer than about two of them while a worker is idle. When nothing has run for a while the watch sleeps; a new
+//! worker sleeps. The watch looks at each crew with more than one lane every [`PERIOD`]. Where work waits and its lane
+//! has not come to an end of a poll since the last look, it wakes another; a guest therefore waits no longer than about
+//! two periods while a worker is idle, and a lane that gets on with short polls is left alone. When nothing has run for a while the watch sleeps; a new
 //! crew wakes it, and so does the first lane that is awake in a crew that slept.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -66,7 +67,7 @@ fn watch() {
     }
 }
 
-/// Wakes a sleeping lane of each crew in which work waits; returns whether any lane is awake.
+/// Wakes a sleeping lane of each crew in which work waits and nothing moves; returns whether any lane is awake.
 fn look() -> bool {
     let crews: Vec<_> = {
         let mut crews = CREWS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +77,7 @@ fn look() -> bool {
     let mut any_awake = false;
     for crew in crews {
         any_awake |= !crew.parking.all_asleep();
-        if crew.has_work()
+        if crew.has_stalled()
             && let Some(waker) = crew.parking.reinforce()
         {
             waker.wake();

@@ -8,7 +8,9 @@
 //! 3. A node that ends hands what is left in its family to the nearest ancestor that has not ended, at last to the
 //!    root, which never ends.
 //! 4. Locks are taken in this order: a node's `moved`, then one `family` at a time.
-//! 5. A node's owner is the node that it was born in, until the node is moved: then `moved` says who it is.
+//! 5. A node's owner is the node that it was born in, until the node is moved: then `moved` says who it is. `standing`
+//!    says in whose family of the two it stands. It changes under the lock of the family that is entered or left; whoever
+//!    asks for one of the two holds that family's lock, and for [`Standing::Moved`] the node's `moved`, too.
 //! 6. A node leaves its family before its memory is freed: a job's life lasts until the job has left, a scope's frame
 //!    ends the scope before it lets go of it. So a family counts no references.
 //! 7. A job that its scope has taken in keeps that scope's node by the number of `records` in the family, and by no
@@ -29,7 +31,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -63,13 +65,9 @@ pub(crate) struct Node {
     household: OnceBox<Household>,
     /// The neighbours in the owner's family; guarded by that family's lock.
     links: Links,
-    /// The node in whose family this one stands; written under the lock of the family that is left or entered.
-    stands_in: AtomicPtr<Node>,
     polls: AtomicU32,
     /// Milliseconds from birth to the last poll, or to the end.
     moment_ms: AtomicU32,
-    /// How many children the owner had before this one.
-    order: AtomicU32,
     /// The number of a job without a name, from 1.
     number: AtomicU32,
     /// How many shields are being polled somewhere inside, in the same task.
@@ -82,9 +80,10 @@ pub(crate) struct Node {
     has_particulars: bool,
     /// How `birth` is kept, as [`Keeping`] writes it.
     keeping: AtomicU8,
-    /// Stands among the children of its owner's family and not among the inline scopes; as `stands_in`.
-    is_child: AtomicBool,
-    /// Set by the adoption of a scope.
+    /// In whose family it stands, as [`Standing`] writes it; written under the lock of the family that is left or
+    /// entered.
+    standing: AtomicU8,
+    /// Set by the adoption of a scope, while it stands in no family.
     adopted: AtomicBool,
     /// How it ended, as [`code`] writes it.
     ended: AtomicU8,
@@ -131,6 +130,17 @@ enum Keeping {
     Borrowed,
 }
 
+/// In whose family a node stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Standing {
+    Nowhere,
+    /// In that of the nearest owner above where it was born.
+    AtBirth,
+    /// In that of the owner that it was moved to.
+    Moved,
+}
+
 /// What decides how a node ends; regions are never in a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -169,7 +179,6 @@ struct Family {
     kept: Option<NodeRef>,
     /// No child is taken any more: finalizers run or have run.
     closed: bool,
-    next_order: u32,
     /// The number of the last nameless child.
     last_number: u32,
 }
@@ -233,10 +242,8 @@ impl Node {
             asked: OnceBox::new(),
             household: OnceBox::new(),
             links: Links::default(),
-            stands_in: AtomicPtr::default(),
             polls: AtomicU32::new(0),
             moment_ms: AtomicU32::new(0),
-            order: AtomicU32::new(0),
             number: AtomicU32::new(0),
             shields: AtomicU32::new(0),
             role: birth.role,
@@ -244,7 +251,7 @@ impl Node {
             inherits_values: birth.inherits_values,
             has_particulars,
             keeping: AtomicU8::new(keeping as u8),
-            is_child: AtomicBool::new(false),
+            standing: AtomicU8::new(Standing::Nowhere as u8),
             adopted: AtomicBool::new(false),
             ended: AtomicU8::new(0),
         }
@@ -311,6 +318,17 @@ impl Node {
 
     pub(crate) fn is_job(&self) -> bool {
         self.role == Role::Job
+    }
+
+    /// Stands among the children of its owner's family, or would, and not among the inline scopes.
+    #[inline]
+    fn is_waited_for(&self) -> bool {
+        self.is_job() || self.adopted.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn stands(&self, standing: Standing) -> bool {
+        self.standing.load(Ordering::Relaxed) == standing as u8
     }
 
     /// Why this node was asked to end, if it was.
@@ -556,7 +574,7 @@ impl NodeRef {
 /// Gives the births up one after the other: freed inside each other, the nodes of a deep tree would use up the stack.
 impl Drop for Node {
     fn drop(&mut self) {
-        debug_assert!(self.stands_in.get_mut().is_null(), "a node is freed that stands in a family");
+        debug_assert!(!self.stands(Standing::AtBirth) && !self.stands(Standing::Moved), "it is freed in a family");
         let mut next = self.give_up_birth();
         while let Some(mut birth) = next {
             next = birth.get_mut().and_then(Node::give_up_birth);

@@ -3,9 +3,8 @@
 //! The invariants that are cited here stand at the head of `node`.
 #![expect(unsafe_code, reason = "nodes are put into lists that count no references")]
 
-use std::ptr;
-
-use super::{Family, Keeping, NodeRef, Role, root};
+use super::kin::Kin;
+use super::{Family, Keeping, Node, NodeRef, Role, Standing, root};
 use crate::dispatch::guest::Audience;
 use crate::job::{Origin, Reason, lock};
 use crate::observe::State;
@@ -67,7 +66,7 @@ impl NodeRef {
             newcomer.keeping.store(Keeping::Recorded as u8, Ordering::Relaxed);
             family.record(self);
         }
-        family.take_in(self, newcomer, true);
+        family.take_in(newcomer, Standing::AtBirth);
         Ok(())
     }
 
@@ -85,7 +84,7 @@ impl NodeRef {
     pub(in crate::job) fn enter_inline(&self) {
         if let Some(birth) = self.birth() {
             let owner = birth.nearest();
-            owner.household().family.lock().take_in(owner, self, false);
+            owner.household().family.lock().take_in(self, Standing::AtBirth);
         }
     }
 
@@ -140,22 +139,24 @@ impl NodeRef {
 
     /// Makes an inline scope a child of the nearest node above that has not ended. See invariant 2.
     pub(crate) fn adopt(&self) {
-        self.adopted.store(true, Ordering::Relaxed);
         let mut moved = lock(&self.household().moved);
-        if let Some(owner) = self.owner_where(moved.as_ref()) {
-            owner.household().family.lock().let_go(&owner, self);
-            *moved = Some(owner.take_over(self, true));
+        let owner = self.owner_where(moved.as_ref());
+        if let Some(owner) = &owner {
+            let standing = if moved.is_some() { Standing::Moved } else { Standing::AtBirth };
+            owner.household().family.lock().let_go(self, standing);
         }
+        self.adopted.store(true, Ordering::Relaxed);
+        *moved = owner.map(|owner| owner.take_over(self));
     }
 
     /// Puts `node` into this family, or the nearest one above that is still open; returns who took it.
-    fn take_over(&self, node: &NodeRef, waited_for: bool) -> NodeRef {
+    fn take_over(&self, node: &NodeRef) -> NodeRef {
         let mut taker = self.clone();
         loop {
             {
                 let mut family = taker.household().family.lock();
                 if !taker.has_ended() {
-                    family.take_in(&taker, node, waited_for);
+                    family.take_in(node, Standing::Moved);
                     drop(family);
                     return taker;
                 }
@@ -186,16 +187,14 @@ impl NodeRef {
 
     /// Hands what is left in the family to whoever waits for this node.
     fn hand_on(&self) {
-        let (children, inline) = self.household().family.lock().disband();
-        let left =
-            children.into_iter().map(|node| (node, true)).chain(inline.into_iter().map(|node| (node, false)));
-        for (node, waited_for) in left {
+        let left = self.household().family.lock().disband();
+        for node in left {
             let mut moved = lock(&node.household().moved);
             // One that has ended in the meantime leaves no family any more, so it must enter none; one that was
             // adopted in the meantime stands in another already.
             let is_ours = node.owner_where(moved.as_ref()).is_some_and(|owner| owner.ptr_eq(self));
             if is_ours && !node.has_ended() {
-                *moved = Some(self.take_over(&node, waited_for));
+                *moved = Some(self.take_over(&node));
             }
         }
     }
@@ -204,24 +203,26 @@ impl NodeRef {
     #[inline]
     pub(crate) fn leave(&self) {
         let Some(birth) = self.birth() else { return };
-        if self.leave_from(birth.nearest()) {
-            return;
+        if !self.leave_from(birth.nearest(), Standing::AtBirth) {
+            self.leave_where_moved();
         }
-        // Not where it was born, so it has been moved; or it is about to be, and will be found ended.
+    }
+
+    /// Not where it was born, so it has been moved; or it is about to be, and will be found ended.
+    #[cold]
+    fn leave_where_moved(&self) {
         if let Some(owner) = &*lock(&self.household().moved) {
-            self.leave_from(owner);
+            self.leave_from(owner, Standing::Moved);
         }
     }
 
     /// Leaves the family of `owner`, if it stands there.
     #[inline]
-    fn leave_from(&self, owner: &NodeRef) -> bool {
-        let household = owner.household();
-        let mut family = household.family.lock();
-        if !family.let_go(owner, self) {
+    fn leave_from(&self, owner: &NodeRef, standing: Standing) -> bool {
+        let mut family = owner.household().family.lock();
+        if !family.let_go(self, standing) {
             return false;
         }
-        let was_child = self.is_child.load(Ordering::Relaxed);
         let is_childless = family.children.is_empty();
         let is_empty = is_childless && family.inline.is_empty();
         // Nobody but the caller knows it any more, so its record is struck out here, under the lock that is held, and
@@ -231,13 +232,21 @@ impl NodeRef {
             family.records -= 1;
         }
         drop(family);
-        if was_child && is_childless {
-            owner.wake();
-            owner.notify();
-        } else if !was_child && is_empty {
-            owner.notify();
+        if is_childless {
+            owner.miss(self, is_empty);
         }
         true
+    }
+
+    /// Tells whoever waits that `node` was the last child to leave, or the last of all.
+    #[cold]
+    fn miss(&self, node: &Node, is_empty: bool) {
+        if node.is_waited_for() {
+            self.wake();
+            self.notify();
+        } else if is_empty {
+            self.notify();
+        }
     }
 
     /// Whether `owner` is where it was born, and kept by its record.
@@ -248,39 +257,39 @@ impl NodeRef {
 }
 
 impl Family {
-    /// Takes `node` into this family, which is that of `owner`.
+    /// Takes `node` into this family.
     #[inline]
-    fn take_in(&mut self, owner: &NodeRef, node: &NodeRef, waited_for: bool) {
-        node.order.store(self.next_order, Ordering::Relaxed);
-        self.next_order = self.next_order.wrapping_add(1);
-        node.is_child.store(waited_for, Ordering::Relaxed);
-        node.stands_in.store(owner.as_ptr().as_ptr(), Ordering::Relaxed);
-        let kin = if waited_for { &mut self.children } else { &mut self.inline };
+    fn take_in(&mut self, node: &NodeRef, standing: Standing) {
+        node.standing.store(standing as u8, Ordering::Relaxed);
         // SAFETY: By invariant 1 it stands in no list yet, and by 6 it leaves before it is freed.
-        unsafe { kin.push(node) };
+        unsafe { self.list_of(node).push(node) };
     }
 
-    /// Takes `node` out of this family, which is that of `owner`, if it stands here.
+    /// Takes `node` out of this family, if it stands here: `standing` says which of its two owners' family this is.
     #[inline]
-    fn let_go(&mut self, owner: &NodeRef, node: &NodeRef) -> bool {
-        // What it says of this family is written under the lock of this family, which is held.
-        if node.stands_in.load(Ordering::Relaxed) != owner.as_ptr().as_ptr() {
+    fn let_go(&mut self, node: &NodeRef, standing: Standing) -> bool {
+        // Written under the lock of this family where it says so, and that is held.
+        if !node.stands(standing) {
             return false;
         }
-        node.stands_in.store(ptr::null_mut(), Ordering::Relaxed);
-        let is_child = node.is_child.load(Ordering::Relaxed);
-        let kin = if is_child { &mut self.children } else { &mut self.inline };
-        // SAFETY: It stands here, in the list that it says.
-        unsafe { kin.remove(node) };
+        node.standing.store(Standing::Nowhere as u8, Ordering::Relaxed);
+        // SAFETY: It stands here, in the list of its kind.
+        unsafe { self.list_of(node).remove(node) };
         true
     }
 
+    /// The list in which `node` stands, or would.
+    #[inline]
+    fn list_of(&mut self, node: &Node) -> &mut Kin {
+        if node.is_waited_for() { &mut self.children } else { &mut self.inline }
+    }
+
     /// Takes all out, and takes none in any more.
-    fn disband(&mut self) -> (Vec<NodeRef>, Vec<NodeRef>) {
+    fn disband(&mut self) -> Vec<NodeRef> {
         self.closed = true;
-        let left: (Vec<_>, Vec<_>) = (self.children.iter().collect(), self.inline.iter().collect());
-        for node in left.0.iter().chain(&left.1) {
-            node.stands_in.store(ptr::null_mut(), Ordering::Relaxed);
+        let left: Vec<_> = self.children.iter().chain(self.inline.iter()).collect();
+        for node in &left {
+            node.standing.store(Standing::Nowhere as u8, Ordering::Relaxed);
         }
         (self.children, self.inline) = Default::default();
         left

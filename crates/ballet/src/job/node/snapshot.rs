@@ -22,7 +22,7 @@ impl NodeRef {
         let family = household.family.lock();
         let mut kin: Vec<_> = family.children.iter().chain(family.inline.iter()).collect();
         drop(family);
-        kin.sort_by_key(|node| node.order.load(Ordering::Relaxed));
+        kin.sort_by_key(|node| node.born);
         kin
     }
 

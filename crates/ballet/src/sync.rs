@@ -33,8 +33,27 @@ mod short_lock {
     use spin::mutex::{SpinMutex, SpinMutexGuard};
     use spin::relax::RelaxStrategy;
 
-    pub(crate) type ShortLock<T> = SpinMutex<T, LookThenYield>;
     pub(crate) type ShortGuard<'a, T> = SpinMutexGuard<'a, T, LookThenYield>;
+
+    #[derive(Debug, Default)]
+    pub(crate) struct ShortLock<T>(SpinMutex<T, LookThenYield>);
+
+    impl<T> ShortLock<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(SpinMutex::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn lock(&self) -> ShortGuard<'_, T> {
+            self.0.try_lock().unwrap_or_else(|| self.lock_after_others())
+        }
+
+        /// Out of the way of those who find it free.
+        #[cold]
+        fn lock_after_others(&self) -> ShortGuard<'_, T> {
+            self.0.lock()
+        }
+    }
 
     /// Looks between two offers of the core to other threads.
     const LOOKS: u32 = 64;

@@ -83,15 +83,6 @@ impl Home for Carried {
     }
 }
 
-/// Takes a node out of the tree when it is dropped.
-struct Leaves<'a>(&'a NodeRef);
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
 /// What all jobs begin with, whatever their types.
 #[repr(C)]
 struct JobHead {
@@ -113,11 +104,12 @@ unsafe impl<F, T, E, H> Cell for JobCell<F, T, E, H> {}
 // SAFETY: As above.
 unsafe impl<F, T, E, H> Begins<Node> for JobCell<F, T, E, H> {}
 
-/// The layout of a cell, with or without particulars behind it, and where those begin.
-const fn layout<C>(has_particulars: bool) -> (Layout, usize) {
-    let cell = Layout::new::<C>();
-    let Ok((both, tail)) = cell.extend(Layout::new::<Particulars>()) else { panic!("a cell too large") };
-    (if has_particulars { both } else { cell }, tail)
+/// The layout of a cell with particulars behind it, and where those begin.
+const fn wide_layout<C>() -> (Layout, usize) {
+    let Ok(wide) = Layout::new::<C>().extend(Layout::new::<Particulars>()) else {
+        panic!("a cell too large")
+    };
+    wide
 }
 
 /// Makes a cell in memory, where it stays, and behind it what few cells have.
@@ -126,16 +118,30 @@ fn in_memory<C: Begins<Node>>(
     make: impl FnOnce() -> C,
     particulars: Option<impl FnOnce() -> Particulars>,
 ) -> NonNull<C> {
-    let (layout, tail) = layout::<C>(particulars.is_some());
-    let memory = memory::allocate(layout).cast::<C>();
-    // SAFETY: The memory is new, and as large as the layout of both says.
-    unsafe {
-        memory.write(make());
-        if let Some(make) = particulars {
-            memory.byte_add(tail).cast().write(make());
+    let memory = match particulars {
+        None => memory::allocate(Layout::new::<C>()).cast::<C>(),
+        Some(make) => {
+            let (layout, tail) = wide_layout::<C>();
+            let memory = memory::allocate(layout).cast::<C>();
+            // SAFETY: The memory is new, and as large as the layout of both says.
+            unsafe { memory.byte_add(tail).cast().write(make()) };
+            memory
         }
-    }
+    };
+    // SAFETY: The memory is new, and of this layout or a larger one.
+    unsafe { memory.write(make()) };
     memory
+}
+
+/// Memory that is freed when this is dropped, also where the destructor of what lay in it panics.
+struct Memory(NonNull<Header>, Layout);
+
+impl Drop for Memory {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Whoever made this promised it; what lay here has been dropped, or has panicked in it.
+        unsafe { memory::free(self.0.cast(), self.1) };
+    }
 }
 
 /// Drops a cell and frees its memory.
@@ -144,21 +150,24 @@ fn in_memory<C: Begins<Node>>(
 ///
 /// `cell` comes from `in_memory` as a `C`, and nobody has a reference.
 unsafe fn free<C: Begins<Node>>(cell: NonNull<Header>) {
-    struct Memory(NonNull<u8>, Layout);
-    impl Drop for Memory {
-        fn drop(&mut self) {
-            // SAFETY: The caller of `free` promised it; the cell has been dropped, or has panicked in it.
-            unsafe { memory::free(self.0, self.1) };
-        }
-    }
     // SAFETY: The caller's promise.
     unsafe {
-        let has_particulars = cell.cast::<Node>().as_ref().has_particulars();
-        let (layout, tail) = layout::<C>(has_particulars);
-        let _memory = Memory(cell.cast(), layout);
-        if has_particulars {
-            cell.byte_add(tail).cast::<Particulars>().drop_in_place();
+        if cell.cast::<Node>().as_ref().has_particulars() {
+            return free_wide::<C>(cell);
         }
+        let _memory = Memory(cell, Layout::new::<C>());
+        cell.cast::<C>().drop_in_place();
+    }
+}
+
+/// As [`free`], for a cell with particulars behind it.
+#[cold]
+unsafe fn free_wide<C: Begins<Node>>(cell: NonNull<Header>) {
+    let (layout, tail) = wide_layout::<C>();
+    // SAFETY: The caller's promise.
+    unsafe {
+        let _memory = Memory(cell, layout);
+        cell.byte_add(tail).cast::<Particulars>().drop_in_place();
         cell.cast::<C>().drop_in_place();
     }
 }
@@ -199,7 +208,13 @@ where
     /// Takes the job into its owner's family; gives the body back, with the reason, where the owner refuses.
     #[inline]
     pub(super) fn enter(self, owner: &NodeRef) -> Result<(Claim<T, E>, Turn), (F, Reason)> {
-        let Err(reason) = owner.admit(self.claim.node()) else { return Ok((self.claim, self.turn)) };
+        if owner.admit(self.claim.node()) { Ok((self.claim, self.turn)) } else { Err(self.give_back(owner)) }
+    }
+
+    /// The body of a job that `owner` has refused, and why it was.
+    #[cold]
+    fn give_back(self, owner: &NodeRef) -> (F, Reason) {
+        let reason = owner.reason_of_refusal();
         self.claim.node().header().end();
         let stage = self.claim.node().as_ptr().cast::<JobCell<F, T, E, H>>();
         let over = Stage::Over { outcome: None, state: State::Cancelled };
@@ -207,7 +222,7 @@ where
         // never polled, so it may move.
         let stage = unsafe { std::mem::replace(&mut *stage.as_ref().stage.get(), over) };
         let Stage::Dancing { body } = stage else { unreachable!("a job is born with its body") };
-        Err((body, reason))
+        (body, reason)
     }
 }
 
@@ -362,7 +377,7 @@ const fn passive_table<C: Begins<Node>>() -> VTable {
         wake: |cell| unsafe { cell.cast::<Watched>().as_ref() }.watcher.wake(),
         take: |_, _| {},
         free: free::<C>,
-        tail: layout::<C>(true).1,
+        tail: wide_layout::<C>().1,
     }
 }
 
@@ -404,7 +419,7 @@ where
         wake: Self::wake,
         take: Self::take,
         free: free::<Self>,
-        tail: layout::<Self>(true).1,
+        tail: wide_layout::<Self>().1,
     };
 
     #[inline]
@@ -466,30 +481,42 @@ where
         }
     }
 
-    /// Says that the outcome is there, and leaves the tree.
+    /// Says that the outcome is there, and leaves the tree. Does not unwind.
     ///
     /// # Safety
     ///
     /// As for [`life`](Self::life); the stage is over.
     #[inline]
     unsafe fn finish(node: &NodeRef, state: State) {
-        contain(|| {
-            // Last: the scope may return as soon as its last child has left.
-            let _leaves = Leaves(node);
-            let audience = node.conclude(state);
-            if audience.abandoned {
-                // SAFETY: The job has ended, and whoever had the claim has given it up. The stage is not moved.
-                unsafe {
-                    let stage = Pin::new_unchecked(&mut *node.as_ptr().cast::<Self>().as_ref().stage.get());
-                    owner_of::<E>(node).unseen(node, stage.take());
-                }
-            }
-            if audience.awaited {
-                // SAFETY: By 7, since the job has ended here and `AWAITED` was set.
-                let waiter = unsafe { waiter_of(node).as_mut() }.take();
-                waiter.into_iter().for_each(Waker::wake);
-            }
-        });
+        // SAFETY: The caller's promise: the stage is not moved, and nobody else touches it before the end is seen.
+        let stage = unsafe { Pin::new_unchecked(&*node.as_ptr().cast::<Self>().as_ref().stage.get()) };
+        // Last of all, it leaves: the scope may return as soon as its last child has.
+        if !(stage.is_nothing_left() && node.end_unknown(state)) {
+            // SAFETY: The caller's promise.
+            unsafe { Self::finish_in_sight(node, state) };
+            node.leave();
+        }
+    }
+
+    /// As [`finish`](Self::finish), where somebody may have to be told; it does not leave the tree.
+    ///
+    /// # Safety
+    ///
+    /// As for `finish`.
+    unsafe fn finish_in_sight(node: &NodeRef, state: State) {
+        let audience = node.conclude(state);
+        if audience.abandoned {
+            // SAFETY: The job has ended, and whoever had the claim has given it up. The stage is not moved.
+            let stage =
+                unsafe { Pin::new_unchecked(&mut *node.as_ptr().cast::<Self>().as_ref().stage.get()) };
+            // SAFETY: The job is one of this `E`.
+            contain(|| unsafe { owner_of::<E>(node) }.unseen(node, stage.take()));
+        }
+        if audience.awaited {
+            // SAFETY: By 7, since the job has ended here and `AWAITED` was set.
+            let waiter = unsafe { waiter_of(node).as_mut() }.take();
+            contain(|| waiter.into_iter().for_each(Waker::wake));
+        }
     }
 
     unsafe fn schedule(cell: NonNull<Header>, turn: Turn) {

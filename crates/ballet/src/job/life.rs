@@ -55,6 +55,13 @@ impl<F, T, E> Stage<F, T, E> {
         matches!(self, Stage::Dancing { .. })
     }
 
+    /// Whether the outcome is one that nobody has to be told of, and whose destructor does nothing.
+    #[inline]
+    pub(super) fn is_nothing_left(&self) -> bool {
+        let is_plain = matches!(self, Stage::Over { outcome: None | Some(Outcome::Ok(_)), .. });
+        is_plain && !std::mem::needs_drop::<T>()
+    }
+
     /// Takes the outcome out.
     pub(super) fn take(self: Pin<&mut Self>) -> Option<Outcome<T, E>> {
         match self.project() {

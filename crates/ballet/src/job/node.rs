@@ -363,18 +363,17 @@ impl Node {
 
     #[inline]
     fn household(&self) -> &Household {
-        let household = match self.household.get() {
-            Some(household) => household,
-            None => {
-                let household = self.household.get_or_init(Household::new);
-                // Pairs with the fence in `announced`: whoever made the household sees what was done before it was
-                // there.
-                fence(Ordering::SeqCst);
-                household
-            }
-        };
+        let household = self.household.get().unwrap_or_else(|| self.found_household());
         // An end that came before is seen from here on; one that comes later looks after the household.
         self.header.note_housed();
+        household
+    }
+
+    #[cold]
+    fn found_household(&self) -> &Household {
+        let household = self.household.get_or_init(Household::new);
+        // Pairs with the fence in `announced`: whoever made the household sees what was done before it was there.
+        fence(Ordering::SeqCst);
         household
     }
 
@@ -573,16 +572,26 @@ impl NodeRef {
 
 /// Gives the births up one after the other: freed inside each other, the nodes of a deep tree would use up the stack.
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
-        debug_assert!(!self.stands(Standing::AtBirth) && !self.stands(Standing::Moved), "it is freed in a family");
-        let mut next = self.give_up_birth();
-        while let Some(mut birth) = next {
-            next = birth.get_mut().and_then(Node::give_up_birth);
+        debug_assert!(
+            !self.stands(Standing::AtBirth) && !self.stands(Standing::Moved),
+            "it is freed in a family"
+        );
+        if self.keeping.load(Ordering::Relaxed) != Keeping::Borrowed as u8 {
+            self.give_up_births();
         }
     }
 }
 
 impl Node {
+    fn give_up_births(&mut self) {
+        let mut next = self.give_up_birth();
+        while let Some(mut birth) = next {
+            next = birth.get_mut().and_then(Node::give_up_birth);
+        }
+    }
+
     /// The reference to the birth that has to be dropped now, if there is any.
     fn give_up_birth(&mut self) -> Option<NodeRef> {
         let birth = self.birth.take()?;

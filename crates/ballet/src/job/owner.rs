@@ -264,12 +264,10 @@ impl<E: Fault> Owner<E> {
 
 impl<E: Fault> Ref<Owner<E>> {
     /// Drops an outcome that nobody will ask for; a failure goes to the sink.
-    #[inline]
     pub(super) fn unseen<T>(&self, job: &NodeRef, outcome: Option<Outcome<T, E>>) {
         let failure = match outcome {
             Some(Outcome::Err(error)) => Failure::err(error, job.path(), job.place),
             Some(Outcome::Panicked(panic)) => Failure::panicked(panic),
-            Some(Outcome::Ok(_)) if !std::mem::needs_drop::<T>() => return,
             Some(Outcome::Ok(value)) => match catch_unwind(AssertUnwindSafe(|| drop(value))) {
                 Ok(()) => return,
                 Err(payload) => Failure::panicked(Panic::caught(payload, job)),

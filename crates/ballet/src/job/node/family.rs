@@ -6,9 +6,10 @@
 use super::kin::Kin;
 use super::{Family, Keeping, Node, NodeRef, Role, Standing, root};
 use crate::dispatch::guest::Audience;
+use crate::job::panic::contain;
 use crate::job::{Origin, Reason, lock};
 use crate::observe::State;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, ShortGuard};
 
 impl NodeRef {
     /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.
@@ -30,7 +31,7 @@ impl NodeRef {
         }
     }
 
-    fn children(&self) -> Vec<NodeRef> {
+    pub(super) fn children(&self) -> Vec<NodeRef> {
         let Some(household) = self.announced() else { return Vec::new() };
         household.family.lock().children.iter().collect()
     }
@@ -49,14 +50,13 @@ impl NodeRef {
         }
     }
 
-    /// Takes a newborn job into this node's family; refused with the reason if the node has been asked to end or
-    /// has ended. The job leaves the family before its life ends.
+    /// Takes a newborn job into this node's family, unless the node has been asked to end or has ended. The job leaves
+    /// the family before its life ends.
     #[inline]
-    pub(in crate::job) fn admit(&self, newcomer: &NodeRef) -> Result<(), Reason> {
+    pub(in crate::job) fn admit(&self, newcomer: &NodeRef) -> bool {
         let mut family = self.household().family.lock();
         if self.is_asked() || family.closed {
-            drop(family);
-            return Err(self.refusal().unwrap_or_else(|| self.parent_ended()));
+            return false;
         }
         if newcomer.name().is_none() {
             family.last_number += 1;
@@ -67,13 +67,18 @@ impl NodeRef {
             family.record(self);
         }
         family.take_in(newcomer, Standing::AtBirth);
-        Ok(())
+        true
     }
 
     /// Why this node takes no child, if it takes none.
     pub(crate) fn refusal(&self) -> Option<Reason> {
         let is_closed = self.household().family.lock().closed;
         self.asked().or_else(|| is_closed.then(|| self.parent_ended()))
+    }
+
+    /// Why this node took no child.
+    pub(in crate::job) fn reason_of_refusal(&self) -> Reason {
+        self.refusal().unwrap_or_else(|| self.parent_ended())
     }
 
     fn parent_ended(&self) -> Reason {
@@ -180,7 +185,7 @@ impl NodeRef {
         }
         let audience = self.header.end();
         if audience.housed {
-            self.hand_on();
+            contain(|| self.hand_on());
         }
         audience
     }
@@ -223,6 +228,34 @@ impl NodeRef {
         if !family.let_go(self, standing) {
             return false;
         }
+        self.part(owner, family);
+        true
+    }
+
+    /// Ends a job that nobody knows but its family, and leaves that, in one step. Where somebody knows it, or it has a
+    /// family of its own, nothing changes but what [`ended`](Node::ended) says, and it has to [end](Self::conclude) in
+    /// the sight of others.
+    #[inline]
+    pub(in crate::job) fn end_unknown(&self, state: State) -> bool {
+        let Some(owner) = self.birth() else { return false };
+        if !self.header.is_unknown() {
+            return false;
+        }
+        self.set_ended(state);
+        let mut family = owner.household().family.lock();
+        // Whoever comes to know it now finds it in a family, which is this one where it has not been moved.
+        if !self.stands(Standing::AtBirth) || !self.header.is_unknown() {
+            return false;
+        }
+        self.header.end_unknown();
+        family.let_go(self, Standing::AtBirth);
+        self.part(owner, family);
+        true
+    }
+
+    /// What is left to do for one that has just left the family of `owner`.
+    #[inline]
+    fn part(&self, owner: &NodeRef, mut family: ShortGuard<'_, Family>) {
         let is_childless = family.children.is_empty();
         let is_empty = is_childless && family.inline.is_empty();
         // Nobody but the caller knows it any more, so its record is struck out here, under the lock that is held, and
@@ -235,18 +268,19 @@ impl NodeRef {
         if is_childless {
             owner.miss(self, is_empty);
         }
-        true
     }
 
     /// Tells whoever waits that `node` was the last child to leave, or the last of all.
     #[cold]
     fn miss(&self, node: &Node, is_empty: bool) {
-        if node.is_waited_for() {
-            self.wake();
-            self.notify();
-        } else if is_empty {
-            self.notify();
-        }
+        contain(|| {
+            if node.is_waited_for() {
+                self.wake();
+                self.notify();
+            } else if is_empty {
+                self.notify();
+            }
+        });
     }
 
     /// Whether `owner` is where it was born, and kept by its record.

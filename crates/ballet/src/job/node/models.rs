@@ -45,7 +45,7 @@ fn job(scope: &NodeRef) -> NodeRef {
 /// Another thread that spawns `child`; it gives whether the scope took it.
 fn spawning(scope: &NodeRef, child: &NodeRef) -> thread::JoinHandle<bool> {
     let (scope, child) = (scope.clone(), child.clone());
-    thread::spawn(move || scope.admit(&child).is_ok())
+    thread::spawn(move || scope.admit(&child))
 }
 
 fn reason() -> Reason {
@@ -105,7 +105,7 @@ fn the_last_child_to_leave_wakes_its_scope() {
         let root = node(Role::Root, None);
         let scope = scope(&root);
         let child = job(&scope);
-        scope.admit(&child).unwrap();
+        assert!(scope.admit(&child));
         let leaver = thread::spawn(move || child.end(State::Completed));
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -128,8 +128,8 @@ fn every_job_strikes_its_record_out_once() {
         let root = node(Role::Root, None);
         let scope = scope(&root);
         let (one, other) = (job(&scope), job(&scope));
-        scope.admit(&one).unwrap();
-        scope.admit(&other).unwrap();
+        assert!(scope.admit(&one));
+        assert!(scope.admit(&other));
         let handle = one.clone();
         let leaver = thread::spawn(move || one.end(State::Completed));
         other.end(State::Completed);
@@ -146,6 +146,31 @@ fn every_job_strikes_its_record_out_once() {
     });
 }
 
+/// Ending unknown against being found: no reference of whoever finds the job in its family is lost, and it has ended
+/// and left afterwards.
+#[test]
+fn a_job_that_is_found_while_it_ends_is_kept_for_its_finder() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = job(&scope);
+        assert!(scope.admit(&child));
+        let finder = {
+            let scope = scope.clone();
+            thread::spawn(move || scope.children())
+        };
+        if !child.end_unknown(State::Completed) {
+            child.end(State::Completed);
+        }
+        let found = finder.join().unwrap();
+        assert_eq!(found.is_empty(), child.header.is_alone());
+        drop(found);
+        assert!(child.header.is_alone() && child.header.has_ended());
+        assert!(scope.is_childless());
+        scope.end(State::Completed);
+    });
+}
+
 /// Adoption against completion: a child of a scope that is given up leaves whichever family it stands in.
 #[test]
 fn a_child_that_ends_while_it_is_handed_on_is_left_in_no_family() {
@@ -153,7 +178,7 @@ fn a_child_that_ends_while_it_is_handed_on_is_left_in_no_family() {
         let root = node(Role::Root, None);
         let scope = scope(&root);
         let child = job(&scope);
-        scope.admit(&child).unwrap();
+        assert!(scope.admit(&child));
         let leaver = thread::spawn(move || child.end(State::Completed));
         scope.end(State::Cancelled);
         leaver.join().unwrap();

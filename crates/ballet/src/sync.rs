@@ -25,7 +25,8 @@ pub(crate) use short_lock_of_loom::{ShortGuard, ShortLock};
 /// waker.
 ///
 /// `std`'s mutex takes two steps that other cores see, one to lock and one to unlock; this one takes the first. Who
-/// finds it locked looks again, and lets another thread run where that takes long: its holder may have lost its core.
+/// finds it locked looks again after a pause, and lets another thread run where that takes long: its holder may have lost
+/// its core.
 #[cfg(not(ballet_loom))]
 mod short_lock {
     use std::cell::Cell;
@@ -56,7 +57,10 @@ mod short_lock {
     }
 
     /// Looks between two offers of the core to other threads.
-    const LOOKS: u32 = 64;
+    const LOOKS: u32 = 16;
+    /// Pauses between two looks. A look takes the memory of the lock away from the core that works with it. Left alone for
+    /// some hundred nanoseconds, that core does many sections, each of which is cheap while the memory is there.
+    const PAUSES: u32 = 16;
 
     thread_local! {
         static LOOKED: Cell<u32> = const { Cell::new(0) };
@@ -71,7 +75,7 @@ mod short_lock {
             if looked.is_multiple_of(LOOKS) {
                 std::thread::yield_now();
             } else {
-                std::hint::spin_loop();
+                (0..PAUSES).for_each(|_| std::hint::spin_loop());
             }
         }
     }

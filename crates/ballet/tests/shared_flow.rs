@@ -328,6 +328,48 @@ async fn many_are_received_at_once_and_let_an_emitter_go_on() -> Result<(), Erro
     Ok(())
 }
 
+#[test]
+fn a_vast_buffer_takes_the_memory_of_what_is_in_it() {
+    let (emitter, flow) = SharedFlow::new(Sharing::suspend(usize::MAX));
+    let mut subscriber = flow.subscribe();
+    emit_all(&emitter, 0..1_000);
+    assert_eq!(subscriber.behind(), 1_000);
+    assert!(drain(&mut subscriber).into_iter().eq(0..1_000));
+}
+
+/// An emitter that never waits, and subscribers of which some are pushed on while they receive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_two_threads_each_item_is_received_or_missed() -> Result<(), Error> {
+    const ITEMS: u64 = 50_000;
+    for sharing in [Sharing::drop_oldest(1), Sharing::drop_oldest(100).replay(10), Sharing::drop_latest(20)] {
+        let (emitter, flow) = SharedFlow::new(sharing);
+        ballet::scope(async |s: Scope| {
+            for _ in 0..4 {
+                let mut subscriber = flow.subscribe();
+                s.spawn(async move {
+                    let (mut received, mut next) = (0, 0);
+                    while let Some(item) = subscriber.recv().await {
+                        assert!(item >= next, "{item} after {next}");
+                        (received, next) = (received + 1, item + 1);
+                        assert_eq!(received + subscriber.missed(), next);
+                    }
+                    assert_eq!(received + subscriber.missed(), ITEMS);
+                    Ok(())
+                });
+            }
+            s.spawn(async move {
+                for item in 0..ITEMS {
+                    emitter.emit(item).await?;
+                }
+                Ok(())
+            });
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// Several emitters and subscribers on two threads; some of both leave in the middle.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_two_threads_nothing_is_lost_doubled_or_reordered() -> Result<(), Error> {

@@ -7,9 +7,10 @@ use tokio::task::coop::poll_proceed;
 
 use crate::dispatch::unit::{self, Next, UNKNOWN};
 
-/// So many items, of some tens of nanoseconds, cost one unit of Tokio's cooperative budget; fewer, where whoever sends or
-/// receives them takes longer over each.
-const ITEMS_MAX: u8 = 32;
+/// So many items cost one unit of Tokio's cooperative budget, until it is known what an item takes.
+const ITEMS_AT_FIRST: u8 = 32;
+/// So many cost one at most: an item takes some tens of nanoseconds, unless whoever sends or receives takes longer over it.
+const ITEMS_MAX: u8 = 128;
 
 /// Counts the items of one handle, and measures what they take.
 pub(super) struct Pace {
@@ -22,7 +23,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { left: AtomicU8::new(0), items: AtomicU8::new(ITEMS_MAX), since: AtomicU64::new(UNKNOWN) }
+        Self { left: AtomicU8::new(0), items: AtomicU8::new(ITEMS_AT_FIRST), since: AtomicU64::new(UNKNOWN) }
     }
 }
 

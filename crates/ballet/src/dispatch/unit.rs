@@ -2,18 +2,18 @@
 //!
 //! A poll has 128 units, which are meant for system calls and for locks that are fought for. To give way costs
 //! microseconds: the lane goes back to Tokio, which wakes another worker. So channels and flows pay one unit for as many
-//! items as take about [`UNIT_TIME`], and a task that never waits gives way after a quarter to half a millisecond, whether
+//! items as take about [`UNIT_NS`], and a task that never waits gives way after a quarter to half a millisecond, whether
 //! its items take a nanosecond or a microsecond each. How many those are is measured, unit by unit: by the clock on the
 //! wall, so that whatever its task does between two items counts, except to wait for the next.
 
 use std::sync::LazyLock;
 use std::task::{Context as Poller, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::coop::poll_proceed;
 
 /// The least that a unit pays for; twice as long is the most, where one item does not take longer by itself.
-const UNIT_TIME: Duration = Duration::from_micros(2);
+const UNIT_NS: u64 = 2_000;
 /// What a task of Tokio's has of them in a poll. No more is owed at a time: where there is no budget, as off its runtimes
 /// and in `unconstrained`, nothing would end the paying.
 const UNITS_MAX: u32 = 128;
@@ -44,24 +44,24 @@ pub(crate) fn next(items: u32, items_max: u32, since: Mark) -> Next {
     if since == UNKNOWN {
         return Next { items, since: now, was_worth: 1 };
     }
-    let took = Duration::from_nanos(now.saturating_sub(since));
-    Next { items: fitted(items, items_max, took), since: now, was_worth: worth(took) }
+    let took_ns = now.saturating_sub(since);
+    Next { items: fitted(items, items_max, took_ns), since: now, was_worth: worth(took_ns) }
 }
 
-fn fitted(items: u32, items_max: u32, took: Duration) -> u32 {
-    if took < UNIT_TIME {
+fn fitted(items: u32, items_max: u32, took_ns: u64) -> u32 {
+    if took_ns < UNIT_NS {
         return (items * 2).min(items_max);
     }
-    if took <= UNIT_TIME * 2 {
+    if took_ns <= 2 * UNIT_NS {
         return items;
     }
-    let fit = u128::from(items) * UNIT_TIME.as_nanos() / took.as_nanos();
+    let fit = u64::from(items) * UNIT_NS / took_ns;
     u32::try_from(fit).map_or(items, |fit| fit.max(1))
 }
 
 /// How many units would have paid for so long a time, all of them at most.
-fn worth(took: Duration) -> u32 {
-    let units = took.as_nanos() / (2 * UNIT_TIME).as_nanos();
+fn worth(took_ns: u64) -> u32 {
+    let units = took_ns / (2 * UNIT_NS);
     u32::try_from(units).map_or(UNITS_MAX, |units| units.clamp(1, UNITS_MAX))
 }
 
@@ -92,11 +92,11 @@ mod tests {
         {
             let mut items = 32;
             for _ in 0..20 {
-                items = fitted(items, 4_096, Duration::from_nanos(item_ns) * items);
+                items = fitted(items, 4_096, item_ns * u64::from(items));
             }
             assert!((at_least..=at_most).contains(&items), "{items} items of {item_ns} ns");
         }
-        assert_eq!(fitted(4_096, 4_096, Duration::MAX), 1);
+        assert_eq!(fitted(4_096, 4_096, u64::MAX), 1);
     }
 
     #[test]
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn a_unit_that_took_too_long_is_worth_several() {
-        let worths = [0, 2, 4, 7, 8, 400].map(|micros| worth(Duration::from_micros(micros)));
+        let worths = [0, 2, 4, 7, 8, 400].map(|micros| worth(micros * 1_000));
         assert_eq!(worths, [1, 1, 1, 1, 2, 100]);
-        assert_eq!([1, 3_600].map(|seconds| worth(Duration::from_secs(seconds))), [128, 128]);
-        assert_eq!(worth(Duration::MAX), 128);
+        assert_eq!([1, 3_600].map(|seconds| worth(seconds * 1_000_000_000)), [128, 128]);
+        assert_eq!(worth(u64::MAX), 128);
     }
 }

@@ -8,9 +8,10 @@
 //!            slowest     another               caught up
 //! ```
 //!
-//! `ring` is the buffer, `books` is that and who waits: all that changes, under one lock, in plain sequential code.
-//! `emitter` is the writing handle, `subscriber` the reading one, `error` what they are told. This file is what they share. It refuses to copy an item
-//! before somebody receives it, and to grow: there are never more items than the buffer holds, whoever is slow.
+//! `ring` is the buffer, whose items have locks of their own; `books` is that and who waits, under one lock, in plain
+//! sequential code. `emitter` is the writing handle, `subscriber` the reading one, `error` what they are told. This file
+//! is what they share. It refuses to copy an item before somebody receives it, and to grow: there are never more items
+//! than the buffer holds, whoever is slow.
 
 mod books;
 mod emitter;
@@ -26,7 +27,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context as Poller;
+use std::task::{Context as Poller, Waker};
 
 use super::audience::{Audience, Ticket, Venue};
 use super::basis::{Flow, Polled};
@@ -34,6 +35,7 @@ use super::error::{FlowError, Never};
 use crate::job::lock;
 use crate::sync::{Mutex, MutexGuard};
 use books::Books;
+use ring::Taken;
 
 /// What an emission does when the buffer is full: when the slowest subscriber has still to take its oldest item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +111,10 @@ impl Sharing {
 /// # Cost
 ///
 /// One buffer, whoever subscribes: at most as many items as [`Sharing`] says, allocated as they come. An emission is
-/// one lock, and a wake-up for each subscriber that waits. A receipt is one lock and one `T::clone`; the last subscriber
-/// to receive an item that need not be replayed gets the item itself. `T::clone` runs under the lock, so put what is
-/// dear to clone in an `Arc`; it must not use the flow.
+/// two locks, and a wake-up for each subscriber that waits. A receipt is one lock, that of the item, and one `T::clone`;
+/// the last subscriber to receive an item that need not be replayed gets the item itself. `T::clone` runs under that
+/// lock, so put what is dear to clone in an `Arc`; it must not use the flow. To subscribe looks at each item of the
+/// replay, and to leave at each that was not received.
 ///
 /// # Examples
 ///
@@ -153,10 +156,26 @@ pub struct SharedFlow<T, E = Never> {
 pub(super) struct Shared<T, E>(Mutex<Books<T, E>>);
 
 impl<T, E> Shared<T, E> {
-    /// Of foreign code only `T::clone` and wakers' `clone` run under this lock. Items and wakers come out of it, to be
-    /// dropped or woken after.
+    /// Of foreign code only `T::clone` and wakers' `clone` run under this lock and those of the items. Items and wakers
+    /// come out, to be dropped or woken after.
     fn books(&self) -> MutexGuard<'_, Books<T, E>> {
         lock(&self.0)
+    }
+
+    /// The item that somebody has taken, after an emitter was called that waited for its place.
+    #[inline]
+    fn received(&self, Taken { item, is_awaited }: Taken<T>) -> T {
+        if is_awaited {
+            self.call_next();
+        }
+        item
+    }
+
+    /// Calls the emitter that is next in line, if there is room for its item.
+    #[cold]
+    fn call_next(&self) {
+        let emitter = self.books().call_next();
+        emitter.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -228,7 +247,7 @@ impl<T, E> SharedFlow<T, E> {
     where
         T: Clone,
     {
-        self.ticket.venue().books().ring.replayed().cloned().collect()
+        self.ticket.venue().books().ring.replayed()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The books of a shared flow: the buffer, who waits for what, and the end. Plain sequential code; its callers hold the
 //! lock.
 //!
-//! Invariant, which holds after every call: where emitters wait and there is room, the first of them has been called;
-//! where there are no subscribers, all of them.
+//! Invariant, which holds after every call: where emitters wait and there is room, the first of them has been called, or
+//! is by whoever took the item that made room; where there are no subscribers, all of them have been.
 //!
 //! Items and wakers that leave the books are handed to the caller, to be dropped or woken when the lock is released:
 //! both run foreign code, which may come back here.
@@ -69,7 +69,7 @@ impl<T, E> Books<T, E> {
         self.end.is_some()
     }
 
-    pub(super) fn describe(&self, mut f: DebugStruct<'_, '_>) -> fmt::Result {
+    pub(super) fn describe(&mut self, mut f: DebugStruct<'_, '_>) -> fmt::Result {
         f.field("buffered", &self.ring.len())
             .field("subscribers", &self.audience.present())
             .field("waiting_emitters", &self.line.len())
@@ -93,7 +93,7 @@ impl<T, E> Books<T, E> {
                 self.ring.skip();
                 Some(item)
             }
-            _ => self.ring.push(item),
+            _ => self.ring.push(item, self.audience.present()),
         };
         if let Some(ticket) = ticket {
             self.line.remove(&ticket);
@@ -142,14 +142,14 @@ impl<T, E> Books<T, E> {
 
     // What subscribers do.
 
-    pub(super) fn subscribe(&mut self) -> (Cursor, Called) {
+    pub(super) fn subscribe(&mut self) -> (Cursor<T>, Called) {
         (self.ring.enter(), self.audience.enter())
     }
 
     /// Takes the subscriber out. Gives what nobody needs any more, its own waker, and whoever is to be woken.
     pub(super) fn unsubscribe(
         &mut self,
-        cursor: &Cursor,
+        cursor: &Cursor<T>,
         seat: Option<Seat>,
     ) -> (Vec<T>, Option<Waker>, Calls) {
         let unneeded = self.ring.leave(cursor);
@@ -160,7 +160,7 @@ impl<T, E> Books<T, E> {
     }
 
     /// How the flow ended, for a subscriber that has taken all there is.
-    pub(super) fn ended(&self, cursor: &mut Cursor) -> Option<End<E>>
+    pub(super) fn ended(&self, cursor: &mut Cursor<T>) -> Option<End<E>>
     where
         E: Clone,
     {

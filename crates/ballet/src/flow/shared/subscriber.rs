@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, Waker, ready};
+use std::task::{Context as Poller, Poll, ready};
 
 use super::Shared;
 use super::books::Books;
-use super::ring::Cursor;
+use super::ring::{Cursor, Taken};
 use crate::flow::basis::{Flow, Polled};
 use crate::flow::budget::Turns;
 use crate::flow::error::{FlowError, Never, Output};
@@ -43,7 +43,7 @@ use crate::sync::MutexGuard;
 /// ```
 pub struct Subscriber<T, E = Never> {
     shared: Arc<Shared<T, E>>,
-    cursor: Cursor,
+    cursor: Cursor<T>,
     /// While it waits.
     seat: Option<Seat>,
     turns: Turns,
@@ -77,7 +77,7 @@ impl<T, E> Subscriber<T, E> {
     /// Receives up to `limit` items at once, as many as are there, and adds them to `into`. Waits while there is none.
     /// Gives how many they are; 0 when the flow has completed and everything was received.
     ///
-    /// It takes the flow's lock once, so a subscriber that is behind catches up faster than by [`recv`](Self::recv).
+    /// For subscribers to which many items together cost less than one by one, such as a writer that commits.
     ///
     /// # Errors
     ///
@@ -126,12 +126,8 @@ impl<T, E> Subscriber<T, E> {
     where
         T: Clone,
     {
-        let mut books = self.shared.books();
-        let item = books.ring.take(&mut self.cursor);
-        let emitter = books.call_next();
-        drop(books);
-        emitter.into_iter().for_each(Waker::wake);
-        item
+        let taken = take(&self.shared, &mut self.cursor).ok()?;
+        Some(self.shared.received(taken))
     }
 
     /// How many items it has missed, up to the one that it received last: those that were pushed out before it took them,
@@ -156,44 +152,59 @@ impl<T, E> Subscriber<T, E> {
         E: Clone,
     {
         ready!(self.turns.poll(cx));
-        // Dropped after the lock, also where a clone panics.
-        let mut emitter = Call(None);
-        let mut books = self.shared.books();
-        let mut count = 0;
-        while count < limit
-            && let Some(item) = books.ring.take(&mut self.cursor)
-        {
-            into.push(item);
-            count += 1;
-            emitter.0 = emitter.0.take().or_else(|| books.call_next());
+        let Self { shared, cursor, seat, turns } = self;
+        let mut room = Room { shared, is_awaited: false };
+        let before = into.len();
+        while into.len() - before < limit {
+            match take(shared, cursor) {
+                Ok(Taken { item, is_awaited }) => {
+                    room.is_awaited |= is_awaited;
+                    into.push(item);
+                }
+                Err(books) if into.len() == before => {
+                    turns.waits();
+                    return poll_end(books, cursor, seat, cx).map_ok(|()| 0);
+                }
+                Err(_) => break,
+            }
         }
-        if count > 0 {
-            return Poll::Ready(Ok(count));
-        }
-        self.turns.waits();
-        poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| 0)
+        Poll::Ready(Ok(into.len() - before))
     }
 
+    #[inline]
     fn poll_recv(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<T>, E>>
     where
         T: Clone,
         E: Clone,
     {
         ready!(self.turns.poll(cx));
-        let mut books = self.shared.books();
-        match books.ring.take(&mut self.cursor) {
-            Some(item) => {
-                let emitter = books.call_next();
-                drop(books);
-                emitter.into_iter().for_each(Waker::wake);
-                Poll::Ready(Ok(Some(item)))
-            }
-            None => {
-                self.turns.waits();
-                poll_end(books, &mut self.cursor, &mut self.seat, cx).map_ok(|()| None)
+        let Self { shared, cursor, seat, turns } = self;
+        match take(shared, cursor) {
+            Ok(taken) => Poll::Ready(Ok(Some(shared.received(taken)))),
+            Err(books) => {
+                turns.waits();
+                poll_end(books, cursor, seat, cx).map_ok(|()| None)
             }
         }
     }
+}
+
+/// The next item: from where the subscriber knows it to be, or by the books, which come back where there is none.
+#[inline]
+fn take<'a, T: Clone, E>(
+    shared: &'a Shared<T, E>,
+    cursor: &mut Cursor<T>,
+) -> Result<Taken<T>, MutexGuard<'a, Books<T, E>>> {
+    cursor.take().map_or_else(|| take_by_the_books(shared, cursor), Ok)
+}
+
+#[inline(never)]
+fn take_by_the_books<'a, T: Clone, E>(
+    shared: &'a Shared<T, E>,
+    cursor: &mut Cursor<T>,
+) -> Result<Taken<T>, MutexGuard<'a, Books<T, E>>> {
+    let books = shared.books();
+    books.ring.take(cursor).ok_or(books)
 }
 
 /// What it has still to receive.
@@ -217,7 +228,7 @@ impl<T: Clone, E: FlowError + Clone> Flow for Subscriber<T, E> {
 /// The end, for a subscriber that has taken all there is; or it waits.
 fn poll_end<T, E: Clone>(
     mut books: MutexGuard<'_, Books<T, E>>,
-    cursor: &mut Cursor,
+    cursor: &mut Cursor<T>,
     seat: &mut Option<Seat>,
     cx: &mut Poller<'_>,
 ) -> Poll<Result<(), E>> {
@@ -231,12 +242,17 @@ fn poll_end<T, E: Clone>(
     Poll::Pending
 }
 
-/// An emitter that has been called, and is woken when this is dropped.
-struct Call(Option<Waker>);
+/// Room that was made in a full buffer; an emitter that waits for it is called when this is dropped.
+struct Room<'a, T, E> {
+    shared: &'a Shared<T, E>,
+    is_awaited: bool,
+}
 
-impl Drop for Call {
+impl<T, E> Drop for Room<'_, T, E> {
     fn drop(&mut self) {
-        self.0.take().into_iter().for_each(Waker::wake);
+        if self.is_awaited {
+            self.shared.call_next();
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
@@ -37,8 +37,6 @@ pub(crate) struct Crew {
     injector: Injector<Work>,
     /// The other end of each lane's own queue.
     stealers: Box<[Stealer<Work>]>,
-    /// Counted up by a lane at each round; the watch tells from it whether a lane is stuck in a poll.
-    pub(super) rounds: Box<[AtomicU64]>,
     /// Lanes that have not been dropped.
     alive: AtomicUsize,
     closed: AtomicBool,
@@ -98,7 +96,6 @@ impl Crew {
             parking: Parking::new(lanes),
             injector: Injector::new(),
             stealers: queues.iter().map(Worker::stealer).collect(),
-            rounds: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             alive: AtomicUsize::new(lanes),
             closed: AtomicBool::new(false),
             clearing: Clearing::default(),
@@ -138,7 +135,7 @@ impl Crew {
     }
 
     /// Whether the watch looks after the crew: where there is one lane, there is none that it could wake to help.
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.stealers.len() > 1
     }
 

@@ -80,6 +80,15 @@ pub(crate) fn look_at_clock() -> Looked {
     Looked { is_first }
 }
 
+/// As [`look_at_clock`], where it has been looked at just before.
+pub(crate) fn go_by(just_now: Moment) -> Looked {
+    let is_first = NOW.get().is_none();
+    if is_first {
+        NOW.set(Some(just_now));
+    }
+    Looked { is_first }
+}
+
 /// Forgets the time when the poll ends.
 pub(crate) struct Looked {
     is_first: bool,

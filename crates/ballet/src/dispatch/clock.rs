@@ -16,16 +16,30 @@ static BEGINNING: LazyLock<Instant> = LazyLock::new(|| std::time::Instant::now()
 
 impl Moment {
     fn of(instant: Instant) -> Self {
-        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let nanos = |duration: Duration| {
+            let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
+        };
         match instant.checked_duration_since(*BEGINNING) {
             Some(after) => Self(nanos(after)),
             None => Self(-nanos(BEGINNING.duration_since(instant))),
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn at_micros(micros: i64) -> Self {
+        Self(micros * 1_000)
+    }
+
     pub(crate) fn to_instant(self) -> Instant {
         let distance = Duration::from_nanos(self.0.unsigned_abs());
         if self.0 < 0 { *BEGINNING - distance } else { *BEGINNING + distance }
+    }
+
+    /// From `earlier` to here; zero where that is later.
+    #[inline]
+    pub(super) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
     /// Whole milliseconds from `earlier` to here; zero where that is later.
@@ -47,8 +61,10 @@ pub(crate) fn now() -> Moment {
 }
 
 /// Looks at the clock, for the polls until the next look or until [`forget_clock`].
-pub(super) fn look_again() {
-    NOW.set(Some(Moment::of(Instant::now())));
+pub(super) fn look_again() -> Moment {
+    let now = Moment::of(Instant::now());
+    NOW.set(Some(now));
+    now
 }
 
 pub(super) fn forget_clock() {
@@ -60,6 +76,15 @@ pub(crate) fn look_at_clock() -> Looked {
     let is_first = NOW.get().is_none();
     if is_first {
         look_again();
+    }
+    Looked { is_first }
+}
+
+/// As [`look_at_clock`], where it has been looked at just before.
+pub(crate) fn go_by(just_now: Moment) -> Looked {
+    let is_first = NOW.get().is_none();
+    if is_first {
+        NOW.set(Some(just_now));
     }
     Looked { is_first }
 }

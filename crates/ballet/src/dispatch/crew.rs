@@ -148,7 +148,7 @@ impl Crew {
     }
 
     /// Whether the watch looks after the crew: where there is one lane, there is none that it could wake to help.
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.stealers.len() > 1
     }
 

@@ -9,39 +9,45 @@ use std::cell::RefCell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_deque::Worker;
 use tokio::task::coop::has_budget_remaining;
 use tokio::task::yield_now;
 
-use super::clock;
+use super::clock::{self, Moment};
 use super::crew::{Crew, Work};
 use super::guest::Ran;
 #[cfg(feature = "testing")]
 use super::order;
+use super::vigil::Vigil;
 use super::watch;
 
 /// How long a lane runs before Tokio's drivers and other tasks have their turn.
 const SLICE: Duration = Duration::from_micros(200);
+/// Polls after which they have it whatever the clock says, since a virtual one stands still.
+const POLLS_PER_SLICE: u32 = 4096;
 /// Polls between two looks at the clock. Short polls are many and the clock is not free.
 const POLLS_PER_LOOK: u32 = 16;
 /// A mean poll longer than this is worth a look at the clock each time.
 const LONG_POLL: Duration = Duration::from_micros(2);
 /// Queued work that would take longer than this is worth the waking of another worker, which takes some tens of
 /// microseconds of its own.
-const WORTH_SHARING: Duration = Duration::from_micros(40);
+pub(super) const WORTH_SHARING: Duration = Duration::from_micros(40);
 /// Polls shorter than this gain nothing from another core: moving the cells there takes as long.
 const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(500);
+/// One poll alone has to be longer, since the first after a sleep finds all caches cold.
+const ONE_TOO_SHORT_TO_SHARE: Duration = Duration::from_micros(5);
 
 /// One lane of a crew.
 pub(super) struct Lane {
     crew: Arc<Crew>,
     index: usize,
     /// In the thread's slot while the lane is polled.
-    queue: Option<Worker<Work>>,
+    home: Option<Active>,
     /// The mean duration of a poll, as last measured.
     mean: Duration,
+    vigil: Vigil,
 }
 
 /// The lane that is being polled on this thread.
@@ -71,19 +77,21 @@ pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
 
 impl Lane {
     pub(super) fn new(crew: Arc<Crew>, index: usize, queue: Worker<Work>) -> Self {
-        Self { crew, index, queue: Some(queue), mean: Duration::ZERO }
+        let home = Some(Active { crew: Arc::clone(&crew), queue });
+        Self { crew, index, home, mean: Duration::ZERO, vigil: Vigil::default() }
     }
 
     /// Runs guests until the slice is over (`true`) or no work is left (`false`).
-    fn work(&mut self) -> bool {
-        let start = Instant::now();
-        let mut look = Look { at: start, polls: 0 };
+    fn work(&mut self, round: &mut Round) -> bool {
+        if self.mean > LONG_POLL {
+            self.share();
+        }
         while let Some(work) = self.next() {
             run(&self.crew, work);
-            look.polls += 1;
-            if look.polls >= POLLS_PER_LOOK || self.mean > LONG_POLL {
-                self.look(&mut look);
-                if look.at - start > SLICE {
+            round.polls += 1;
+            if self.is_look_due(round) {
+                self.look(round);
+                if round.looked.since(round.start) > SLICE || round.polls > POLLS_PER_SLICE {
                     return true;
                 }
             }
@@ -96,9 +104,9 @@ impl Lane {
 
     /// As [`work`](Self::work), in the order that a test has set for this thread, if one has.
     #[cfg(feature = "testing")]
-    fn work_as_told(&mut self) -> bool {
+    fn work_as_told(&mut self, round: &mut Round) -> bool {
         if !order::is_set() {
-            return self.work();
+            return self.work(round);
         }
         let mut ready = Vec::new();
         loop {
@@ -117,8 +125,8 @@ impl Lane {
     }
 
     #[cfg(not(feature = "testing"))]
-    fn work_as_told(&mut self) -> bool {
-        self.work()
+    fn work_as_told(&mut self, round: &mut Round) -> bool {
+        self.work(round)
     }
 
     /// Lies down, unless work has come meanwhile.
@@ -133,6 +141,11 @@ impl Lane {
         false
     }
 
+    /// Whether the lane goes on looking for work though it has lain down.
+    fn stays_up(&mut self, round: &Round) -> bool {
+        self.crew.is_watched() && self.vigil.lasts(round.start)
+    }
+
     fn next(&self) -> Option<Work> {
         ACTIVE.with_borrow(|active| {
             let queue = &active.as_ref()?.queue;
@@ -140,13 +153,31 @@ impl Lane {
         })
     }
 
-    /// Looks at the clock, at what has come from outside, and at whether there is too much for one lane.
-    fn look(&mut self, look: &mut Look) {
-        let now = Instant::now();
-        self.mean = (now - look.at) / look.polls;
-        *look = Look { at: now, polls: 0 };
-        clock::look_again();
+    /// Whether it is time to look at the clock: after the first poll if another waits behind it, so that long ones are
+    /// known at once; then where polls are long after each, and otherwise after some.
+    fn is_look_due(&self, round: &Round) -> bool {
+        let unseen = round.polls - round.polls_seen;
+        self.mean > LONG_POLL || unseen >= POLLS_PER_LOOK || round.polls == 1 && self.has_more()
+    }
+
+    fn has_more(&self) -> bool {
+        ACTIVE.with_borrow(|active| active.as_ref().is_some_and(|active| !active.queue.is_empty()))
+    }
+
+    /// Looks at the clock, and whether there is too much for one lane.
+    fn look(&mut self, round: &mut Round) {
+        let now = clock::look_again();
+        let polls = round.polls - round.polls_seen;
+        self.mean = now.since(round.looked) / polls;
+        (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
+        if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {
+            self.share();
+        }
+    }
+
+    /// Takes in what has come from outside, and wakes another lane where there is too much for one.
+    fn share(&self) {
         let queued = ACTIVE.with_borrow(|active| {
             let Some(Active { queue, .. }) = active else { return 0 };
             if let Some(work) = self.crew.take_injected(queue) {
@@ -164,10 +195,25 @@ impl Lane {
     }
 }
 
-/// When a lane last looked at the clock, and how many polls there were since.
-struct Look {
-    at: Instant,
-    polls: u32,
+/// What a lane has done since Tokio polled it.
+pub(super) struct Round {
+    pub(super) start: Moment,
+    pub(super) polls: u32,
+    /// The last look at the clock, and the polls before it.
+    pub(super) looked: Moment,
+    polls_seen: u32,
+}
+
+impl Round {
+    fn begin(start: Moment) -> Self {
+        Self { start, polls: 0, looked: start, polls_seen: 0 }
+    }
+
+    /// A round of one poll.
+    #[cfg(test)]
+    pub(super) fn of(start: Moment, looked: Moment) -> Self {
+        Self { start, polls: 1, looked, polls_seen: 1 }
+    }
 }
 
 fn run(crew: &Arc<Crew>, work: Work) {
@@ -183,14 +229,14 @@ fn run(crew: &Arc<Crew>, work: Work) {
 
 /// Takes the queue out of the slot when the poll of a lane ends, however it ends.
 struct Restore<'a> {
-    home: &'a mut Option<Worker<Work>>,
+    home: &'a mut Option<Active>,
     outer: Option<Active>,
 }
 
 impl Drop for Restore<'_> {
     fn drop(&mut self) {
         clock::forget_clock();
-        *self.home = ACTIVE.replace(self.outer.take()).map(|active| active.queue);
+        *self.home = ACTIVE.replace(self.outer.take());
     }
 }
 
@@ -199,17 +245,18 @@ impl Future for Lane {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         let lane = &mut *self;
-        let Some(queue) = lane.queue.take() else { return Poll::Ready(()) };
+        let Some(active) = lane.home.take() else { return Poll::Ready(()) };
         lane.crew.parking.rise(lane.index);
         lane.crew.note_round(lane.index);
-        clock::look_again();
-        let outer = ACTIVE.replace(Some(Active { crew: Arc::clone(&lane.crew), queue }));
+        let mut round = Round::begin(clock::look_again());
         let mut home = None;
-        let restore = Restore { home: &mut home, outer };
-        let has_more = lane.work_as_told() || !lane.falls_asleep(cx);
+        let restore = Restore { home: &mut home, outer: ACTIVE.replace(Some(active)) };
+        let has_more = lane.work_as_told(&mut round);
+        lane.vigil.note(&round, has_more);
+        let comes_back = has_more || !lane.falls_asleep(cx) || lane.stays_up(&round);
         drop(restore);
-        lane.queue = home;
-        if has_more {
+        lane.home = home;
+        if comes_back {
             // Tokio polls its drivers before it comes back to a task that yields like this.
             let _ = pin!(yield_now()).poll(cx);
         }
@@ -221,6 +268,6 @@ impl Drop for Lane {
     fn drop(&mut self) {
         // Closed first: what the jobs in the queue wake as they end is not to be queued again.
         self.crew.lane_dropped();
-        drop(self.queue.take());
+        drop(self.home.take());
     }
 }

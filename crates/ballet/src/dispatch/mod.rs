@@ -2,7 +2,8 @@
 //!
 //! A job is a *guest* on one of the *lanes* of its runtime: each lane is a long-running Tokio task that polls many
 //! guests. Read the README of this folder for the picture, then `guest` (a cell and its turns), `lane`, `crew` (the
-//! lanes of a runtime), `parking` (who sleeps), `watch` (who helps behind a long poll) and `view` (limited views).
+//! lanes of a runtime), `parking` (who sleeps), `vigil` (who stays up), `watch` (who helps behind a long poll) and
+//! `view` (limited views).
 //! This module refuses to know what a job is.
 
 mod clearing;
@@ -18,6 +19,7 @@ pub(crate) mod order;
 mod parking;
 pub(crate) mod unit;
 mod view;
+mod vigil;
 mod watch;
 mod yield_now;
 
@@ -35,7 +37,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 pub use yield_now::yield_now;
 
-pub(crate) use clock::{Looked, Moment, look_at_clock, now};
+pub(crate) use clock::{Looked, Moment, go_by, look_at_clock, now};
 pub(crate) use crew::when_closed;
 pub(crate) use hold::hold_wakes;
 

@@ -131,7 +131,8 @@ where
 
     /// Whether the next poll is one of the body and of nothing else.
     fn is_plain(&self) -> bool {
-        self.manner.is_none() && !self.node.is_asked() && self.stage.is_dancing()
+        let has_manner = self.manner.as_ref().is_some_and(|manner| manner.is_some());
+        !has_manner && !self.node.is_asked() && self.stage.is_dancing()
     }
 
     #[inline(never)]

@@ -19,7 +19,7 @@ use super::beside::Beside;
 use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::guest::Ref;
-use crate::dispatch::{Dispatcher, hold_wakes, look_at_clock};
+use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock, now};
 use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
 use crate::sync::Mutex;
@@ -30,6 +30,7 @@ const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
 /// An open scope.
 pub(crate) struct Frame<E: Fault> {
     pub(crate) owner: Ref<Owner<E>>,
+    opened: Moment,
     finalizers: Mutex<Vec<Finalizer<E>>>,
     /// What lasts as long as the scope and is not waited for.
     pub(super) beside: Beside,
@@ -61,7 +62,10 @@ impl<E: Fault> Frame<E> {
         values: Values,
         place: &'static Location<'static>,
     ) -> Arc<Self> {
+        let opened = now();
+        let _looked = go_by(opened);
         Arc::new(Self {
+            opened,
             owner: Owner::open(domain, values, dispatcher, place),
             finalizers: Mutex::default(),
             beside: Beside::new(),
@@ -71,40 +75,59 @@ impl<E: Fault> Frame<E> {
     }
 
     /// Polls `body`, and the children of a local scope, until all has ended.
-    pub(crate) async fn run<T>(
+    pub(crate) fn run<T>(
         self: Arc<Self>,
         body: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, Failure<E>>> {
+        self.run_from(None, body)
+    }
+
+    /// As [`run`](Self::run), where the first poll follows at once, so that the clock need not be looked at again.
+    pub(super) fn run_at_once<T>(
+        self: Arc<Self>,
+        body: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, Failure<E>>> {
+        let opened = self.opened;
+        self.run_from(Some(opened), body)
+    }
+
+    async fn run_from<T>(
+        self: Arc<Self>,
+        mut just_now: Option<Moment>,
+        body: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure<E>> {
-        let mut custody = Custody { frame: Some(Arc::clone(&self)) };
+        let mut custody = Custody { frame: self, is_over: false };
         let mut body = pin!(Some(body));
         let (mut children_first, mut has_more) = (false, false);
-        let value = poll_fn(|cx| {
-            // They share the budget of one task, so that whoever uses it up goes second the next time.
-            children_first = has_more && !children_first;
-            if children_first {
-                has_more = self.run_local(cx);
-                return self.poll_body(body.as_mut(), cx);
-            }
-            let value = self.poll_body(body.as_mut(), cx);
-            has_more = self.run_local(cx);
-            value
-        })
-        .await;
+        // What the body came to, once it is over.
+        let mut value = None;
         poll_fn(|cx| {
-            self.run_local(cx);
-            self.poll_settled(cx)
+            let frame = Arc::as_ref(&custody.frame);
+            // One look for all that happens in this poll.
+            let _looked = just_now.take().map_or_else(look_at_clock, go_by);
+            if value.is_none() {
+                // They share the budget of one task, so that whoever uses it up goes second the next time.
+                children_first = has_more && !children_first;
+                if children_first {
+                    has_more = frame.run_local(cx);
+                }
+                let polled = frame.poll_body(body.as_mut(), cx);
+                if !children_first {
+                    has_more = frame.run_local(cx);
+                }
+                value = Some(ready!(polled));
+            }
+            frame.run_local(cx);
+            ready!(frame.poll_settled(cx));
+            custody.is_over = true;
+            Poll::Ready(frame.verdict(value.take().flatten()))
         })
-        .await;
-        custody.frame = None;
-        self.verdict(value)
+        .await
     }
 
     /// Polls the children of a local scope; returns whether it is other tasks' turn before all had theirs.
     fn run_local(&self, cx: &Poller<'_>) -> bool {
-        self.owner.dispatcher.local_queue().is_some_and(|queue| {
-            let _looked = look_at_clock();
-            queue.run(cx)
-        })
+        self.owner.dispatcher.local_queue().is_some_and(|queue| queue.run(cx))
     }
 
     /// Ends the children of a local scope, whose borrows end with the future that is being dropped.
@@ -286,14 +309,18 @@ impl<E: Fault> Frame<E> {
     }
 }
 
-/// Guards an open frame: dropped while the frame is still in it, it gives the frame up for adoption.
+/// Guards an open frame: dropped before that is over, it gives the frame up for adoption.
 struct Custody<E: Fault> {
-    frame: Option<Arc<Frame<E>>>,
+    frame: Arc<Frame<E>>,
+    is_over: bool,
 }
 
 impl<E: Fault> Drop for Custody<E> {
     fn drop(&mut self) {
-        let Some(frame) = self.frame.take() else { return };
+        if self.is_over {
+            return;
+        }
+        let frame = &self.frame;
         let node = frame.owner.node();
         let dropped = || Reason::Dropped(Origin::new(node.path(), node.place));
         frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
@@ -303,7 +330,7 @@ impl<E: Fault> Drop for Custody<E> {
         }
         node.adopt();
         let dispatcher = frame.owner.dispatcher.clone();
-        dispatcher.spawn(Orphan { frame });
+        dispatcher.spawn(Orphan { frame: Arc::clone(frame) });
     }
 }
 

@@ -76,7 +76,7 @@ where
     Box::pin(async move {
         let frame = Frame::open_on(Dispatcher::local(), Domain::Together, current().values(), place);
         let handle = LocalScope { frame: Arc::clone(&frame), borrows: PhantomData };
-        frame.run(async move { body(handle).await }).await
+        frame.run_at_once(async move { body(handle).await }).await
     })
 }
 

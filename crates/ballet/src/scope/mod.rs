@@ -123,7 +123,7 @@ where
     async move {
         let frame = Frame::open(Domain::Together, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run(async move { body(handle).await }).await
+        frame.run_at_once(async move { body(handle).await }).await
     }
 }
 
@@ -173,6 +173,6 @@ where
     async move {
         let frame = Frame::open(Domain::Isolated, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run(async move { body(handle).await }).await
+        frame.run_at_once(async move { body(handle).await }).await
     }
 }

@@ -106,11 +106,11 @@ impl Header {
         }
     }
 
-    /// Whether nobody has a reference but the life of the cell, and the end has nothing to look after. It stays so as
-    /// long as nobody can come by a reference.
+    /// Whether nobody has a reference but the life of the cell, nobody has left a waker, and the end has nothing to look
+    /// after. It stays so as long as nobody can come by a reference.
     #[inline]
     pub(crate) fn is_unknown(&self) -> bool {
-        self.state.load(Ordering::Acquire) & (HOUSED | ENDED | !(REFERENCE - 1)) == REFERENCE
+        self.state.load(Ordering::Acquire) & (AWAITED | HOUSED | ENDED | !(REFERENCE - 1)) == REFERENCE
     }
 
     /// As [`end`](Self::end), for a cell that [is unknown](Self::is_unknown) and stays so meanwhile: nobody else writes.

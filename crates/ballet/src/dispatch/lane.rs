@@ -36,7 +36,7 @@ const LONG_POLL: Duration = Duration::from_micros(2);
 pub(super) const WORTH_SHARING: Duration = Duration::from_micros(40);
 /// Polls shorter than this gain nothing from another core: moving the cells there takes as long.
 const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(500);
-/// One poll alone has to be longer, since the first after a sleep finds all caches cold.
+/// Where a look covers one poll alone, that has to be longer: the first after a sleep finds all caches cold.
 const ONE_TOO_SHORT_TO_SHARE: Duration = Duration::from_micros(5);
 
 /// One lane of a crew.
@@ -83,6 +83,10 @@ impl Lane {
 
     /// Runs guests until the slice is over (`true`) or no work is left (`false`).
     fn work(&mut self, round: &mut Round) -> bool {
+        // Guests that always have more to do must not keep out what comes from outside.
+        if self.has_more() {
+            self.take_in();
+        }
         if self.mean > LONG_POLL {
             self.share();
         }
@@ -141,7 +145,8 @@ impl Lane {
         false
     }
 
-    /// Whether the lane goes on looking for work though it has lain down.
+    /// Whether the lane goes on looking for work though it has lain down. Never on one lane, where the clock may be a
+    /// virtual one, on which a vigil would not end.
     fn stays_up(&mut self, round: &Round) -> bool {
         self.crew.is_watched() && self.vigil.lasts(round.start)
     }
@@ -176,16 +181,20 @@ impl Lane {
         }
     }
 
-    /// Takes in what has come from outside, and wakes another lane where there is too much for one.
-    fn share(&self) {
-        let queued = ACTIVE.with_borrow(|active| {
+    /// Takes in what has come from outside; gives how much is queued.
+    fn take_in(&self) -> usize {
+        ACTIVE.with_borrow(|active| {
             let Some(Active { queue, .. }) = active else { return 0 };
             if let Some(work) = self.crew.take_injected(queue) {
                 queue.push(work);
             }
             queue.len()
-        });
-        let queued = u32::try_from(queued).unwrap_or(u32::MAX);
+        })
+    }
+
+    /// Takes in what has come from outside, and wakes another lane where there is too much for one.
+    fn share(&self) {
+        let queued = u32::try_from(self.take_in()).unwrap_or(u32::MAX);
         if self.mean > TOO_SHORT_TO_SHARE
             && self.crew.parking.has_sleepers()
             && self.mean.saturating_mul(queued) > WORTH_SHARING
@@ -246,7 +255,10 @@ impl Future for Lane {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         let lane = &mut *self;
         let Some(active) = lane.home.take() else { return Poll::Ready(()) };
-        lane.crew.parking.rise(lane.index);
+        if lane.crew.parking.rise(lane.index) {
+            // The watch may have fallen asleep while this lane lay.
+            watch::wake();
+        }
         lane.crew.note_round(lane.index);
         let mut round = Round::begin(clock::look_again());
         let mut home = None;

@@ -35,11 +35,10 @@ impl Parking {
         fence(Ordering::SeqCst);
     }
 
-    /// The lane is awake, whether somebody woke it or not.
-    pub(crate) fn rise(&self, lane: usize) {
-        if self.asleep.load(Ordering::Relaxed) & (1 << lane) != 0 {
-            self.asleep.fetch_and(!(1 << lane), Ordering::SeqCst);
-        }
+    /// The lane is awake, whether somebody woke it or not; returns whether it has come by itself.
+    pub(crate) fn rise(&self, lane: usize) -> bool {
+        let lies = self.asleep.load(Ordering::Relaxed) & (1 << lane) != 0;
+        lies && self.asleep.fetch_and(!(1 << lane), Ordering::SeqCst) & (1 << lane) != 0
     }
 
     /// After work was added where any lane finds it: wakes a lane if all sleep. Those that are awake look by

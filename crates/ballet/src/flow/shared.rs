@@ -111,7 +111,7 @@ impl Sharing {
 /// # Cost
 ///
 /// One buffer, whoever subscribes: at most as many items as [`Sharing`] says, allocated as they come. An emission is
-/// two locks, and a wake-up for each subscriber that waits. A receipt is one lock, that of the item, and one `T::clone`;
+/// a few locks, and a wake-up for each subscriber that waits. A receipt is one lock, that of the item, and one `T::clone`;
 /// the last subscriber to receive an item that need not be replayed gets the item itself. `T::clone` runs under that
 /// lock, so put what is dear to clone in an `Arc`; it must not use the flow. To subscribe looks at each item of the
 /// replay, and to leave at each that was not received.

@@ -259,8 +259,9 @@ impl NodeRef {
         let is_childless = family.children.is_empty();
         let is_empty = is_childless && family.inline.is_empty();
         // Nobody but the caller knows it any more, so its record is struck out here, under the lock that is held, and
-        // not when it is freed. That of a last child stays: it keeps the owner until the owner has been woken.
-        if !is_childless && self.is_recorded_by(owner) && self.header.is_alone() {
+        // not when it is freed. That of a last child stays: it keeps the owner until the owner has been woken. And so
+        // does the last record, which is given up together with the reference that it stands for.
+        if !is_childless && family.records > 1 && self.is_recorded_by(owner) && self.header.is_alone() {
             self.keeping.store(Keeping::Borrowed as u8, Ordering::Relaxed);
             family.records -= 1;
         }

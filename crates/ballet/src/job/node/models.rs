@@ -146,6 +146,27 @@ fn every_job_strikes_its_record_out_once() {
     });
 }
 
+/// The last record is given up with the reference that it stands for, also where an adopted scope stays behind.
+#[test]
+fn a_scope_is_not_kept_by_the_record_of_a_job_that_has_gone() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let inner = node(Role::Scope, Some(&scope));
+        inner.enter_inline();
+        inner.adopt();
+        let child = job(&scope);
+        assert!(scope.admit(&child));
+        assert!(child.end_unknown(State::Completed));
+        drop(child);
+        let family = scope.household().family.lock();
+        assert!(family.records == 0 && family.kept.is_none(), "the scope keeps itself");
+        drop(family);
+        inner.end(State::Completed);
+        scope.end(State::Completed);
+    });
+}
+
 /// Ending unknown against being found: no reference of whoever finds the job in its family is lost, and it has ended
 /// and left afterwards.
 #[test]

@@ -16,7 +16,7 @@ impl NodeRef {
         found
     }
 
-    /// Children and open scopes, in order of birth.
+    /// Children and open scopes, in order of birth; those that were born at one look at the clock: children first.
     fn kin(&self) -> Vec<NodeRef> {
         let Some(household) = self.household.get() else { return Vec::new() };
         let family = household.family.lock();

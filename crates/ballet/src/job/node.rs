@@ -58,7 +58,7 @@ pub(crate) struct Node {
     /// Where this node was born: the scope of a job; what a scope or a region was opened in. `None` for a root.
     birth: Option<ManuallyDrop<NodeRef>>,
     pub(crate) place: &'static Location<'static>,
-    born: Moment,
+    pub(crate) born: Moment,
     /// Why it was asked to end, once it was.
     asked: OnceBox<Reason>,
     /// What few jobs need and every scope.

@@ -19,7 +19,7 @@ use super::beside::Beside;
 use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::guest::Ref;
-use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock, now};
+use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock};
 use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
 use crate::sync::Mutex;
@@ -30,7 +30,6 @@ const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
 /// An open scope.
 pub(crate) struct Frame<E: Fault> {
     pub(crate) owner: Ref<Owner<E>>,
-    opened: Moment,
     finalizers: Mutex<Vec<Finalizer<E>>>,
     /// What lasts as long as the scope and is not waited for.
     pub(super) beside: Beside,
@@ -62,10 +61,8 @@ impl<E: Fault> Frame<E> {
         values: Values,
         place: &'static Location<'static>,
     ) -> Arc<Self> {
-        let opened = now();
-        let _looked = go_by(opened);
+        let _looked = look_at_clock();
         Arc::new(Self {
-            opened,
             owner: Owner::open(domain, values, dispatcher, place),
             finalizers: Mutex::default(),
             beside: Beside::new(),
@@ -87,7 +84,7 @@ impl<E: Fault> Frame<E> {
         self: Arc<Self>,
         body: impl Future<Output = Result<T, E>>,
     ) -> impl Future<Output = Result<T, Failure<E>>> {
-        let opened = self.opened;
+        let opened = self.owner.node().born;
         self.run_from(Some(opened), body)
     }
 

@@ -30,7 +30,7 @@ use std::task::{Context as Poller, Poll, RawWaker, RawWakerVTable, Waker};
 use super::clock::look_at_clock;
 use crate::sync::{AtomicUsize, Ordering, fence};
 
-/// Somebody has woken the body since its last poll began. Set by a waker; cleared when a poll begins.
+/// Somebody has woken the body since the turn was made. Set by a waker that finds a turn; cleared when a poll begins.
 const WOKEN: usize = 1;
 /// The turn is in a queue or in somebody's hands. Set at birth and by the waker that makes the turn; cleared when a
 /// poll ends that nobody woke meanwhile, unless that poll was the last.
@@ -426,8 +426,8 @@ impl Turn {
         unsafe { (keeper.header().table.schedule)(keeper.header_ptr(), self) }
     }
 
-    /// The transition `begin`: takes note of the wakes so far, in one step that sees what the wakers wrote. A body
-    /// that nobody woke, as at its first poll, needs no step.
+    /// The transition `begin`: takes note of the wakes so far, in one step that sees what the wakers wrote. Where
+    /// nobody has woken the body since the turn was made it needs none: what the maker wrote came with the turn.
     #[inline]
     fn begin(&self) {
         let state = &self.header().state;
@@ -506,11 +506,17 @@ pub(crate) unsafe fn wake_by_ref(cell: NonNull<Header>) {
     }
 }
 
-/// Sets `WOKEN`; returns whether the cell was idle, so that the caller has to make the turn.
+/// Sets `HELD` on an idle cell, and `WOKEN` on any other; returns whether it was idle, so that the caller has to make
+/// the turn.
 ///
 /// Always a step that writes: a poll that begins after it sees what the waker's thread wrote before.
+#[inline]
 fn note_woken(header: &Header) -> bool {
-    header.state.fetch_or(WOKEN | HELD, Ordering::AcqRel) & (HELD | ENDED) == 0
+    let is_idle = |state| state & (HELD | ENDED) == 0;
+    let before = header.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+        Some(state | if is_idle(state) { HELD } else { WOKEN })
+    });
+    before.is_ok_and(is_idle)
 }
 
 static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake_waker, wake_waker_by_ref, drop_waker);

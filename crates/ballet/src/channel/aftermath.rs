@@ -15,21 +15,31 @@ struct Rest {
     replaced: Option<Waker>,
 }
 
+impl Rest {
+    #[cold]
+    fn settle(self: Box<Self>) {
+        self.wake.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Aftermath {
+    #[inline]
     pub(super) fn new() -> Self {
         Self { wake: None, rest: None }
     }
 
     /// Wakes those who were called up.
+    #[inline]
     pub(super) fn settle(self) {
         if let Some(waker) = self.wake {
             waker.wake();
         }
         if let Some(rest) = self.rest {
-            rest.wake.into_iter().for_each(Waker::wake);
+            rest.settle();
         }
     }
 
+    #[inline]
     pub(super) fn wake(&mut self, waker: Option<Waker>) {
         if self.wake.is_none() {
             self.wake = waker;

@@ -147,6 +147,7 @@ impl<T> Books<T> {
 
     /// One poll of a sender; `item` is empty while the item is in the line or in the channel. With `brings`, a
     /// sender that has to wait at a rendezvous takes its item into the line.
+    #[inline]
     pub(super) fn poll_send(
         &mut self,
         item: &mut Option<T>,
@@ -157,9 +158,15 @@ impl<T> Books<T> {
     ) -> Poll<Result<Option<T>, Unsent<T>>> {
         let Some(known) = *ticket else {
             assert!(item.is_some(), "this send has ended and cannot be polled again");
-            let must_wait = self.overflow == Overflow::Wait && matches!(self.admission(), Admission::Full);
-            if !must_wait {
-                return Poll::Ready(self.try_send(take(item), after));
+            match self.admission() {
+                Admission::Free => {
+                    self.put(take(item), after);
+                    return Poll::Ready(Ok(None));
+                }
+                Admission::Full if self.overflow == Overflow::Wait => {}
+                Admission::Full | Admission::Refused(_) => {
+                    return Poll::Ready(self.try_send(take(item), after));
+                }
             }
             let brought = if brings && self.is_rendezvous() { item.take() } else { None };
             *ticket = Some(self.senders.join(brought, waker.clone()));
@@ -219,6 +226,7 @@ impl<T> Books<T> {
     }
 
     /// One poll of a receiver.
+    #[inline]
     pub(super) fn poll_recv(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -346,6 +354,7 @@ impl<T> Books<T> {
         Some(cause.clone().map_or(Ok(None), Err))
     }
 
+    #[inline]
     fn admission(&self) -> Admission {
         match self.refusal() {
             Some(why) => Admission::Refused(why),
@@ -364,6 +373,7 @@ impl<T> Books<T> {
         }
     }
 
+    #[inline]
     fn put(&mut self, item: T, after: &mut Aftermath) {
         self.note_put(item);
         after.wake(self.call_up_receiver());
@@ -377,6 +387,7 @@ impl<T> Books<T> {
     }
 
     /// Takes out the next item, unless it is kept for somebody who was called up. By 1, nobody waits for it.
+    #[inline]
     fn take(&mut self, after: &mut Aftermath) -> Option<T> {
         if self.items.len() > self.receivers.granted() {
             return self.pop(after);
@@ -388,11 +399,16 @@ impl<T> Books<T> {
         let brought = self.senders.first_brought()?.take()?;
         after.wake(self.senders.tell_first_done());
         self.stats.sent += 1;
-        self.items.push_back(brought);
+        if self.items.is_empty() {
+            self.stats.received += 1;
+            return Some(brought);
+        }
         // What is kept for others came before it, and goes first.
+        self.items.push_back(brought);
         self.pop(after)
     }
 
+    #[inline]
     fn pop(&mut self, after: &mut Aftermath) -> Option<T> {
         let item = self.items.pop_front()?;
         self.stats.received += 1;
@@ -410,11 +426,13 @@ impl<T> Books<T> {
     }
 
     /// Holds 1 after an item came in or a receiver that was called up left.
+    #[inline]
     fn call_up_receiver(&mut self) -> Option<Waker> {
         if self.items.len() > self.receivers.granted() { self.receivers.grant_first() } else { None }
     }
 
     /// Holds 2 after a place became free.
+    #[inline]
     fn call_up_sender(&mut self, after: &mut Aftermath) {
         if self.senders.waiting() == 0 || !self.has_room() {
             return;
@@ -429,6 +447,7 @@ impl<T> Books<T> {
     }
 
     /// Wakes the receivers who wait for what will not come.
+    #[inline]
     fn tell_end(&mut self, after: &mut Aftermath) {
         if self.closed.is_some() && self.receivers.waiting() > 0 && self.is_drained() {
             after.wake_all(self.receivers.wakers());

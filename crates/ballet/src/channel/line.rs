@@ -60,6 +60,7 @@ impl<P> Line<P> {
         self.waiting + self.granted == 0
     }
 
+    #[inline]
     pub(super) fn join(&mut self, brought: P, waker: Waker) -> Ticket {
         let ticket = self.all.insert(Waiting {
             standing: Standing::Waits,
@@ -76,16 +77,19 @@ impl<P> Line<P> {
         ticket
     }
 
+    #[inline]
     pub(super) fn standing(&self, ticket: Ticket) -> Standing {
         self.all[ticket].standing
     }
 
     /// What the first in the list brought.
+    #[inline]
     pub(super) fn first_brought(&mut self) -> Option<&mut P> {
         self.first.map(|first| &mut self.all[first].brought)
     }
 
     /// Calls up the first in the list.
+    #[inline]
     pub(super) fn grant_first(&mut self) -> Option<Waker> {
         let waker = self.serve_first(Standing::Granted)?;
         self.granted += 1;
@@ -93,10 +97,12 @@ impl<P> Line<P> {
     }
 
     /// Tells the first in the list that what it brought has been taken.
+    #[inline]
     pub(super) fn tell_first_done(&mut self) -> Option<Waker> {
         self.serve_first(Standing::Done)
     }
 
+    #[inline]
     fn serve_first(&mut self, standing: Standing) -> Option<Waker> {
         let first = self.first?;
         self.unlink(first);
@@ -130,6 +136,7 @@ impl<P> Line<P> {
     }
 
     /// Leaves for good. The waker comes along, to be dropped.
+    #[inline]
     pub(super) fn leave(&mut self, ticket: Ticket) -> Left<P> {
         match self.standing(ticket) {
             Standing::Waits => self.unlink(ticket),
@@ -145,6 +152,7 @@ impl<P> Line<P> {
         self.all.iter().filter_map(|(_, waiting)| waiting.waker.clone())
     }
 
+    #[inline]
     fn unlink(&mut self, ticket: Ticket) {
         let Waiting { before, behind, .. } = self.all[ticket];
         match before {

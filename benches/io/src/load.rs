@@ -14,8 +14,8 @@ use tokio::time::{Instant, interval_at, sleep};
 
 pub(crate) const CONNECTIONS: usize = 1_000;
 pub(crate) const MESSAGE_BYTES: usize = 64;
-const WARM_UP: Duration = Duration::from_millis(500);
-const MEASURED: Duration = Duration::from_millis(1_500);
+const WARM_UP: Duration = Duration::from_millis(250);
+const MEASURED: Duration = Duration::from_millis(750);
 /// Where connections are paced, each sends a message so often.
 const PACE: Duration = Duration::from_millis(100);
 

@@ -17,7 +17,7 @@ struct Rest {
 
 impl Rest {
     #[cold]
-    fn settle(self: Box<Self>) {
+    fn settle(self) {
         self.wake.into_iter().for_each(Waker::wake);
     }
 }

@@ -16,11 +16,13 @@
 //! 7. A job that its scope has taken in keeps that scope's node by the number of `records` in the family, and by no
 //!    reference of its own. All other births are counted references.
 //!
-//! This file is the node by itself; `family` is what happens between nodes, `kin` the lists of them, `snapshot` what can
-//! be seen of them.
+//! This file is the node by itself; `birth` is where it comes from, `household` what it has once it owns something, `family`
+//! what happens between nodes, `kin` the lists of them, `snapshot` what can be seen of them.
 #![expect(unsafe_code, reason = "what few nodes have lies behind the cell that the node begins")]
 
+mod birth;
 mod family;
+mod household;
 mod kin;
 #[cfg(all(test, ballet_loom))]
 mod models;
@@ -32,22 +34,21 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::task::Poll;
 use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::kin::{Kin, Links};
-use super::cell;
-use super::remark::Remarks;
+pub(super) use self::birth::Birth;
+use self::birth::Keeping;
+use self::household::Household;
+use self::kin::Links;
 use super::{Manner, Reason};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
 use crate::dispatch::{Moment, now, when_closed};
 use crate::observe::{Kind, State, Tree};
-use crate::sync::{AtomicU8, Mutex, OnceBox, Ordering, ShortLock, fence};
+use crate::sync::{AtomicU8, OnceBox, Ordering};
 
 /// A job, an open scope, or the region of a timeout.
 ///
@@ -118,18 +119,6 @@ pub(crate) struct Particulars {
     manner: UnsafeCell<Option<Manner>>,
 }
 
-/// How a node keeps the one it was born in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Keeping {
-    /// By a reference of its own.
-    Counted,
-    /// By the number of records in the family that it was taken into; see invariant 7.
-    Recorded,
-    /// Not: it has not been taken in yet, or there is nothing left to give up.
-    Borrowed,
-}
-
 /// In whose family a node stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -150,39 +139,6 @@ pub(crate) enum Role {
     Region,
 }
 
-/// What a node has once it owns something or somebody waits for more than its end.
-struct Household {
-    family: ShortLock<Family>,
-    /// The owner, where it is not the one that the node was born with.
-    moved: Mutex<Option<NodeRef>>,
-    /// What it says of itself in a snapshot. Its lock is taken alone.
-    remarks: Mutex<Remarks>,
-    /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
-    notice: Notify,
-}
-
-impl Household {
-    fn new() -> Box<Self> {
-        let (family, moved) = (ShortLock::new(Family::default()), Mutex::new(None));
-        let remarks = Mutex::new(Remarks::default());
-        Box::new(Self { family, moved, remarks, notice: Notify::new() })
-    }
-}
-
-#[derive(Default)]
-struct Family {
-    children: Kin,
-    inline: Kin,
-    /// Jobs that were taken in here and whose memory is still there.
-    records: usize,
-    /// The node itself, for as long as there are records.
-    kept: Option<NodeRef>,
-    /// No child is taken any more: finalizers run or have run.
-    closed: bool,
-    /// The number of the last nameless child.
-    last_number: u32,
-}
-
 impl Particulars {
     pub(super) fn new(name: Option<Name>, values: Values, manner: Option<Manner>) -> Self {
         Self { name, values, manner: UnsafeCell::new(manner) }
@@ -193,18 +149,6 @@ impl Particulars {
         let is_plain = name.is_none() && values.is_empty();
         (!is_plain).then(|| Self::new(name, values, None))
     }
-}
-
-/// What a node is born with.
-pub(crate) struct Birth {
-    pub(crate) role: Role,
-    pub(crate) birth: Option<ManuallyDrop<NodeRef>>,
-    /// `birth` counts no reference, because the node is taken into the family there or dropped first.
-    pub(crate) is_borrowed: bool,
-    pub(crate) is_inline: bool,
-    /// The values of its context are those of `birth`.
-    pub(crate) inherits_values: bool,
-    pub(crate) place: &'static Location<'static>,
 }
 
 static ROOT: LazyLock<Ref<Watched>> = LazyLock::new(|| {
@@ -257,37 +201,6 @@ impl Node {
         }
     }
 
-    fn root_of(name: Option<Name>, values: Values, place: &'static Location<'static>) -> Ref<Watched> {
-        let (role, birth) = (Role::Root, None);
-        let birth =
-            Birth { role, birth, is_borrowed: false, is_inline: false, inherits_values: false, place };
-        cell::passive(birth, Particulars::passive(name, values))
-    }
-
-    /// A root of its own, for a test.
-    #[cfg(feature = "testing")]
-    pub(crate) fn test_root(name: String, values: Values, place: &'static Location<'static>) -> Ref<Watched> {
-        Self::root_of(Some(Name::Given(name.into())), values, place)
-    }
-
-    /// A region inside the current node: it can be asked to end and holds shields, and owns nothing.
-    pub(crate) fn region(values: Values, place: &'static Location<'static>) -> Ref<Watched> {
-        cell::passive(Self::inline_birth(Role::Region, place), Particulars::passive(None, values))
-    }
-
-    /// What a scope is born with that the current task polls.
-    pub(super) fn scope_birth(
-        values: Values,
-        place: &'static Location<'static>,
-    ) -> (Birth, Option<Particulars>) {
-        (Self::inline_birth(Role::Scope, place), Particulars::passive(None, values))
-    }
-
-    fn inline_birth(role: Role, place: &'static Location<'static>) -> Birth {
-        let birth = Some(ManuallyDrop::new(super::current()));
-        Birth { role, birth, is_borrowed: false, is_inline: true, inherits_values: false, place }
-    }
-
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
@@ -295,16 +208,6 @@ impl Node {
     /// Whether something lies behind the cell; see [`Particulars`].
     pub(super) fn has_particulars(&self) -> bool {
         self.has_particulars
-    }
-
-    pub(super) fn birth(&self) -> Option<&NodeRef> {
-        self.birth.as_deref()
-    }
-
-    /// What this node was born in.
-    #[cfg(feature = "testing")]
-    pub(crate) fn birth_ref(&self) -> Option<NodeRef> {
-        self.birth().cloned()
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -359,107 +262,6 @@ impl Node {
     /// The node around this one in the same task; for reasons and shields, which follow the stack.
     fn within(&self) -> Option<&Node> {
         if self.is_inline { self.birth().map(|birth| &**birth) } else { None }
-    }
-
-    #[inline]
-    fn household(&self) -> &Household {
-        let household = self.household.get().unwrap_or_else(|| self.found_household());
-        // An end that came before is seen from here on; one that comes later looks after the household.
-        self.header.note_housed();
-        household
-    }
-
-    #[cold]
-    fn found_household(&self) -> &Household {
-        let household = self.household.get_or_init(Household::new);
-        // Pairs with the fence in `announced`: whoever made the household sees what was done before it was there.
-        fence(Ordering::SeqCst);
-        household
-    }
-
-    /// The household as it is after a change that whoever makes one later will see by himself.
-    fn announced(&self) -> Option<&Household> {
-        fence(Ordering::SeqCst);
-        self.known_household()
-    }
-
-    fn known_household(&self) -> Option<&Household> {
-        self.household.get()
-    }
-
-    pub(super) fn remarks(&self) -> &Mutex<Remarks> {
-        &self.household().remarks
-    }
-
-    pub(super) fn known_remarks(&self) -> Option<&Mutex<Remarks>> {
-        self.known_household().map(|household| &household.remarks)
-    }
-
-    fn notify(&self) {
-        if let Some(household) = self.announced() {
-            household.notice.notify_waiters();
-        }
-    }
-
-    /// Waits until this node is asked to end.
-    pub(crate) async fn wait_asked(&self) -> Reason {
-        loop {
-            let notice = self.household().notice.notified();
-            if let Some(reason) = self.asked() {
-                return reason;
-            }
-            notice.await;
-        }
-    }
-
-    /// Ready when no child is left. Whoever takes the last one wakes the node's task.
-    #[inline]
-    pub(crate) fn poll_childless(&self) -> Poll<()> {
-        if self.is_childless() { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    fn is_childless(&self) -> bool {
-        self.known_household().is_none_or(|household| household.family.lock().children.is_empty())
-    }
-
-    /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.
-    pub(crate) async fn wait_childless(&self) {
-        self.wait_until(Self::is_childless).await;
-    }
-
-    /// Waits until neither a child nor an open scope is left.
-    pub(crate) async fn wait_empty(&self) {
-        let is_empty = |node: &Self| {
-            let family = node.household().family.lock();
-            family.children.is_empty() && family.inline.is_empty()
-        };
-        self.wait_until(is_empty).await;
-    }
-
-    async fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
-        loop {
-            let notice = self.household().notice.notified();
-            if condition(self) {
-                return;
-            }
-            notice.await;
-        }
-    }
-
-    /// Refuses children from now on, if none is left.
-    pub(crate) fn close_if_childless(&self) -> bool {
-        let mut family = self.household().family.lock();
-        family.closed |= family.children.is_empty();
-        family.closed
-    }
-
-    /// Refuses children from now on.
-    pub(crate) fn close(&self) {
-        self.household().family.lock().closed = true;
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.household.get().is_some_and(|household| household.family.lock().closed)
     }
 
     /// When and how it ended.
@@ -567,39 +369,6 @@ impl NodeRef {
 
     fn name(&self) -> Option<&Name> {
         self.particulars()?.name.as_ref()
-    }
-}
-
-/// Gives the births up one after the other: freed inside each other, the nodes of a deep tree would use up the stack.
-impl Drop for Node {
-    #[inline]
-    fn drop(&mut self) {
-        debug_assert!(
-            !self.stands(Standing::AtBirth) && !self.stands(Standing::Moved),
-            "it is freed in a family"
-        );
-        if self.keeping.load(Ordering::Relaxed) != Keeping::Borrowed as u8 {
-            self.give_up_births();
-        }
-    }
-}
-
-impl Node {
-    fn give_up_births(&mut self) {
-        let mut next = self.give_up_birth();
-        while let Some(mut birth) = next {
-            next = birth.get_mut().and_then(Node::give_up_birth);
-        }
-    }
-
-    /// The reference to the birth that has to be dropped now, if there is any.
-    fn give_up_birth(&mut self) -> Option<NodeRef> {
-        let birth = self.birth.take()?;
-        match self.keeping.load(Ordering::Relaxed) {
-            keeping if keeping == Keeping::Counted as u8 => Some(ManuallyDrop::into_inner(birth)),
-            keeping if keeping == Keeping::Recorded as u8 => birth.household().family.lock().strike(),
-            _ => None,
-        }
     }
 }
 

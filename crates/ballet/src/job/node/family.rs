@@ -3,13 +3,28 @@
 //! The invariants that are cited here stand at the head of `node`.
 #![expect(unsafe_code, reason = "nodes are put into lists that count no references")]
 
+use super::birth::Keeping;
 use super::kin::Kin;
-use super::{Family, Keeping, Node, NodeRef, Role, Standing, root};
+use super::{Node, NodeRef, Role, Standing, root};
 use crate::dispatch::guest::Audience;
 use crate::job::panic::contain;
 use crate::job::{Origin, Reason, lock};
 use crate::observe::State;
 use crate::sync::{Ordering, ShortGuard};
+
+#[derive(Default)]
+pub(super) struct Family {
+    pub(super) children: Kin,
+    pub(super) inline: Kin,
+    /// Jobs that were taken in here and whose memory is still there.
+    pub(super) records: usize,
+    /// The node itself, for as long as there are records.
+    pub(super) kept: Option<NodeRef>,
+    /// No child is taken any more: finalizers run or have run.
+    pub(super) closed: bool,
+    /// The number of the last nameless child.
+    last_number: u32,
+}
 
 impl NodeRef {
     /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.

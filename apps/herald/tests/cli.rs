@@ -111,6 +111,21 @@ fn a_misspelt_setting_is_refused_with_its_line() {
     assert!(said.contains("line 4") && said.contains("hosst") && said.contains("`host`"), "{said}");
 }
 
+#[test]
+fn settings_that_contradict_each_other_are_refused_before_anything_is_made() {
+    let directory = scratch();
+    let path = directory.path().join("herald.toml");
+    let smtp = "host = \"relay\"\nfrom = \"a@example.org\"\n";
+    for (wrong, named) in [("username = \"a\"", "smtp.password"), ("ca_file = \"no.pem\"", "no.pem")] {
+        fs::write(&path, format!("listen = \"127.0.0.1:0\"\n[smtp]\n{smtp}{wrong}\n")).unwrap();
+        let output = serve(directory.path()).arg("--config").arg(&path).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(named), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "no key is shown that a start did not survive");
+        assert!(!directory.path().join("data").exists(), "nothing was made");
+    }
+}
+
 #[tokio::test]
 async fn the_first_start_prints_a_key_once_and_it_works() {
     let directory = scratch();

@@ -209,6 +209,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_that_is_none_is_refused_with_an_example() {
+        let (_directory, overrides) = file("[smtp]\nhost = \"relay\"\nfrom = \"nobody\"\n");
+        let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("such as \"Herald <herald@"), "{error}");
+    }
+
+    #[test]
     fn a_short_key_is_refused_with_the_remedy() {
         let secrets = Secrets { api_key: Some("short".into()), smtp_password: None };
         let error = Config::load(Overrides::default(), secrets).unwrap_err().to_string();

@@ -163,6 +163,11 @@ impl Secrets {
 }
 
 impl Config {
+    /// What comes before the path of a link, for a server that listens at `address`.
+    pub(crate) fn base(&self, address: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{address}"))
+    }
+
     /// Lays the layers over one another.
     ///
     /// # Errors

@@ -71,13 +71,11 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
         Rooms::List { place } => list(place).await,
         Rooms::Create { name, public, sheet: (width, height), place } => {
             let order = Order::Create { name, visibility: visibility(public), width, height };
-            let config = config(place)?;
-            print_links(&config, &give(&config, order).await?, None);
+            print_links(&give(&config(place)?, order).await?, None);
             Ok(())
         }
         Rooms::Links { room, role, place } => {
-            let config = config(place)?;
-            print_links(&config, &give(&config, Order::Links { room }).await?, role);
+            print_links(&give(&config(place)?, Order::Links { room }).await?, role);
             Ok(())
         }
         Rooms::Quota { room, mib, place } => {
@@ -124,8 +122,8 @@ fn print_room(answer: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-fn print_links(config: &Config, answer: &Value, only: Option<Role>) {
-    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+fn print_links(answer: &Value, only: Option<Role>) {
+    let base = answer["base"].as_str().unwrap_or_default();
     for role in Role::ALL.into_iter().rev().filter(|role| only.is_none_or(|only| only == *role)) {
         let path = answer["links"][role.as_str()]["path"].as_str().unwrap_or_default();
         match only {
@@ -192,14 +190,17 @@ async fn run_check(place: Place) -> Result<(), Error> {
 }
 
 fn config(place: Place) -> Result<Config, config::Error> {
-    Config::load(Overrides { place, ..Overrides::default() }, Secrets::from_environment())
+    // No flag says it here, and links are printed here as well.
+    let public_url = std::env::var("ARTNEST_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+    Config::load(Overrides { place, public_url, ..Overrides::default() }, Secrets::from_environment())
 }
 
 /// Has an order carried out.
 async fn give(config: &Config, order: Order) -> Result<Value, Error> {
     match open(&config.data) {
         Ok(store) => {
-            let office = Office { mint: Mint::new(store.link_secret()), store: store.clone(), rooms: None };
+            let mint = Mint::new(store.link_secret());
+            let office = Office { mint, store: store.clone(), rooms: None, base: config.base(config.listen) };
             let done = office.carry_out(order).await;
             store.close().await?;
             Ok(done?)

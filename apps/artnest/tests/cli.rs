@@ -38,6 +38,10 @@ async fn a_room_is_made_listed_exported_and_deleted_with_a_server_and_without() 
     door.join("Ada").await.act([stroke(&dot(1))]).await;
     let again = said(&server.command(&["rooms", "links", &door.room, "--role", "artist"]));
     assert_eq!(again.trim(), format!("http://{}/r/{}#{}", server.address(), door.room, door.token));
+    let quota = said(&server.command(&["rooms", "quota", &door.room, "128"]));
+    let (heading, line) = quota.split_once('\n').expect("a heading and a room");
+    assert_eq!(heading.find("name"), line.find("Harbour"), "{quota}");
+    assert!(line.contains("131072"), "{quota}");
     for ending in ["png", "svg"] {
         let file = directory.path().join(format!("picture.{ending}"));
         said(&server.command(&["export", &door.room, file.to_str().unwrap()]));

@@ -92,7 +92,7 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 
 async fn list(place: Place) -> Result<(), Error> {
     let config = config(place)?;
-    println!("{:12}  {:>9}  {:>4}  {:>9}  name", "room", "strokes", "here", "KiB");
+    print_heading();
     let mut cursor = None;
     loop {
         let listed = give(&config, Order::List { cursor }).await?;
@@ -106,18 +106,25 @@ async fn list(place: Place) -> Result<(), Error> {
     }
 }
 
+fn print_heading() {
+    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "KiB", "quota KiB");
+}
+
 fn print_line(room: &Value) {
+    let count = |name: &str| room[name].as_u64().unwrap_or(0);
     println!(
-        "{:12}  {:>9}  {:>4}  {:>9}  {}",
+        "{:12}  {:>9}  {:>4}  {:>9}  {:>9}  {}",
         room["id"].as_str().unwrap_or_default(),
-        room["strokes"],
-        room["online"],
-        room["used_bytes"].as_u64().unwrap_or(0) / 1024,
+        count("strokes"),
+        count("online"),
+        count("used_bytes") / 1024,
+        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / 1024).to_string()),
         room["name"].as_str().unwrap_or_default(),
     );
 }
 
 fn print_room(answer: &Value) -> Result<(), Error> {
+    print_heading();
     print_line(&answer["room"]);
     Ok(())
 }
@@ -167,6 +174,7 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
     }
     let backup = fs::canonicalize(&file).map_err(|source| Error::Write { path: file, source })?;
     let answer = give(&config, Order::Restore { backup, rooms }).await?;
+    print_heading();
     for room in answer["restored"].as_array().into_iter().flatten() {
         print_line(room);
     }

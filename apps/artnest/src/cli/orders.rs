@@ -37,6 +37,8 @@ pub enum Error {
         "the server that has the data is not at {admin}: {source}\nSay where its admin listener is with --admin."
     )]
     OutOfReach { admin: String, source: reqwest::Error },
+    #[error("there is no artnest.db in {}\nSay with --data where the data is.", data.display())]
+    NoData { data: PathBuf },
     #[error("{0}")]
     Refused(String),
     #[error("cannot write {}: {source}", path.display())]
@@ -57,7 +59,7 @@ pub async fn run(operate: Operate) -> Result<(), Error> {
         Operate::Rooms(rooms) => run_rooms(rooms).await,
         Operate::Export(export) => run_export(export).await,
         Operate::Backup { file, place } => {
-            ledger::copy(&config(place)?.data, "artnest", &file)?;
+            ledger::copy(&existing(place)?.data, "artnest", &file)?;
             println!("{}", file.display());
             Ok(())
         }
@@ -75,15 +77,15 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
             Ok(())
         }
         Rooms::Links { room, role, place } => {
-            print_links(&give(&config(place)?, Order::Links { room }).await?, role);
+            print_links(&give(&existing(place)?, Order::Links { room }).await?, role);
             Ok(())
         }
         Rooms::Quota { room, mib, place } => {
-            print_room(&give(&config(place)?, Order::Quota { room, mib }).await?)
+            print_room(&give(&existing(place)?, Order::Quota { room, mib }).await?)
         }
-        Rooms::Forget { room, place } => print_room(&give(&config(place)?, Order::Forget { room }).await?),
+        Rooms::Forget { room, place } => print_room(&give(&existing(place)?, Order::Forget { room }).await?),
         Rooms::Delete { room, place } => {
-            give(&config(place)?, Order::Delete { room: room.clone() }).await?;
+            give(&existing(place)?, Order::Delete { room: room.clone() }).await?;
             println!("{room} is deleted");
             Ok(())
         }
@@ -91,7 +93,7 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 }
 
 async fn list(place: Place) -> Result<(), Error> {
-    let config = config(place)?;
+    let config = existing(place)?;
     print_heading();
     let mut cursor = None;
     loop {
@@ -148,7 +150,7 @@ async fn run_export(export: Export) -> Result<(), Error> {
         _ => None,
     };
     let format = format.or(by_ending).ok_or(Error::NoFormat)?;
-    let answer = give(&config(place)?, Order::Export { room, format, scale }).await?;
+    let answer = give(&existing(place)?, Order::Export { room, format, scale }).await?;
     let bytes = BASE64_STANDARD.decode(answer["base64"].as_str().unwrap_or_default()).unwrap_or_default();
     fs::write(&file, bytes).map_err(|source| Error::Write { path: file.clone(), source })?;
     println!("{}", file.display());
@@ -182,7 +184,7 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
 }
 
 async fn run_check(place: Place) -> Result<(), Error> {
-    let config = config(place)?;
+    let config = existing(place)?;
     ledger::check_copy(&config.data.join("artnest.db"))?;
     let answer = give(&config, Order::Check).await?;
     let damaged: Vec<_> = answer["damaged"].as_array().into_iter().flatten().collect();
@@ -201,6 +203,16 @@ fn config(place: Place) -> Result<Config, config::Error> {
     // No flag says it here, and links are printed here as well.
     let public_url = std::env::var("ARTNEST_PUBLIC_URL").ok().filter(|url| !url.is_empty());
     Config::load(Overrides { place, public_url, ..Overrides::default() }, Secrets::from_environment())
+}
+
+/// The same for orders about what is there: in a wrong folder they would make new data and find nothing in it.
+fn existing(place: Place) -> Result<Config, Error> {
+    let config = config(place)?;
+    if config.data.join("artnest.db").exists() {
+        Ok(config)
+    } else {
+        Err(Error::NoData { data: config.data })
+    }
 }
 
 /// Has an order carried out.

@@ -76,7 +76,7 @@ impl Creation {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve the page [default: 127.0.0.1:8420]
-    #[arg(long, value_name = "ADDR", env = "ARTNEST_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN")]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -98,7 +98,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE", env = "ARTNEST_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where the admin page, its API and the metrics are [default: 127.0.0.1:8421]
-    #[arg(long, value_name = "ADDR", env = "ARTNEST_ADMIN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN")]
     pub admin: Option<SocketAddr>,
 }
 

@@ -45,7 +45,7 @@ pub struct Config {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve HTTP [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR", env = "HERALD_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "HERALD_LISTEN")]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,

@@ -39,7 +39,7 @@ enum Command {
     /// Serve a page whose three upstreams can be made ill, to see what becomes of it
     Demo {
         /// Where to serve the page
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
 }

@@ -11,6 +11,7 @@ mod opml;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use crate::{
@@ -134,8 +135,8 @@ pub fn run(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
 
 impl Cli {
     /// What is written to the log where nobody says it: a daemon tells what it does, a command only what went wrong.
-    pub fn log_level(&self) -> &'static str {
-        if matches!(self.command, Command::Run) { "info" } else { "error" }
+    pub fn log_level(&self) -> LevelFilter {
+        if matches!(self.command, Command::Run) { LevelFilter::INFO } else { LevelFilter::ERROR }
     }
 }
 

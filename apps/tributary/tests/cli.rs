@@ -149,3 +149,8 @@ async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
         fs::read_to_string(folder.path().join("tributary-data/items.ndjson")).expect("the default sink");
     assert_eq!(lines.lines().count(), 3);
 }
+    assert!(
+        err(&second).contains("`data` in the file") && !err(&second).contains("--data"),
+        "{}",
+        err(&second)
+    );

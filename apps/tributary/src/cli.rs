@@ -76,6 +76,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Add {
     /// The address of a feed or an API
+    #[arg(value_parser = address)]
     url: Url,
     /// What kind of source it is, where the address does not say it
     #[arg(long, value_parser = kind)]
@@ -143,6 +144,10 @@ impl Cli {
 fn in_runtime(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(daemon::Error::Runtime)?.block_on(work)
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    text.parse().map_err(|error| format!("{error}; write all of it, such as https://example.org/feed.xml"))
 }
 
 fn kind(text: &str) -> Result<&'static str, String> {

@@ -20,7 +20,7 @@ A configuration needs one part; everything else has a default:
   url = \"http://127.0.0.1:9101/profile/{id}\"
 
 Then `gateway check --config FILE`, `gateway serve --config FILE`, and
-`curl -i http://127.0.0.1:8080/page/42`. Each setting is listed in the README.";
+`curl -i http://127.0.0.1:8080/page/42`. examples/gateway/gateway.toml has every setting.";
 
 /// Composes pages from parts under one deadline, and answers with what there is.
 #[derive(Debug, Parser)]

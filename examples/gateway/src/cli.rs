@@ -96,7 +96,8 @@ fn check(path: &Path) -> Result<(), ballet::Error> {
     writeln!(out, "right: http://{listen}/page/ID within {deadline_ms} ms, {pages_max} pages at a time")?;
     for part in &config.parts {
         let need = format!("{:?}", part.need).to_lowercase();
-        writeln!(out, "  {:<20} {need:<9} {:?} {}", part.name, part.method, part.url)?;
+        let method = format!("{:?}", part.method).to_uppercase();
+        writeln!(out, "  {:<20} {need:<9} {method} {}", part.name, part.url)?;
     }
     Ok(())
 }

@@ -80,6 +80,7 @@ fn check_says_what_is_right_and_what_is_not() {
         "{}",
         said(&output)
     );
+    assert!(said(&output).contains(" GET http://127.0.0.1:1/"), "{}", said(&output));
 
     let wrong = file("dead_line_ms = 3").unwrap();
     let output = gateway(&["check", "--config", wrong.path().to_str().unwrap()]).output().unwrap();

@@ -68,9 +68,9 @@ impl Cli {
 
 async fn start(scope: &Scope, path: &Path) -> Result<(), ballet::Error> {
     let config = Config::load(path)?;
-    let pages = bind(config.listen, "listen").await?;
+    let pages = bind(config.listen, "Change `listen` in the configuration.").await?;
     let admin = match config.admin {
-        Some(address) => Some(bind(address, "admin").await?),
+        Some(address) => Some(bind(address, "Change `admin` in the configuration.").await?),
         None => None,
     };
     if config.admin.is_some_and(|address| !address.ip().is_loopback()) {
@@ -81,12 +81,11 @@ async fn start(scope: &Scope, path: &Path) -> Result<(), ballet::Error> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, ballet::Error> {
-    TcpListener::bind(address).await.map_err(|error| {
-        ballet::Error::msg(format!(
-            "cannot listen on {address}: {error}\nChange `{setting}` in the configuration."
-        ))
-    })
+/// Takes a port, or says which one is not to be had and what helps.
+pub(crate) async fn bind(address: SocketAddr, remedy: &str) -> Result<TcpListener, ballet::Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ballet::Error::msg(format!("cannot listen on {address}: {error}\n{remedy}")))
 }
 
 fn check(path: &Path) -> Result<(), ballet::Error> {

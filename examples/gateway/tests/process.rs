@@ -108,6 +108,10 @@ fn a_port_that_is_taken_is_named_with_the_remedy() {
         "{}",
         said(&output)
     );
+
+    let output = gateway(&["demo", "--listen", &address.to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&expected) && said(&output).contains("--listen"), "{}", said(&output));
 }
 
 #[test]

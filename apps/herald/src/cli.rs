@@ -46,7 +46,7 @@ pub struct Remote {
     pub server: String,
     /// The API key; the variable is the better place, as flags show in the list of processes
     #[arg(long, value_name = "KEY", env = "HERALD_API_KEY", hide_env_values = true)]
-    pub key: SecretString,
+    pub key: Option<SecretString>,
 }
 
 #[derive(Debug, Args)]

@@ -67,6 +67,13 @@ async fn a_refusal_is_explained_and_fails() {
 }
 
 #[test]
+fn without_a_key_the_variable_is_named_that_holds_it() {
+    let output = herald().args(["status", "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("HERALD_API_KEY"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_taken_port_is_an_error_that_names_the_flag() {
     let directory = scratch();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

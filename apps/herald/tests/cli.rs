@@ -158,6 +158,12 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
         .output()
         .unwrap();
     assert!(added.status.success(), "{}", stderr(&added));
+    let again = herald()
+        .args(["key", "add", "second", "--data"])
+        .arg(directory.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(stderr(&again).contains("a key called \"second\" already"), "{}", stderr(&again));
     let second = stdout(&added).trim().to_owned();
     let server = Server::with_outbox(directory.path()).await;
     for key in [key, &second] {

@@ -69,6 +69,7 @@ pub enum Rooms {
     },
     /// Make a room and print its links
     Create {
+        /// What to call it
         name: String,
         /// Hang it in the gallery, where everybody may look
         #[arg(long)]
@@ -81,6 +82,7 @@ pub enum Rooms {
     },
     /// Print the invite links of a room
     Links {
+        /// Its id, as `artnest rooms list` shows it
         room: String,
         /// Only the link of this role
         #[arg(long, value_parser = role)]
@@ -90,6 +92,7 @@ pub enum Rooms {
     },
     /// Give a room another quota
     Quota {
+        /// Its id, as `artnest rooms list` shows it
         room: String,
         /// In MiB; without it, the server's own
         mib: Option<u64>,
@@ -98,12 +101,14 @@ pub enum Rooms {
     },
     /// Keep the drawing of a room and forget how it came about, which makes room below its quota
     Forget {
+        /// Its id, as `artnest rooms list` shows it
         room: String,
         #[command(flatten)]
         place: Place,
     },
     /// Delete a room with everything in it
     Delete {
+        /// Its id, as `artnest rooms list` shows it
         room: String,
         #[command(flatten)]
         place: Place,
@@ -112,6 +117,7 @@ pub enum Rooms {
 
 #[derive(Debug, Args)]
 pub struct Export {
+    /// Its id, as `artnest rooms list` shows it
     pub room: String,
     /// The file to write; its ending says the format
     pub file: PathBuf,

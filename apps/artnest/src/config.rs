@@ -76,7 +76,7 @@ impl Creation {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve the page [default: 127.0.0.1:8420]
-    #[arg(long, value_name = "ADDR", env = "ARTNEST_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN")]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -98,7 +98,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE", env = "ARTNEST_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where the admin page, its API and the metrics are [default: 127.0.0.1:8421]
-    #[arg(long, value_name = "ADDR", env = "ARTNEST_ADMIN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN")]
     pub admin: Option<SocketAddr>,
 }
 
@@ -120,6 +120,8 @@ pub enum Error {
         "{name} has {chars} characters and needs at least {KEY_CHARS_MIN}; make one with `openssl rand -hex 32`"
     )]
     ShortKey { name: &'static str, chars: usize },
+    #[error("`{name}`: {given:?} is no scheme and host alone, such as \"https://draw.example.org\"")]
+    NoOrigin { name: &'static str, given: String },
     #[error("`create = \"key\"` needs the key in ARTNEST_CREATE_KEY; make one with `openssl rand -hex 32`")]
     NoCreateKey,
     #[error(
@@ -163,6 +165,11 @@ impl Secrets {
 }
 
 impl Config {
+    /// What comes before the path of a link, for a server that listens at `address`.
+    pub(crate) fn base(&self, address: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{address}"))
+    }
+
     /// Lays the layers over one another.
     ///
     /// # Errors
@@ -180,8 +187,10 @@ impl Config {
             connections_max: file.room_connections_max.unwrap_or(ROOM_CONNECTIONS_MAX),
             quota_bytes: u64::from(file.room_quota_mib.unwrap_or(ROOM_QUOTA_MIB)) * MIB,
         };
-        let public_url = public_url.or(file.public_url).map(|url| url.trim_end_matches('/').to_owned());
-        let mut origins = file.origins.unwrap_or_default();
+        let public_url = public_url.or(file.public_url);
+        let public_url = public_url.map(|url| origin("public_url", &url)).transpose()?;
+        let origins = file.origins.unwrap_or_default().into_iter().map(|url| origin("origins", &url));
+        let mut origins: HashSet<_> = origins.collect::<Result<_, _>>()?;
         origins.extend(public_url.clone());
         Ok(Self {
             listen: listen.or(file.listen).unwrap_or(LISTEN),
@@ -197,6 +206,17 @@ impl Config {
             origins,
             admin_key,
         })
+    }
+}
+
+/// What browsers send as `Origin`. Links would lead nowhere without a scheme, and the page stands under no path.
+fn origin(name: &'static str, url: &str) -> Result<String, Error> {
+    let text = url.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])) {
+        Ok(text.to_owned())
+    } else {
+        Err(Error::NoOrigin { name, given: url.to_owned() })
     }
 }
 
@@ -252,6 +272,18 @@ mod tests {
         let config = Config::load(Overrides::default(), Secrets::default()).unwrap();
         assert!(config.listen.ip().is_loopback() && config.admin.ip().is_loopback());
         assert_eq!(config.creation, Creation::Anyone);
+    }
+
+    #[test]
+    fn an_address_for_people_is_a_scheme_and_a_host() {
+        let config = load("public_url = \"https://draw.example.org/\"", Secrets::default()).unwrap();
+        assert_eq!(config.base(LISTEN), "https://draw.example.org");
+        for wrong in ["draw.example.org", "https://", "https://example.org/draw", "ftp://example.org"] {
+            for name in ["public_url = \"WRONG\"", "origins = [\"WRONG\"]"] {
+                let error = load(&name.replace("WRONG", wrong), Secrets::default()).unwrap_err();
+                assert!(error.to_string().contains(wrong), "{error}");
+            }
+        }
     }
 
     #[test]

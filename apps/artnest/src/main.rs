@@ -10,7 +10,7 @@ use artnest::{
     serve,
 };
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 fn main() -> ExitCode {
     log_to_stderr();
@@ -33,7 +33,8 @@ fn run(command: Command) -> Result<ExitCode, ballet::Error> {
 
 /// Standard output belongs to what was asked for; what happens on the way goes to standard error.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("ARTNEST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = filter.with_env_var("ARTNEST_LOG").from_env_lossy();
     let on_a_terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(on_a_terminal).init();
 }

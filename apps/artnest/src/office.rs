@@ -72,6 +72,8 @@ pub(crate) struct Office {
     pub(crate) mint: Mint,
     /// The live rooms, if there is a server.
     pub(crate) rooms: Option<Rooms>,
+    /// What comes before the path of a link.
+    pub(crate) base: String,
 }
 
 impl Office {
@@ -80,14 +82,14 @@ impl Office {
             Order::List { cursor } => self.list(cursor).await,
             Order::Links { room } => {
                 let row = self.room(&room).await?;
-                Ok(json!({ "room": self.shown(&row), "links": self.mint.links(&row) }))
+                Ok(self.with_links(&row))
             }
             Order::Create { name, visibility, width, height } => {
                 let name = clean_name(&name).map_err(|error| Error::Wrong(error.to_string()))?;
                 let new = NewRoom { name, visibility, width, height };
                 // The operator's own rooms do not count.
                 let row = self.store.create_room(new, u64::MAX).await?.ok_or(store::Error::Closed)?;
-                Ok(json!({ "room": self.shown(&row), "links": self.mint.links(&row) }))
+                Ok(self.with_links(&row))
             }
             Order::Quota { room, mib } => {
                 let quota = mib.map(|mib| mib.saturating_mul(1024 * 1024).min(u64::MAX >> 1));
@@ -117,6 +119,10 @@ impl Office {
         let unknown = || Error::NoRoom(room.to_owned());
         let id: RoomId = room.parse().map_err(|_| unknown())?;
         self.store.room(id).await?.ok_or_else(unknown)
+    }
+
+    fn with_links(&self, row: &RoomRow) -> Value {
+        json!({ "room": self.shown(row), "base": self.base, "links": self.mint.links(row) })
     }
 
     fn shown(&self, row: &RoomRow) -> Value {

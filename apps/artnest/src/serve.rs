@@ -79,7 +79,8 @@ async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet:
         origins: config.origins.clone(),
         phases,
     });
-    let office = Office { store: store.clone(), mint, rooms: Some(rooms.clone()) };
+    let base = config.base(address);
+    let office = Office { store: store.clone(), mint, rooms: Some(rooms.clone()), base };
     let admin =
         Admin { api: Arc::clone(&api), office, key: config.admin_key.clone(), started: Instant::now() };
 

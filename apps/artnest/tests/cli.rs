@@ -37,7 +37,11 @@ async fn a_room_is_made_listed_exported_and_deleted_with_a_server_and_without() 
     let door = door(&artist, server.address());
     door.join("Ada").await.act([stroke(&dot(1))]).await;
     let again = said(&server.command(&["rooms", "links", &door.room, "--role", "artist"]));
-    assert_eq!(again.trim().rsplit_once('#').unwrap().1, door.token);
+    assert_eq!(again.trim(), format!("http://{}/r/{}#{}", server.address(), door.room, door.token));
+    let quota = said(&server.command(&["rooms", "quota", &door.room, "128"]));
+    let (heading, line) = quota.split_once('\n').expect("a heading and a room");
+    assert_eq!(heading.find("name"), line.find("Harbour"), "{quota}");
+    assert!(line.contains("131072"), "{quota}");
     for ending in ["png", "svg"] {
         let file = directory.path().join(format!("picture.{ending}"));
         said(&server.command(&["export", &door.room, file.to_str().unwrap()]));
@@ -50,6 +54,16 @@ async fn a_room_is_made_listed_exported_and_deleted_with_a_server_and_without() 
     assert!(!said(&server.command(&["rooms", "list"])).contains("Harbour"));
     let out_of_reach = complained(&command(directory.path(), free_address(), &["rooms", "list"]));
     assert!(out_of_reach.contains("--admin"), "{out_of_reach}");
+}
+
+#[test]
+fn in_a_folder_without_data_nothing_is_made_and_the_flag_is_named() {
+    let directory = scratch();
+    for words in [&["rooms", "list"][..], &["rooms", "links", "abcdefghijkl"], &["backup", "b"], &["check"]] {
+        let told = complained(&command(directory.path(), free_address(), words));
+        assert!(told.contains("there is no artnest.db in") && told.contains("--data"), "{told}");
+    }
+    assert!(!directory.path().join("data").exists());
 }
 
 #[tokio::test]
@@ -65,7 +79,8 @@ async fn a_backup_is_made_and_a_room_brought_back_while_the_server_runs() {
     grace.act([stroke(&dot(1))]).await;
     let file = directory.path().join("artnest.backup");
     said(&server.command(&["backup", file.to_str().unwrap()]));
-    assert!(complained(&server.command(&["backup", file.to_str().unwrap()])).contains("artnest.backup"));
+    let taken = complained(&server.command(&["backup", file.to_str().unwrap()]));
+    assert!(taken.contains("artnest.backup exists already"), "{taken}");
 
     // What was drawn after the backup is taken back with the room; the other room is not touched.
     ada.act([stroke(&dot(99))]).await;

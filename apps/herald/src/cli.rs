@@ -6,7 +6,7 @@
 mod client;
 mod keys;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -46,7 +46,7 @@ pub struct Remote {
     pub server: String,
     /// The API key; the variable is the better place, as flags show in the list of processes
     #[arg(long, value_name = "KEY", env = "HERALD_API_KEY", hide_env_values = true)]
-    pub key: SecretString,
+    pub key: Option<SecretString>,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +95,7 @@ pub enum Key {
     /// Make a further API key and print it once
     Add {
         /// What to call it, such as the program that will use it
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         name: String,
         #[command(flatten)]
         place: Place,

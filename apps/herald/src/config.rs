@@ -45,7 +45,7 @@ pub struct Config {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve HTTP [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR", env = "HERALD_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "HERALD_LISTEN")]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -206,6 +206,13 @@ mod tests {
         let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
         assert!(error.contains("unknown field `lissten`, expected one of `listen`, `data`"), "{error}");
+    }
+
+    #[test]
+    fn a_sender_that_is_none_is_refused_with_an_example() {
+        let (_directory, overrides) = file("[smtp]\nhost = \"relay\"\nfrom = \"nobody\"\n");
+        let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("such as \"Herald <herald@"), "{error}");
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
 }
 
 async fn run(scope: Scope, config: Config, health: Health) -> Result<(), ballet::Error> {
+    // Before anything is made: settings that cannot work leave neither data nor a key behind.
+    let providers = providers(&config)?;
     let store = open(&config)?;
     scope.defer(close(store.clone()));
     // The port first: a key that is made is shown once, so nothing may fail between the two.
@@ -73,7 +75,7 @@ async fn run(scope: Scope, config: Config, health: Health) -> Result<(), ballet:
         tracing::warn!(%address, "listening beyond this machine without TLS: put a proxy with TLS in front");
     }
 
-    let engine = Engine::new(&store, providers(&config)?);
+    let engine = Engine::new(&store, providers);
     warn_of_stranded(&store, &engine).await?;
     let api = http::Api::new(store.clone(), store.api_keys().await?, engine.monitor())?;
     scope.named("http").spawn(ballet_http::serve(listener, http::router(api, health)));

@@ -67,6 +67,13 @@ async fn a_refusal_is_explained_and_fails() {
 }
 
 #[test]
+fn without_a_key_the_variable_is_named_that_holds_it() {
+    let output = herald().args(["status", "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("HERALD_API_KEY"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_taken_port_is_an_error_that_names_the_flag() {
     let directory = scratch();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -111,6 +118,21 @@ fn a_misspelt_setting_is_refused_with_its_line() {
     assert!(said.contains("line 4") && said.contains("hosst") && said.contains("`host`"), "{said}");
 }
 
+#[test]
+fn settings_that_contradict_each_other_are_refused_before_anything_is_made() {
+    let directory = scratch();
+    let path = directory.path().join("herald.toml");
+    let smtp = "host = \"relay\"\nfrom = \"a@example.org\"\n";
+    for (wrong, named) in [("username = \"a\"", "smtp.password"), ("ca_file = \"no.pem\"", "no.pem")] {
+        fs::write(&path, format!("listen = \"127.0.0.1:0\"\n[smtp]\n{smtp}{wrong}\n")).unwrap();
+        let output = serve(directory.path()).arg("--config").arg(&path).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(named), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "no key is shown that a start did not survive");
+        assert!(!directory.path().join("data").exists(), "nothing was made");
+    }
+}
+
 #[tokio::test]
 async fn the_first_start_prints_a_key_once_and_it_works() {
     let directory = scratch();
@@ -136,6 +158,12 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
         .output()
         .unwrap();
     assert!(added.status.success(), "{}", stderr(&added));
+    let again = herald()
+        .args(["key", "add", "second", "--data"])
+        .arg(directory.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(stderr(&again).contains("a key called \"second\" already"), "{}", stderr(&again));
     let second = stdout(&added).trim().to_owned();
     let server = Server::with_outbox(directory.path()).await;
     for key in [key, &second] {

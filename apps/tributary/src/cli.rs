@@ -11,6 +11,7 @@ mod opml;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use crate::{
@@ -75,6 +76,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Add {
     /// The address of a feed or an API
+    #[arg(value_parser = address)]
     url: Url,
     /// What kind of source it is, where the address does not say it
     #[arg(long, value_parser = kind)]
@@ -134,14 +136,18 @@ pub fn run(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
 
 impl Cli {
     /// What is written to the log where nobody says it: a daemon tells what it does, a command only what went wrong.
-    pub fn log_level(&self) -> &'static str {
-        if matches!(self.command, Command::Run) { "info" } else { "error" }
+    pub fn log_level(&self) -> LevelFilter {
+        if matches!(self.command, Command::Run) { LevelFilter::INFO } else { LevelFilter::ERROR }
     }
 }
 
 fn in_runtime(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(daemon::Error::Runtime)?.block_on(work)
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    text.parse().map_err(|error| format!("{error}; write all of it, such as https://example.org/feed.xml"))
 }
 
 fn kind(text: &str) -> Result<&'static str, String> {

@@ -28,7 +28,7 @@ use crate::{
     sinks::Sinks,
     source::Kind,
     sources::{Shared, Sources},
-    store::{self, Options, Store},
+    store::{self, OpenError, Options, Store},
 };
 
 /// How long jobs cut off by the end of the drain may take to end.
@@ -47,6 +47,24 @@ pub enum Error {
     Runtime(io::Error),
     #[error("cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:0\"`.")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(
+        "{} is in use by another tributary{}; stop that one, or name another directory as `data` in the file",
+        directory.display(),
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    Locked { directory: PathBuf, pid: Option<u32> },
+    #[error(transparent)]
+    Open(OpenError),
+}
+
+impl From<OpenError> for Error {
+    /// The ledger's remedy for a directory in use is a flag, which this command line does not have.
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Locked { directory, pid, .. } => Self::Locked { directory, pid },
+            error => Self::Open(error),
+        }
+    }
 }
 
 /// What a daemon is started with.
@@ -171,7 +189,7 @@ impl Daemon {
     }
 }
 
-fn open(config: &Config) -> Result<Store, store::OpenError> {
+fn open(config: &Config) -> Result<Store, Error> {
     let options = Options { disk_free_min: config.fixed.disk_free_min, pages_max: None };
     let store = Store::open(&config.fixed.data, options)?;
     tracing::info!(data = %config.fixed.data.display(), "the store is open");

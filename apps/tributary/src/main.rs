@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use tributary::cli::{self, Cli};
 
 fn main() -> ExitCode {
@@ -19,8 +19,9 @@ fn main() -> ExitCode {
 }
 
 /// Standard output belongs to what was asked for; what happens on the way goes to standard error.
-fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_env("TRIBUTARY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+fn log_to_stderr(level: LevelFilter) {
+    let filter = EnvFilter::builder().with_default_directive(level.into());
+    let filter = filter.with_env_var("TRIBUTARY_LOG").from_env_lossy();
     let on_a_terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(on_a_terminal).init();
 }

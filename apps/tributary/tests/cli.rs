@@ -25,6 +25,15 @@ fn err(output: &Output) -> String {
 }
 
 #[test]
+fn an_address_without_its_scheme_is_refused_with_an_example() {
+    let folder = scratch();
+    let add = tributary(folder.path(), &["add", "example.org/feed.xml"]);
+    assert_eq!(add.status.code(), Some(2));
+    assert!(err(&add).contains("such as https://example.org/feed.xml"), "{}", err(&add));
+    assert!(!folder.path().join("tributary.toml").exists(), "nothing was made");
+}
+
+#[test]
 fn add_makes_the_file_and_keeps_what_people_wrote_in_it() {
     let folder = scratch();
     let file = folder.path().join("tributary.toml");
@@ -140,6 +149,11 @@ async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
     let second = tributary(folder.path(), &["run"]);
     assert_eq!(second.status.code(), Some(1), "{}", err(&second));
     assert!(err(&second).contains("in use by another tributary"), "{}", err(&second));
+    assert!(
+        err(&second).contains("`data` in the file") && !err(&second).contains("--data"),
+        "{}",
+        err(&second)
+    );
 
     daemon.signal("TERM");
     assert!(daemon.end().await.success());

@@ -22,11 +22,13 @@ pub fn copy(directory: &Path, application: &str, copy: &Path) -> Result<(), Open
     let original = directory.join(format!("{application}.db"));
     let failed = |source| OpenError::Io { path: copy.to_owned(), source };
     if copy.try_exists().map_err(failed)? {
-        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        return Err(OpenError::Exists { path: copy.to_owned() });
     }
     let unfinished = Unfinished::beside(copy);
     let database = |source| OpenError::Database { path: original.clone(), source };
     let reader = schema::open_reader(&original).map_err(database)?;
+    // SQLite fills an empty file as well, and would blame the original for one that cannot be made.
+    File::create(&unfinished.0).map_err(failed)?;
     let target = unfinished.0.to_string_lossy();
     reader.execute("VACUUM INTO ?1", [&*target]).map_err(database)?;
     check_copy(&unfinished.0)?;

@@ -18,6 +18,9 @@ pub enum OpenError {
     /// SQLite's own check found a fault.
     #[error("{} is damaged: {verdict}", path.display())]
     Damaged { path: PathBuf, verdict: String },
+    /// A copy overwrites nothing.
+    #[error("{} exists already; name another file, or remove this one", path.display())]
+    Exists { path: PathBuf },
     #[error("cannot use {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("cannot open {}: {source}", path.display())]

@@ -115,7 +115,10 @@ async fn a_copy_of_a_file_in_use_is_whole_and_opens() {
     check_copy(&target).unwrap();
     assert_eq!(count(&open(&elsewhere)).await, 100);
     let again = copy(directory.path(), "test", &target).expect_err("the place is taken");
-    assert!(matches!(again, OpenError::Io { .. }));
+    assert!(matches!(again, OpenError::Exists { .. }));
+    let nowhere = elsewhere.path().join("missing/test.db");
+    let unwritable = copy(directory.path(), "test", &nowhere).expect_err("there is no such directory");
+    assert!(matches!(&unwritable, OpenError::Io { path, .. } if *path == nowhere), "{unwritable}");
 }
 
 #[test]

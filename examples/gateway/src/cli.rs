@@ -20,7 +20,7 @@ A configuration needs one part; everything else has a default:
   url = \"http://127.0.0.1:9101/profile/{id}\"
 
 Then `gateway check --config FILE`, `gateway serve --config FILE`, and
-`curl -i http://127.0.0.1:8080/page/42`. Each setting is listed in the README.";
+`curl -i http://127.0.0.1:8080/page/42`. examples/gateway/gateway.toml has every setting.";
 
 /// Composes pages from parts under one deadline, and answers with what there is.
 #[derive(Debug, Parser)]
@@ -39,7 +39,7 @@ enum Command {
     /// Serve a page whose three upstreams can be made ill, to see what becomes of it
     Demo {
         /// Where to serve the page
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
 }
@@ -68,9 +68,9 @@ impl Cli {
 
 async fn start(scope: &Scope, path: &Path) -> Result<(), ballet::Error> {
     let config = Config::load(path)?;
-    let pages = bind(config.listen, "listen").await?;
+    let pages = bind(config.listen, "Change `listen` in the configuration.").await?;
     let admin = match config.admin {
-        Some(address) => Some(bind(address, "admin").await?),
+        Some(address) => Some(bind(address, "Change `admin` in the configuration.").await?),
         None => None,
     };
     if config.admin.is_some_and(|address| !address.ip().is_loopback()) {
@@ -81,12 +81,11 @@ async fn start(scope: &Scope, path: &Path) -> Result<(), ballet::Error> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, ballet::Error> {
-    TcpListener::bind(address).await.map_err(|error| {
-        ballet::Error::msg(format!(
-            "cannot listen on {address}: {error}\nChange `{setting}` in the configuration."
-        ))
-    })
+/// Takes a port, or says which one is not to be had and what helps.
+pub(crate) async fn bind(address: SocketAddr, remedy: &str) -> Result<TcpListener, ballet::Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ballet::Error::msg(format!("cannot listen on {address}: {error}\n{remedy}")))
 }
 
 fn check(path: &Path) -> Result<(), ballet::Error> {
@@ -96,7 +95,8 @@ fn check(path: &Path) -> Result<(), ballet::Error> {
     writeln!(out, "right: http://{listen}/page/ID within {deadline_ms} ms, {pages_max} pages at a time")?;
     for part in &config.parts {
         let need = format!("{:?}", part.need).to_lowercase();
-        writeln!(out, "  {:<20} {need:<9} {:?} {}", part.name, part.method, part.url)?;
+        let method = format!("{:?}", part.method).to_uppercase();
+        writeln!(out, "  {:<20} {need:<9} {method} {}", part.name, part.url)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What the operator decides, in one TOML file. Every setting has a unit in its name and a bound.
 //!
 //! A name that nobody knows is an error, because a misspelt setting that is silently ignored is worse. Only what can
-//! be judged without the network is judged here; the file's form is described in the README.
+//! be judged without the network is judged here; the file's form is described in `gateway.toml`.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -202,7 +202,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// It is not TOML, or has a name or a value that nobody knows.
-    #[error("{0}Every setting is listed in examples/gateway/README.md.")]
+    #[error("{0}examples/gateway/gateway.toml has every setting.")]
     Wrong(#[from] toml::de::Error),
     /// It has no part.
     #[error("a page without parts says nothing: add at least one [[part]]")]

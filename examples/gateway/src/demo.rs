@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 pub use upstream::{Mode, Upstream, WrongMode};
 
 use crate::part::Reshape;
-use crate::{Config, Gateway, serve};
+use crate::{Config, Gateway, cli::bind, serve};
 
 /// Twice the demo's deadline.
 const SLOW: Duration = Duration::from_millis(600);
@@ -44,7 +44,7 @@ pub fn config(listen: SocketAddr, admin: SocketAddr, upstreams: [SocketAddr; 3])
 ///
 /// When a port is taken.
 pub async fn run(scope: &Scope, listen: SocketAddr) -> Result<(), ballet::Error> {
-    let pages = TcpListener::bind(listen).await?;
+    let pages = bind(listen, "Name another address with --listen, as in --listen 127.0.0.1:0.").await?;
     let admin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let mut addresses = Vec::new();
     for (name, _, answer) in PARTS {

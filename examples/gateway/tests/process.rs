@@ -80,6 +80,7 @@ fn check_says_what_is_right_and_what_is_not() {
         "{}",
         said(&output)
     );
+    assert!(said(&output).contains(" GET http://127.0.0.1:1/"), "{}", said(&output));
 
     let wrong = file("dead_line_ms = 3").unwrap();
     let output = gateway(&["check", "--config", wrong.path().to_str().unwrap()]).output().unwrap();
@@ -107,6 +108,10 @@ fn a_port_that_is_taken_is_named_with_the_remedy() {
         "{}",
         said(&output)
     );
+
+    let output = gateway(&["demo", "--listen", &address.to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&expected) && said(&output).contains("--listen"), "{}", said(&output));
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Error {
         "the server that has the data is not at {admin}: {source}\nSay where its admin listener is with --admin."
     )]
     OutOfReach { admin: String, source: reqwest::Error },
+    #[error("there is no artnest.db in {}\nSay with --data where the data is.", data.display())]
+    NoData { data: PathBuf },
     #[error("{0}")]
     Refused(String),
     #[error("cannot write {}: {source}", path.display())]
@@ -57,7 +59,7 @@ pub async fn run(operate: Operate) -> Result<(), Error> {
         Operate::Rooms(rooms) => run_rooms(rooms).await,
         Operate::Export(export) => run_export(export).await,
         Operate::Backup { file, place } => {
-            ledger::copy(&config(place)?.data, "artnest", &file)?;
+            ledger::copy(&existing(place)?.data, "artnest", &file)?;
             println!("{}", file.display());
             Ok(())
         }
@@ -71,21 +73,19 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
         Rooms::List { place } => list(place).await,
         Rooms::Create { name, public, sheet: (width, height), place } => {
             let order = Order::Create { name, visibility: visibility(public), width, height };
-            let config = config(place)?;
-            print_links(&config, &give(&config, order).await?, None);
+            print_links(&give(&config(place)?, order).await?, None);
             Ok(())
         }
         Rooms::Links { room, role, place } => {
-            let config = config(place)?;
-            print_links(&config, &give(&config, Order::Links { room }).await?, role);
+            print_links(&give(&existing(place)?, Order::Links { room }).await?, role);
             Ok(())
         }
         Rooms::Quota { room, mib, place } => {
-            print_room(&give(&config(place)?, Order::Quota { room, mib }).await?)
+            print_room(&give(&existing(place)?, Order::Quota { room, mib }).await?)
         }
-        Rooms::Forget { room, place } => print_room(&give(&config(place)?, Order::Forget { room }).await?),
+        Rooms::Forget { room, place } => print_room(&give(&existing(place)?, Order::Forget { room }).await?),
         Rooms::Delete { room, place } => {
-            give(&config(place)?, Order::Delete { room: room.clone() }).await?;
+            give(&existing(place)?, Order::Delete { room: room.clone() }).await?;
             println!("{room} is deleted");
             Ok(())
         }
@@ -93,8 +93,8 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 }
 
 async fn list(place: Place) -> Result<(), Error> {
-    let config = config(place)?;
-    println!("{:12}  {:>9}  {:>4}  {:>9}  name", "room", "strokes", "here", "KiB");
+    let config = existing(place)?;
+    print_heading();
     let mut cursor = None;
     loop {
         let listed = give(&config, Order::List { cursor }).await?;
@@ -108,24 +108,31 @@ async fn list(place: Place) -> Result<(), Error> {
     }
 }
 
+fn print_heading() {
+    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "KiB", "quota KiB");
+}
+
 fn print_line(room: &Value) {
+    let count = |name: &str| room[name].as_u64().unwrap_or(0);
     println!(
-        "{:12}  {:>9}  {:>4}  {:>9}  {}",
+        "{:12}  {:>9}  {:>4}  {:>9}  {:>9}  {}",
         room["id"].as_str().unwrap_or_default(),
-        room["strokes"],
-        room["online"],
-        room["used_bytes"].as_u64().unwrap_or(0) / 1024,
+        count("strokes"),
+        count("online"),
+        count("used_bytes") / 1024,
+        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / 1024).to_string()),
         room["name"].as_str().unwrap_or_default(),
     );
 }
 
 fn print_room(answer: &Value) -> Result<(), Error> {
+    print_heading();
     print_line(&answer["room"]);
     Ok(())
 }
 
-fn print_links(config: &Config, answer: &Value, only: Option<Role>) {
-    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+fn print_links(answer: &Value, only: Option<Role>) {
+    let base = answer["base"].as_str().unwrap_or_default();
     for role in Role::ALL.into_iter().rev().filter(|role| only.is_none_or(|only| only == *role)) {
         let path = answer["links"][role.as_str()]["path"].as_str().unwrap_or_default();
         match only {
@@ -143,7 +150,7 @@ async fn run_export(export: Export) -> Result<(), Error> {
         _ => None,
     };
     let format = format.or(by_ending).ok_or(Error::NoFormat)?;
-    let answer = give(&config(place)?, Order::Export { room, format, scale }).await?;
+    let answer = give(&existing(place)?, Order::Export { room, format, scale }).await?;
     let bytes = BASE64_STANDARD.decode(answer["base64"].as_str().unwrap_or_default()).unwrap_or_default();
     fs::write(&file, bytes).map_err(|source| Error::Write { path: file.clone(), source })?;
     println!("{}", file.display());
@@ -169,6 +176,7 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
     }
     let backup = fs::canonicalize(&file).map_err(|source| Error::Write { path: file, source })?;
     let answer = give(&config, Order::Restore { backup, rooms }).await?;
+    print_heading();
     for room in answer["restored"].as_array().into_iter().flatten() {
         print_line(room);
     }
@@ -176,7 +184,7 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
 }
 
 async fn run_check(place: Place) -> Result<(), Error> {
-    let config = config(place)?;
+    let config = existing(place)?;
     ledger::check_copy(&config.data.join("artnest.db"))?;
     let answer = give(&config, Order::Check).await?;
     let damaged: Vec<_> = answer["damaged"].as_array().into_iter().flatten().collect();
@@ -192,14 +200,27 @@ async fn run_check(place: Place) -> Result<(), Error> {
 }
 
 fn config(place: Place) -> Result<Config, config::Error> {
-    Config::load(Overrides { place, ..Overrides::default() }, Secrets::from_environment())
+    // No flag says it here, and links are printed here as well.
+    let public_url = std::env::var("ARTNEST_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+    Config::load(Overrides { place, public_url, ..Overrides::default() }, Secrets::from_environment())
+}
+
+/// The same for orders about what is there: in a wrong folder they would make new data and find nothing in it.
+fn existing(place: Place) -> Result<Config, Error> {
+    let config = config(place)?;
+    if config.data.join("artnest.db").exists() {
+        Ok(config)
+    } else {
+        Err(Error::NoData { data: config.data })
+    }
 }
 
 /// Has an order carried out.
 async fn give(config: &Config, order: Order) -> Result<Value, Error> {
     match open(&config.data) {
         Ok(store) => {
-            let office = Office { mint: Mint::new(store.link_secret()), store: store.clone(), rooms: None };
+            let mint = Mint::new(store.link_secret());
+            let office = Office { mint, store: store.clone(), rooms: None, base: config.base(config.listen) };
             let done = office.carry_out(order).await;
             store.close().await?;
             Ok(done?)

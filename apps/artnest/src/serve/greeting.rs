@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::config::{Config, Creation};
 
 pub(super) fn text(config: &Config, address: SocketAddr, admin: SocketAddr) -> String {
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url = config.base(address);
     let create = match config.creation {
         Creation::Anyone => "open the gallery and make a room",
         Creation::Key(_) => "whoever has ARTNEST_CREATE_KEY makes rooms in the gallery",

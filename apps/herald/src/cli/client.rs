@@ -23,6 +23,11 @@ const POLL_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
+        "no API key: set HERALD_API_KEY to the one that the server printed when it first started\n\
+         If it is lost, stop the server and make another with `herald key add NAME`."
+    )]
+    NoKey,
+    #[error(
         "cannot reach Herald at {server}: {}\nIs it running? `herald serve` starts it, --server names another.",
         root(source)
     )]
@@ -169,7 +174,8 @@ impl<'a> Client<'a> {
 
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let server = || self.remote.server.clone();
-        let request = request.bearer_auth(self.remote.key.expose_secret()).timeout(ANSWER_WAIT_MAX);
+        let key = self.remote.key.as_ref().ok_or(Error::NoKey)?;
+        let request = request.bearer_auth(key.expose_secret()).timeout(ANSWER_WAIT_MAX);
         let response =
             request.send().await.map_err(|source| Error::Unreachable { server: server(), source })?;
         let status = response.status();

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use rusqlite::ErrorCode;
 use secrecy::ExposeSecret;
 
 use crate::{
@@ -17,6 +18,8 @@ pub enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error("there is a key called {0:?} already; choose another name")]
+    Taken(String),
     #[error("the key could not be stored: {0}")]
     Store(#[from] store::Error),
 }
@@ -32,7 +35,17 @@ pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
     let key = api_key::generate();
     let added = store.add_api_key(name, api_key::hash(&key)).await;
     store.close().await?;
-    added?;
+    added.map_err(|error| why(error, name))?;
     println!("{}", key.expose_secret());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names are unique, and nothing else constrains a key.
+fn why(error: store::Error, name: &str) -> Error {
+    match error {
+        store::Error::Failed(cause) if cause.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Error::Taken(name.to_owned())
+        }
+        error => Error::Store(error),
+    }
 }

@@ -108,7 +108,7 @@ fn tell_counts(registry: &Registry, counts: &Counts) -> Result<(), prometheus::E
     }
     let balances = IntGauge::new(
         "herald_balances",
-        "1 while accepted = delivered + dead + expired + cancelled + skipped + unknown + pending.",
+        "1 while accepted from clients = accepted + dead + expired + cancelled + skipped + unknown + pending.",
     )?;
     register(registry, balances)?.set(counts.balances().into());
     count(

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use lettre::message::Mailbox;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// How to reach the relay and as whom to speak to it.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +23,7 @@ pub struct Settings {
     pub username: Option<String>,
     pub password: Option<SecretString>,
     /// Who the mails come from, in the header and in the envelope.
+    #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
     /// The name in EHLO.
     #[serde(default = "hello")]
@@ -71,6 +72,12 @@ impl Settings {
     pub(super) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_seconds)
     }
+}
+
+/// `lettre` says "Invalid input" and no more.
+fn mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mailbox, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| de::Error::custom("expected a sender such as \"Herald <herald@example.org>\""))
 }
 
 fn port() -> u16 {

@@ -400,6 +400,7 @@ impl<T> Books<T> {
         after.wake(self.senders.tell_first_done());
         self.stats.sent += 1;
         if self.items.is_empty() {
+            // No place became free by it, and nobody else waits for an item.
             self.stats.received += 1;
             return Some(brought);
         }

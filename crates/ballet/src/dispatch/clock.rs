@@ -26,7 +26,7 @@ impl Moment {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(ballet_loom)))]
     pub(super) fn at_micros(micros: i64) -> Self {
         Self(micros * 1_000)
     }

@@ -30,7 +30,8 @@ use std::task::{Context as Poller, Poll, RawWaker, RawWakerVTable, Waker};
 use super::clock::look_at_clock;
 use crate::sync::{AtomicUsize, Ordering, fence};
 
-/// Somebody has woken the body since the turn was made. Set by a waker that finds a turn; cleared when a poll begins.
+/// Somebody has woken the body since the turn was made or its last poll began. Set by a waker that finds a turn, or the
+/// end; cleared when a poll begins.
 const WOKEN: usize = 1;
 /// The turn is in a queue or in somebody's hands. Set at birth and by the waker that makes the turn; cleared when a
 /// poll ends that nobody woke meanwhile, unless that poll was the last.
@@ -427,7 +428,8 @@ impl Turn {
     }
 
     /// The transition `begin`: takes note of the wakes so far, in one step that sees what the wakers wrote. Where
-    /// nobody has woken the body since the turn was made it needs none: what the maker wrote came with the turn.
+    /// nobody has woken the body since the turn was made it needs none: what the maker wrote came with the turn. A wake
+    /// that this does not see yet, `rest` will.
     #[inline]
     fn begin(&self) {
         let state = &self.header().state;

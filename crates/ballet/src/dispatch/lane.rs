@@ -219,7 +219,7 @@ impl Round {
     }
 
     /// A round of one poll.
-    #[cfg(test)]
+    #[cfg(all(test, not(ballet_loom)))]
     pub(super) fn of(start: Moment, looked: Moment) -> Self {
         Self { start, polls: 1, looked, polls_seen: 1 }
     }

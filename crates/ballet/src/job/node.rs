@@ -52,7 +52,7 @@ use crate::sync::{AtomicU8, OnceBox, Ordering};
 
 /// A job, an open scope, or the region of a timeout.
 ///
-/// The beginning of the one allocation that is a job: what follows is the job's body. See [`cell`].
+/// The beginning of the one allocation that is a job: what follows is the job's body. See [`cell`](super::cell).
 #[repr(C)]
 pub(crate) struct Node {
     header: Header,

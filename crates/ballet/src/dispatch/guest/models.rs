@@ -6,14 +6,15 @@ use loom::thread;
 
 use super::*;
 
-/// A cell whose body ends at its second poll, and which tells loom of each touch of the body.
+/// A cell whose body ends in the poll that sees the last wake, and which tells loom of each touch of the body.
 #[repr(C)]
 struct Guest {
     header: Header,
     /// How often it was polled.
     body: UnsafeCell<usize>,
-    /// Wakes that happened; a body must see each that came before its last poll.
+    /// Wakes that happened; a body must see each that came before its last poll, and nothing but the wakes orders them.
     wakes: AtomicUsize,
+    wakes_wanted: usize,
     queue: Arc<Mutex<Vec<Turn>>>,
     waker: std::sync::Mutex<Option<Waker>>,
     freed: Arc<AtomicUsize>,
@@ -31,11 +32,12 @@ static TABLE: VTable = VTable {
             *polls += 1;
             *polls
         });
-        if guest.wakes.load(Ordering::Acquire) > 0 {
+        let wakes = guest.wakes.load(Ordering::Relaxed);
+        if wakes == guest.wakes_wanted {
             guest.header.end();
             return Poll::Ready(());
         }
-        assert!(polls == 1, "polled again although nobody had woken it");
+        assert!(polls <= 1 + wakes, "polled again although nobody had woken it");
         *guest.waker.lock().unwrap() = Some(cx.waker().clone());
         Poll::Pending
     },
@@ -62,11 +64,17 @@ struct Setup {
 }
 
 fn setup() -> Setup {
+    setup_for(1)
+}
+
+/// A guest that ends once it has seen so many wakes.
+fn setup_for(wakes_wanted: usize) -> Setup {
     let (queue, freed) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
     let guest = Box::new(Guest {
         header: Header::scheduled(&TABLE),
         body: UnsafeCell::new(0),
         wakes: AtomicUsize::new(0),
+        wakes_wanted,
         queue: Arc::clone(&queue),
         waker: std::sync::Mutex::default(),
         freed: Arc::clone(&freed),
@@ -89,9 +97,17 @@ fn run(turn: Turn) {
 
 /// Runs what is queued; there is never more than one turn.
 fn run_queued(queue: &Mutex<Vec<Turn>>) {
-    let turn = queue.lock().unwrap().pop();
-    assert!(queue.lock().unwrap().is_empty(), "two turns of one guest");
+    let turn = {
+        let mut queue = queue.lock().unwrap();
+        assert!(queue.len() < 2, "two turns of one guest");
+        queue.pop()
+    };
     turn.into_iter().for_each(run);
+}
+
+fn count_and_wake(guest: &Ref<Guest>) {
+    guest.wakes.fetch_add(1, Ordering::Relaxed);
+    guest.wake();
 }
 
 /// Wake against run: no wake is lost, no two polls overlap, and the last reference frees.
@@ -101,15 +117,33 @@ fn a_wake_during_a_poll_is_followed_by_a_poll() {
         let Setup { guest, turn, queue, freed } = setup();
         let waker = {
             let guest = guest.clone();
-            thread::spawn(move || {
-                guest.wakes.fetch_add(1, Ordering::Release);
-                guest.wake();
-            })
+            thread::spawn(move || count_and_wake(&guest))
         };
         run(turn);
         waker.join().unwrap();
         run_queued(&queue);
         assert!(guest.header.has_ended());
+        *guest.waker.lock().unwrap() = None;
+        drop(guest);
+        assert_eq!(freed.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// Wake against wake against run: the second comes while there is the turn that the first made, or after.
+#[test]
+fn two_wakes_of_an_idle_guest_are_both_seen() {
+    loom::model(|| {
+        let Setup { guest, turn, queue, freed } = setup_for(2);
+        run(turn);
+        let wakers = [(); 2].map(|()| {
+            let guest = guest.clone();
+            thread::spawn(move || count_and_wake(&guest))
+        });
+        run_queued(&queue);
+        run_queued(&queue);
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+        run_queued(&queue);
+        assert!(guest.header.has_ended(), "a wake was lost");
         *guest.waker.lock().unwrap() = None;
         drop(guest);
         assert_eq!(freed.load(Ordering::Relaxed), 1);

@@ -11,18 +11,6 @@ use crate::dispatch::guest::Ref;
 use crate::job::{cell, current};
 use crate::sync::Ordering;
 
-/// How a node keeps the one it was born in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Keeping {
-    /// By a reference of its own.
-    Counted,
-    /// By the number of records in the family that it was taken into; see invariant 7.
-    Recorded,
-    /// Not: it has not been taken in yet, or there is nothing left to give up.
-    Borrowed,
-}
-
 /// What a node is born with.
 pub(crate) struct Birth {
     pub(crate) role: Role,
@@ -33,6 +21,18 @@ pub(crate) struct Birth {
     /// The values of its context are those of `birth`.
     pub(crate) inherits_values: bool,
     pub(crate) place: &'static Location<'static>,
+}
+
+/// How a node keeps the one it was born in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Keeping {
+    /// By a reference of its own.
+    Counted,
+    /// By the number of records in the family that it was taken into; see invariant 7.
+    Recorded,
+    /// Not: it has not been taken in yet, or there is nothing left to give up.
+    Borrowed,
 }
 
 impl Node {

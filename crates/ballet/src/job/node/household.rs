@@ -1,4 +1,7 @@
 //! What a node has once it owns something: its family, and who waits for it to change.
+//!
+//! Most jobs own nothing, so this is made when it is first needed and lies outside the cell. Who comes in and who leaves is
+//! the business of `family`.
 
 use std::task::Poll;
 
@@ -16,7 +19,7 @@ pub(super) struct Household {
     /// The owner, where it is not the one that the node was born with.
     pub(super) moved: Mutex<Option<NodeRef>>,
     /// What it says of itself in a snapshot. Its lock is taken alone.
-    pub(super) remarks: Mutex<Remarks>,
+    remarks: Mutex<Remarks>,
     /// Tells any code that this node has been asked or has lost its last child, whatever polls that code.
     notice: Notify,
 }

@@ -18,7 +18,7 @@ use load::{CONNECTIONS, Load, MESSAGE_BYTES, Seen};
 
 /// Many and short: from one second to the next, the figures of a small machine differ by more than the goals allow. The
 /// first round only warms up.
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 50;
 const SERVERS: [&str; 2] = ["scope", "tasks"];
 const THROUGHPUT: Goal = Goal::Ratio(0.97);
 /// At most 1.05 times the latency of plain tasks.

@@ -15,7 +15,7 @@ use tokio::runtime::{Handle, Id};
 
 use super::clearing::Clearing;
 use super::guest::Turn;
-use super::hold;
+use super::hold::{self, Wake};
 use super::lane::{self, Lane};
 use super::parking::{LANES_MAX, Parking};
 use super::view::Ticket;
@@ -35,6 +35,8 @@ pub(crate) struct Crew {
     pub(super) parking: Parking,
     /// Work that was added from outside the lanes.
     injector: Injector<Work>,
+    /// How often neither a lane nor the body of a scope added it, but one of Tokio's drivers or anybody else.
+    calls: AtomicU64,
     /// The other end of each lane's own queue.
     stealers: Box<[Stealer<Work>]>,
     /// What each lane has done, for the watch.
@@ -107,6 +109,7 @@ impl Crew {
             id,
             parking: Parking::new(lanes),
             injector: Injector::new(),
+            calls: AtomicU64::new(0),
             stealers: queues.iter().map(Worker::stealer).collect(),
             progress: (0..lanes).map(|_| Progress::default()).collect(),
             alive: AtomicUsize::new(lanes),
@@ -139,12 +142,22 @@ impl Crew {
         self.injector.push(work);
         if self.is_closed() {
             self.clear();
-        } else if self.is_watched() && hold::holds(self) {
-            // The watch sees to it that the body's poll does not keep the work waiting for long.
-            watch::wake();
-        } else {
-            self.wake_for_work();
+            return;
         }
+        if self.is_watched() {
+            match hold::holds(self) {
+                // The watch sees to it that the body's poll does not keep the work waiting for long.
+                Some(Wake::Later) => return watch::wake(),
+                Some(Wake::Now) => {}
+                None => drop(self.calls.fetch_add(1, Ordering::Relaxed)),
+            }
+        }
+        self.wake_for_work();
+    }
+
+    /// How often work was called out from outside.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Whether the watch looks after the crew: where there is one lane, there is none that it could wake to help.

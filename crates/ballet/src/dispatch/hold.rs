@@ -27,22 +27,30 @@ thread_local! {
     static HELD: RefCell<Held> = RefCell::default();
 }
 
-/// Counts work that was added to `crew`; returns whether its wake is held.
-pub(super) fn holds(crew: &Arc<Crew>) -> bool {
-    HELD.try_with(|held| {
+/// When the lanes learn of work that a body has added.
+pub(super) enum Wake {
+    /// When the poll of the body ends.
+    Later,
+    /// There is enough of it.
+    Now,
+}
+
+/// Counts work that was added to `crew`, if a body is being polled on this thread whose wakes are held.
+pub(super) fn holds(crew: &Arc<Crew>) -> Option<Wake> {
+    let held = HELD.try_with(|held| {
         let mut held = held.borrow_mut();
         if held.bodies == 0 || held.crew.as_ref().is_some_and(|other| !Arc::ptr_eq(other, crew)) {
-            return false;
+            return None;
         }
         held.added += 1;
         if held.added >= ENOUGH {
             held.added = 0;
-            return false;
+            return Some(Wake::Now);
         }
         held.crew.get_or_insert_with(|| Arc::clone(crew));
-        true
-    })
-    .unwrap_or(false)
+        Some(Wake::Later)
+    });
+    held.ok().flatten()
 }
 
 /// Holds wakes while the result lives: for the time of one poll.

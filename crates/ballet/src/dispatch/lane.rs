@@ -27,13 +27,15 @@ use super::watch;
 const SLICE: Duration = Duration::from_micros(200);
 /// Polls after which they have it whatever the clock says, since a virtual one stands still.
 const POLLS_PER_SLICE: u32 = 4096;
-/// Polls between two looks at the clock. Short polls are many and the clock is not free.
+/// A look at the clock is due when polls should have taken so long, going by those before; it is not free.
+const LOOK_EVERY: Duration = Duration::from_micros(20);
+/// Or after so many polls, however short.
 const POLLS_PER_LOOK: u32 = 16;
-/// A mean poll longer than this is worth a look at the clock each time.
+/// A mean poll longer than this is long.
 const LONG_POLL: Duration = Duration::from_micros(2);
 /// Queued work that would take longer than this is worth the waking of another worker, which takes some tens of
 /// microseconds of its own.
-pub(super) const WORTH_SHARING: Duration = Duration::from_micros(40);
+const WORTH_SHARING: Duration = Duration::from_micros(40);
 /// Polls shorter than this gain nothing from another core: moving the cells there takes as long.
 const TOO_SHORT_TO_SHARE: Duration = Duration::from_nanos(500);
 /// Where a look covers one poll alone, that has to be longer: the first after a sleep finds all caches cold.
@@ -47,6 +49,8 @@ pub(super) struct Lane {
     home: Option<Active>,
     /// The mean duration of a poll, as last measured.
     mean: Duration,
+    /// Polls from one look at the clock to the next.
+    polls_per_look: u32,
     vigil: Vigil,
 }
 
@@ -78,7 +82,8 @@ pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
 impl Lane {
     pub(super) fn new(crew: Arc<Crew>, index: usize, queue: Worker<Work>) -> Self {
         let home = Some(Active { crew: Arc::clone(&crew), queue });
-        Self { crew, index, home, mean: Duration::ZERO, vigil: Vigil::default() }
+        let (mean, polls_per_look, vigil) = (Duration::ZERO, POLLS_PER_LOOK, Vigil::default());
+        Self { crew, index, home, mean, polls_per_look, vigil }
     }
 
     /// Runs guests until the slice is over (`true`) or no work is left (`false`).
@@ -159,10 +164,10 @@ impl Lane {
     }
 
     /// Whether it is time to look at the clock: after the first poll if another waits behind it, so that long ones are
-    /// known at once; then where polls are long after each, and otherwise after some.
+    /// known at once; then after as many as the last look has told.
     fn is_look_due(&self, round: &Round) -> bool {
         let unseen = round.polls - round.polls_seen;
-        self.mean > LONG_POLL || unseen >= POLLS_PER_LOOK || round.polls == 1 && self.has_more()
+        unseen >= self.polls_per_look || round.polls == 1 && self.has_more()
     }
 
     fn has_more(&self) -> bool {
@@ -174,6 +179,8 @@ impl Lane {
         let now = clock::look_again();
         let polls = round.polls - round.polls_seen;
         self.mean = now.since(round.looked) / polls;
+        let until_due = LOOK_EVERY.as_nanos() / self.mean.as_nanos().max(1);
+        self.polls_per_look = u32::try_from(until_due).unwrap_or(u32::MAX).clamp(1, POLLS_PER_LOOK);
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {
@@ -264,7 +271,7 @@ impl Future for Lane {
         let mut home = None;
         let restore = Restore { home: &mut home, outer: ACTIVE.replace(Some(active)) };
         let has_more = lane.work_as_told(&mut round);
-        lane.vigil.note(&round, has_more);
+        lane.vigil.note(&round, has_more, lane.crew.calls());
         let comes_back = has_more || !lane.falls_asleep(cx) || lane.stays_up(&round);
         drop(restore);
         lane.home = home;

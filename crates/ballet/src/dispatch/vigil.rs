@@ -4,11 +4,17 @@
 //! again right after, a lane had better look for it itself. So after a stretch of work that was worth a wake, and came
 //! soon after the one before, a lane lies down as always but has its worker come back to it for a little while. That
 //! costs little more than the work did: a lane with little to do, or whose work comes at longer intervals, never stays up.
+//!
+//! Nor does one where a call from outside came meanwhile: from Tokio's drivers, most often. What comes next will be
+//! called out as well, and a worker that asks the drivers without a pause takes the time of those who would call.
 
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::lane::{Round, WORTH_SHARING};
+use super::lane::Round;
+
+/// A stretch of work shorter than this was not worth a wake.
+const WORTH_A_WAKE: Duration = Duration::from_micros(40);
 
 /// The longest vigil, and the longest rest after which one would have paid.
 const VIGIL_MAX: Duration = Duration::from_micros(50);
@@ -20,6 +26,8 @@ pub(super) struct Vigil {
     stretch: Option<Stretch>,
     /// When it last ran out of work.
     idle_since: Option<Moment>,
+    /// The calls from outside until then.
+    calls: u64,
     /// The last stretch was such that another is expected soon.
     pays: bool,
 }
@@ -31,8 +39,8 @@ struct Stretch {
 }
 
 impl Vigil {
-    /// Takes note of a round, after which the lane has more to do or not.
-    pub(super) fn note(&mut self, round: &Round, has_more: bool) {
+    /// Takes note of a round, after which the lane has more to do or not, and of how many calls there were by then.
+    pub(super) fn note(&mut self, round: &Round, has_more: bool, calls: u64) {
         if round.polls == 0 {
             return;
         }
@@ -42,7 +50,9 @@ impl Vigil {
         if !has_more {
             self.stretch = None;
             self.idle_since = Some(round.looked);
-            self.pays = stretch.came_soon && round.looked.since(stretch.start) > WORTH_SHARING;
+            let was_called = std::mem::replace(&mut self.calls, calls) != calls;
+            let was_worth_it = round.looked.since(stretch.start) > WORTH_A_WAKE;
+            self.pays = stretch.came_soon && was_worth_it && !was_called;
         }
     }
 
@@ -59,7 +69,7 @@ mod tests {
 
     /// Works from `start` to `end`, in microseconds, and has nothing to do then.
     fn work(vigil: &mut Vigil, start: i64, end: i64) {
-        vigil.note(&Round::of(Moment::at_micros(start), Moment::at_micros(end)), false);
+        vigil.note(&Round::of(Moment::at_micros(start), Moment::at_micros(end)), false, 0);
     }
 
     fn lasts(vigil: &mut Vigil, micros: i64) -> bool {
@@ -94,10 +104,20 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_goes_to_sleep_where_work_is_called_out() {
+        let mut vigil = Vigil::default();
+        work(&mut vigil, 0, 100);
+        vigil.note(&Round::of(Moment::at_micros(110), Moment::at_micros(200)), false, 1);
+        assert!(!lasts(&mut vigil, 201), "the next will be called out too");
+        vigil.note(&Round::of(Moment::at_micros(210), Moment::at_micros(300)), false, 1);
+        assert!(lasts(&mut vigil, 301), "nobody called this time");
+    }
+
+    #[test]
     fn a_stretch_of_several_rounds_is_one() {
         let mut vigil = Vigil::default();
         work(&mut vigil, 0, 100);
-        vigil.note(&Round::of(Moment::at_micros(120), Moment::at_micros(150)), true);
+        vigil.note(&Round::of(Moment::at_micros(120), Moment::at_micros(150)), true, 0);
         work(&mut vigil, 155, 170);
         assert!(lasts(&mut vigil, 171));
     }

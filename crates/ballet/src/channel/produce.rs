@@ -259,7 +259,7 @@ async fn run<T, E>(
         if !is_given_up && watch.poll(cx, Books::is_deserted).is_ready() {
             is_given_up = true;
             let job = current();
-            job.ask(Reason::Requested(Origin::new(job.path(), place)));
+            job.ask(&Reason::Requested(Origin::new(job.path(), place)));
             // This is the yield at which it is cut, unless it has a grace or a shield: then it is polled again.
             return Poll::Pending;
         }

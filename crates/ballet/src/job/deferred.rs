@@ -75,11 +75,11 @@ impl Job {
     /// longer come.
     #[track_caller]
     pub fn cancel(&self) {
-        self.ask(Reason::Requested(Origin::new(current().path(), Location::caller())));
+        self.ask(&Reason::Requested(Origin::new(current().path(), Location::caller())));
     }
 
     /// As [`cancel`](Self::cancel), for a reason of the caller's.
-    pub(crate) fn ask(&self, reason: Reason) {
+    pub(crate) fn ask(&self, reason: &Reason) {
         self.0.ask(reason);
     }
 }

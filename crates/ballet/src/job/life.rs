@@ -209,7 +209,7 @@ where
         }
         let dropped = || Reason::Dropped(Origin::new(self.node.path(), self.node.place));
         let reason = self.node.asked().unwrap_or_else(dropped);
-        self.node.ask(reason.clone());
+        self.node.ask(&reason);
         self.pronounce(Outcome::Cancelled(reason))
     }
 

@@ -5,6 +5,7 @@
 //! tree, `cell` for the one allocation of a job, `current` for what runs on a thread, `life` for the life, `owner`
 //! for failure domains, `deferred` for results.
 
+mod asked;
 mod cell;
 mod current;
 mod deferred;

@@ -43,6 +43,7 @@ pub(super) use self::birth::Birth;
 use self::birth::Keeping;
 use self::household::Household;
 use self::kin::Links;
+use super::asked::Asked;
 use super::{Manner, Reason};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
@@ -61,7 +62,7 @@ pub(crate) struct Node {
     pub(crate) place: &'static Location<'static>,
     pub(crate) born: Moment,
     /// Why it was asked to end, once it was.
-    asked: OnceBox<Reason>,
+    asked: Asked,
     /// What few jobs need and every scope.
     household: OnceBox<Household>,
     /// The neighbours in the owner's family; guarded by that family's lock.
@@ -183,7 +184,7 @@ impl Node {
             birth: birth.birth,
             place: birth.place,
             born: now(),
-            asked: OnceBox::new(),
+            asked: Asked::new(),
             household: OnceBox::new(),
             links: Links::default(),
             polls: AtomicU32::new(0),
@@ -236,11 +237,11 @@ impl Node {
 
     /// Why this node was asked to end, if it was.
     pub(crate) fn asked(&self) -> Option<Reason> {
-        self.asked.get().cloned()
+        self.asked.get()
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.asked.get().is_some()
+        self.asked.is_set()
     }
 
     /// The reason to stop polling the body now: asked, and nothing inside is shielded.
@@ -282,10 +283,10 @@ impl Node {
     }
 
     pub(crate) fn state(&self) -> State {
-        match (self.ended(), self.asked.get()) {
-            (Some((state, _)), _) => state,
-            (None, Some(_)) => State::Cancelling,
-            (None, None) => State::Running,
+        match self.ended() {
+            Some((state, _)) => state,
+            None if self.is_asked() => State::Cancelling,
+            None => State::Running,
         }
     }
 

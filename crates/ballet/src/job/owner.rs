@@ -184,7 +184,7 @@ impl<E: Fault> Ref<Owner<E>> {
 
     /// The claim of a child that was refused.
     #[cold]
-    pub(crate) fn refuse<T: Send>(&self, terms: &Terms, reason: Reason) -> Claim<T, E> {
+    pub(crate) fn refuse<T: Send>(&self, terms: &Terms, reason: &Reason) -> Claim<T, E> {
         let outcome = match self.domain {
             Domain::Together => None,
             Domain::Isolated => Some(Outcome::Cancelled(reason.clone())),
@@ -240,7 +240,7 @@ impl<E: Fault> Ref<Owner<E>> {
 
     /// Asks the scope and all its children to end. The first reason stays.
     pub(crate) fn cancel(&self, reason: &Reason) {
-        self.node().ask(reason.clone());
+        self.node().ask(reason);
         self.node().ask_children(reason);
     }
 }

@@ -65,10 +65,10 @@ pub enum Reason {
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Origin(Arc<Details>);
+pub struct Origin(pub(super) Arc<Details>);
 
 /// Shared by all whom one cancellation reaches.
-struct Details {
+pub(super) struct Details {
     path: Path,
     place: &'static Location<'static>,
     at: Instant,

@@ -104,7 +104,7 @@ pub fn component<F: Future>(budget: Duration, future: F) -> impl Future<Output =
 fn cancel_job(place: &'static Location<'static>) {
     let node = current();
     if let Some(job) = node.up_to_job().into_iter().find(|node| node.is_job()) {
-        job.ask(Reason::Shutdown(Origin::new(node.path(), place)));
+        job.ask(&Reason::Shutdown(Origin::new(node.path(), place)));
     }
 }
 

@@ -319,7 +319,7 @@ impl<'s, E: Fault, D> Child<'s, E, D> {
         let (terms, owner) = (self.terms(Location::caller()), &self.scope.frame.owner);
         match self.hire(&terms, future) {
             Ok(claim) => Deferred::new(claim),
-            Err((_, reason)) => Deferred::new(owner.refuse(&terms, reason)),
+            Err((_, reason)) => Deferred::new(owner.refuse(&terms, &reason)),
         }
     }
 

@@ -129,7 +129,7 @@ impl<'env, E: Fault> LocalScope<'env, E> {
                 owner.dispatcher.schedule(turn);
                 Deferred::new(claim)
             }
-            Err((_, reason)) => Deferred::new(owner.refuse(&terms, reason)),
+            Err((_, reason)) => Deferred::new(owner.refuse(&terms, &reason)),
         }
     }
 

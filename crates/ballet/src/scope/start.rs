@@ -235,7 +235,7 @@ impl<R> Starting<R> {
 impl<R> Drop for Starting<R> {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
-            job.ask(Reason::Dropped(Origin::new(current().path(), self.place)));
+            job.ask(&Reason::Dropped(Origin::new(current().path(), self.place)));
         }
     }
 }

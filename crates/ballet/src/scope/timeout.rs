@@ -62,7 +62,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
                 return Poll::Pending;
             }
             let node = region.node();
-            node.ask(Reason::Timeout(Origin::new(node.path(), place)));
+            node.ask(&Reason::Timeout(Origin::new(node.path(), place)));
             if node.cut().is_none() {
                 return Poll::Pending;
             }

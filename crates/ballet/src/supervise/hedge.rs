@@ -180,7 +180,7 @@ where
     /// Cancels the copies that are left.
     fn end(&self) {
         let origin = Origin::new(current().path(), self.place);
-        self.racers.iter().for_each(|racer| racer.job().ask(Reason::Requested(origin.clone())));
+        self.racers.iter().for_each(|racer| racer.job().ask(&Reason::Requested(origin.clone())));
     }
 }
 

@@ -30,8 +30,8 @@ impl NodeRef {
     /// Asks this node to end, once: sets the flag and the reason and wakes its task. Children are not asked.
     ///
     /// Returns whether this was the first time.
-    pub(crate) fn ask(&self, reason: Reason) -> bool {
-        if self.has_ended() || self.is_asked() || self.asked.set(Box::new(reason)).is_err() {
+    pub(crate) fn ask(&self, reason: &Reason) -> bool {
+        if self.has_ended() || self.is_asked() || !self.asked.set(reason) {
             return false;
         }
         self.wake();
@@ -42,7 +42,7 @@ impl NodeRef {
     /// Asks each child of the family to end.
     pub(crate) fn ask_children(&self, reason: &Reason) {
         for child in self.children() {
-            child.ask(reason.clone());
+            child.ask(reason);
         }
     }
 
@@ -60,7 +60,7 @@ impl NodeRef {
     pub(crate) fn ask_open_scopes(&self, reason: &Reason) {
         let open: Vec<_> = self.household().family.lock().inline.iter().collect();
         for scope in open {
-            scope.ask(reason.clone());
+            scope.ask(reason);
             scope.ask_children(reason);
         }
     }

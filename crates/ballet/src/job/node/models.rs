@@ -69,7 +69,7 @@ fn a_child_is_refused_or_asked_when_its_scope_is_cancelled() {
         let scope = scope(&root);
         let child = job(&scope);
         let spawner = spawning(&scope, &child);
-        scope.ask(reason());
+        scope.ask(&reason());
         scope.ask_children(&reason());
         let is_in = spawner.join().unwrap();
         assert_eq!(is_in, child.asked().is_some());

@@ -189,7 +189,7 @@ impl<E: Fault> Director<E> {
             Action::Start(id) => self.start(id),
             Action::Ask(id, reason) => {
                 if let Some(job) = self.job(id) {
-                    job.ask(reason);
+                    job.ask(&reason);
                 }
             }
             Action::Name(id) => {

@@ -156,23 +156,19 @@ where
     fn dance(&mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
         let polled = match polled {
             Some(polled) => polled,
-            None => match self.cut(cx) {
-                Some(reason) => Polled::Fell(Outcome::Cancelled(reason)),
-                None => self.poll_body(cx),
-            },
+            None if self.is_to_be_cut(cx) => return Poll::Ready(self.cut()),
+            None => self.poll_body(cx),
         };
-        Poll::Ready(match polled {
+        match polled {
             Polled::Gave => {
                 self.forget_manner();
-                State::Completed
+                Poll::Ready(State::Completed)
             }
-            Polled::Fell(outcome) => self.pronounce(outcome),
+            Polled::Fell(outcome) => Poll::Ready(self.pronounce(Some(outcome))),
             // It may have been asked while it was polled: this is its next yield.
-            Polled::Pending => match self.cut(cx) {
-                Some(reason) => self.pronounce(Outcome::Cancelled(reason)),
-                None => return Poll::Pending,
-            },
-        })
+            Polled::Pending if self.is_to_be_cut(cx) => Poll::Ready(self.cut()),
+            Polled::Pending => Poll::Pending,
+        }
     }
 
     /// Polls a dancing body. A value that it returns takes its place, once the body has been dropped where it lies.
@@ -210,7 +206,7 @@ where
         let dropped = || Reason::Dropped(Origin::new(self.node.path(), self.node.place));
         let reason = self.node.asked().unwrap_or_else(dropped);
         self.node.ask(&reason);
-        self.pronounce(Outcome::Cancelled(reason))
+        self.cut()
     }
 
     /// Ends a job that panicked where its body did not: in a destructor of its outcome, a waker, a subscriber of
@@ -219,7 +215,7 @@ where
         let _inside = self.node.stand_in();
         let panic = Panic::caught(payload, self.node);
         contain(|| {
-            self.pronounce(Outcome::Panicked(panic));
+            self.pronounce(Some(Outcome::Panicked(panic)));
         });
         self.state().unwrap_or(State::Panicked)
     }
@@ -236,16 +232,18 @@ where
         }
     }
 
-    /// The reason to drop the body now.
-    fn cut(&mut self, cx: &mut Poller<'_>) -> Option<Reason> {
-        let reason = self.node.cut()?;
-        let Some(grace) = self.manner().and_then(|manner| manner.grace.as_mut()) else { return Some(reason) };
+    /// Whether the body is to be dropped now: asked to end, not shielded, and without grace that is left.
+    fn is_to_be_cut(&mut self, cx: &mut Poller<'_>) -> bool {
+        if !self.node.is_to_be_cut() {
+            return false;
+        }
+        let Some(grace) = self.manner().and_then(|manner| manner.grace.as_mut()) else { return true };
         let timer = grace.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace.budget)));
         if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
-            return None;
+            return false;
         }
         observe::straggler(&self.node.tree());
-        Some(reason)
+        true
     }
 
     /// A timer keeps the waker that it was last polled with, and that keeps the job. And a handle may outlive the job
@@ -256,33 +254,43 @@ where
         }
     }
 
-    /// Drops the body and tells the scope at once what it must know before the job has left.
-    fn pronounce(&mut self, outcome: Outcome<T, E>) -> State {
+    /// Drops the body of a job that was asked to end.
+    fn cut(&mut self) -> State {
+        let outcome = match self.owner.domain {
+            // Nobody asks it for its outcome, and all who are cancelled together would count on one reason.
+            Domain::Together => None,
+            Domain::Isolated => self.node.asked().map(Outcome::Cancelled),
+        };
+        self.pronounce(outcome)
+    }
+
+    /// Drops the body and tells the scope at once what it must know before the job has left. Without an outcome it was
+    /// cancelled.
+    fn pronounce(&mut self, outcome: Option<Outcome<T, E>>) -> State {
         self.forget_manner();
         let outcome = self.end_body(outcome);
-        let state = outcome.state();
+        let state = outcome.as_ref().map_or(State::Cancelled, Outcome::state);
         let left = match (self.owner.domain, outcome) {
-            (Domain::Together, Outcome::Err(error)) => {
+            (Domain::Together, Some(Outcome::Err(error))) => {
                 self.owner.fail(Failure::err(error, self.node.path(), self.node.place));
                 None
             }
-            (Domain::Together, Outcome::Panicked(panic)) => {
+            (Domain::Together, Some(Outcome::Panicked(panic))) => {
                 self.owner.panicked(panic);
                 None
             }
-            (Domain::Together, Outcome::Cancelled(_)) => None,
-            (_, outcome) => Some(outcome),
+            (_, outcome) => outcome,
         };
         self.stage.set(Stage::Over { outcome: left, state });
         state
     }
 
     /// Drops the body where it lies; a panic of its destructor takes the place of the outcome.
-    fn end_body(&mut self, outcome: Outcome<T, E>) -> Outcome<T, E> {
+    fn end_body(&mut self, outcome: Option<Outcome<T, E>>) -> Option<Outcome<T, E>> {
         let over = || Stage::Over { outcome: None, state: State::Cancelled };
         match catch_unwind(AssertUnwindSafe(|| self.stage.set(over()))) {
             Ok(()) => outcome,
-            Err(payload) => Outcome::Panicked(Panic::caught(payload, self.node)),
+            Err(payload) => Some(Outcome::Panicked(Panic::caught(payload, self.node))),
         }
     }
 }

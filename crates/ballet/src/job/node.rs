@@ -244,10 +244,10 @@ impl Node {
         self.asked.is_set()
     }
 
-    /// The reason to stop polling the body now: asked, and nothing inside is shielded.
+    /// Whether to stop polling the body now: asked, and nothing inside is shielded.
     #[inline]
-    pub(crate) fn cut(&self) -> Option<Reason> {
-        if !self.is_asked() || self.shields.load(Ordering::Relaxed) > 0 { None } else { self.asked() }
+    pub(crate) fn is_to_be_cut(&self) -> bool {
+        self.is_asked() && self.shields.load(Ordering::Relaxed) == 0
     }
 
     /// Why whatever runs inside this node is being dropped: the nearest reason on the stack of nodes.

@@ -166,7 +166,7 @@ mod rules {
                 let Some(job) = job() else { panic!("`{point}` is to be cancelled and no job's code") };
                 job.ask(&Reason::Requested(Origin::new(job.path(), Location::caller())));
                 // The yield at which it is cut; in a shield it is none.
-                if job.cut().is_some() { pending().await } else { Ok(()) }
+                if job.is_to_be_cut() { pending().await } else { Ok(()) }
             }
         }
     }

@@ -205,7 +205,7 @@ impl<E: Fault> Frame<E> {
     }
 
     fn is_cut(&self) -> bool {
-        self.is_given_up() || self.owner.node().cut().is_some()
+        self.is_given_up() || self.owner.node().is_to_be_cut()
     }
 
     fn is_given_up(&self) -> bool {

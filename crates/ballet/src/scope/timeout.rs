@@ -63,7 +63,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Re
             }
             let node = region.node();
             node.ask(&Reason::Timeout(Origin::new(node.path(), place)));
-            if node.cut().is_none() {
+            if !node.is_to_be_cut() {
                 return Poll::Pending;
             }
             future.set(None);

@@ -136,6 +136,13 @@ impl fmt::Display for Faults<'_> {
 }
 
 impl Config {
+    /// How much is in it, in words.
+    pub(crate) fn summary(&self) -> String {
+        let counted =
+            |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        format!("{}, {}", counted(self.sources.len(), "source"), counted(self.sinks.len(), "sink"))
+    }
+
     /// Reads the file.
     ///
     /// # Errors

@@ -214,11 +214,14 @@ async fn close(store: Store) -> Result<(), ballet::Error> {
 
 fn greeting(daemon: &Daemon, address: SocketAddr) -> String {
     let settings = daemon.settings();
-    let (sources, sinks) = (settings.config.sources.len(), settings.config.sinks.len());
-    let next =
-        if sources == 0 { "\n  Next: tributary add https://blog.rust-lang.org/feed.xml\n" } else { "" };
+    let summary = settings.config.summary();
+    let next = if settings.config.sources.is_empty() {
+        "\n  Next: tributary add https://blog.rust-lang.org/feed.xml\n"
+    } else {
+        ""
+    };
     format!(
-        "Tributary {}\n\n  status   http://{address}/\n  file     {}: {sources} sources, {sinks} sinks; changes take effect at once\n  data     {}\n{next}\n",
+        "Tributary {}\n\n  status   http://{address}/\n  file     {}: {summary}; both may change while it runs\n  data     {}\n{next}\n",
         env!("CARGO_PKG_VERSION"),
         daemon.path().display(),
         settings.config.fixed.data.display(),

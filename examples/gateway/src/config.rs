@@ -201,6 +201,14 @@ pub enum ConfigError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file is refused.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: Box<ConfigError>,
+    },
     /// It is not TOML, or has a name or a value that nobody knows.
     #[error("{0}examples/gateway/gateway.toml has every setting.")]
     Wrong(#[from] toml::de::Error),
@@ -246,6 +254,7 @@ impl Config {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text)
+            .map_err(|error| ConfigError::File { path: path.to_owned(), error: Box::new(error) })
     }
 
     /// Reads and judges the text of a file.

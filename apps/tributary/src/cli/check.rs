@@ -24,7 +24,7 @@ pub(super) async fn check(
     only: Option<&SourceName>,
     offline: bool,
 ) -> Result<ExitCode, Error> {
-    println!("{}: {} sources, {} sinks", path.display(), config.sources.len(), config.sinks.len());
+    println!("{}: {}", path.display(), config.summary());
     let chosen: Vec<_> = match only {
         None => config.sources.values().cloned().collect(),
         Some(name) => vec![config.sources.get(name).cloned().ok_or_else(|| Error::NoSource(name.clone()))?],

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How a new file begins.
-const HEADER: &str = "# Tributary's settings. Every setting is listed in apps/tributary/README.md; a change takes effect at once.\n";
+const HEADER: &str = "# Tributary's settings. Every setting is listed in apps/tributary/README.md, which also says\n# which of them wait for the next start; sources and sinks take effect at once.\n";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

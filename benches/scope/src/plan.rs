@@ -13,7 +13,8 @@ const FLAVOURS: [Flavour; 2] = [Flavour::TwoWorkers, Flavour::CurrentThread];
 const PARALLEL: [Peer; 4] = [Peer::Spawn, Peer::JoinSet, Peer::Tracker, Peer::Executor];
 /// Those who run children inside one task.
 const IN_TASK: [Peer; 2] = [Peer::Unordered, Peer::Buffered];
-const OURS: [Peer; 4] = [Peer::Scope, Peer::Awaited, Peer::OnTokio, Peer::Local];
+const OURS: [Peer; 6] =
+    [Peer::Scope, Peer::Awaited, Peer::InJob, Peer::AwaitedInJob, Peer::OnTokio, Peer::Local];
 
 /// One scenario on one flavour, measured by everybody in turn.
 pub(crate) struct Plan {
@@ -61,11 +62,16 @@ impl Plan {
         Case { scenario: self.scenario, flavour: self.flavour, peer }
     }
 
-    /// Who takes part: awaiting differs from the scope's end only where there are results, and what a Tokio task costs
-    /// more as a child shows where it does nothing.
+    /// Who takes part: awaiting differs from the scope's end only where there are results, where a scope is opened only
+    /// where it is the scope that is measured, and what a Tokio task costs more as a child shows where it does nothing.
     pub(crate) fn peers(&self) -> Vec<Peer> {
         let takes_part = |peer: &Peer| match (peer, self.scenario) {
-            (Peer::Awaited, scenario) => matches!(scenario, Scenario::SpawnAndJoin { .. }),
+            (Peer::Awaited | Peer::AwaitedInJob, scenario) => {
+                matches!(scenario, Scenario::SpawnAndJoin { .. })
+            }
+            (Peer::InJob, scenario) => {
+                matches!(scenario, Scenario::SpawnAndJoin { .. } | Scenario::CancelAndJoin)
+            }
             (Peer::OnTokio, Scenario::SpawnAndJoin { work, .. }) => work == Work::Nothing,
             (Peer::OnTokio, scenario) => scenario == Scenario::Idle,
             _ => true,
@@ -106,7 +112,7 @@ impl Plan {
     fn goal(&self, ours: Peer, peer: Peer) -> Option<Goal> {
         match (self.scenario, ours, peer) {
             (Scenario::SpawnAndJoin { work: Work::Nothing, .. }, ours, peer) => bare_child_goal(ours, peer),
-            (Scenario::CancelAndJoin, Peer::Scope, Peer::JoinSet) => Some(Goal::Ratio(3.0)),
+            (Scenario::CancelAndJoin, Peer::Scope | Peer::InJob, Peer::JoinSet) => Some(Goal::Ratio(3.0)),
             (Scenario::Idle, Peer::Scope, Peer::Spawn) => Some(Goal::AtMost(128.0)),
             _ => None,
         }
@@ -123,9 +129,10 @@ impl Plan {
 
 /// What has to be reached where children do nothing, so that only the cost of a child is left.
 fn bare_child_goal(ours: Peer, peer: Peer) -> Option<Goal> {
+    let is_scope = matches!(ours, Peer::Scope | Peer::Awaited | Peer::InJob | Peer::AwaitedInJob);
     match (ours, peer) {
-        (Peer::Scope | Peer::Awaited, Peer::Spawn) => Some(Goal::Ratio(5.0)),
-        (Peer::Scope | Peer::Awaited, Peer::JoinSet) => Some(Goal::Ratio(8.0)),
+        (_, Peer::Spawn) if is_scope => Some(Goal::Ratio(5.0)),
+        (_, Peer::JoinSet) if is_scope => Some(Goal::Ratio(8.0)),
         // At most 1.15 times the cost.
         (Peer::OnTokio, Peer::Spawn) => Some(Goal::Ratio(0.87)),
         (Peer::Local, Peer::Buffered) => Some(Goal::Ratio(1.0)),

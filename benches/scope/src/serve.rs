@@ -39,10 +39,18 @@ fn runtime(flavour: Flavour) -> io::Result<Runtime> {
     }
 }
 
+/// Where a program of ballet's opens its scopes, but for the first.
+async fn in_a_job(measurement: impl Future<Output = f64> + Send + 'static) -> f64 {
+    let figure = ballet::scope(async |s: ballet::Scope| Ok(s.spawn(async { Ok(measurement.await) }).await));
+    figure.await.unwrap_or_else(|failure| panic!("no measurement fails: {failure}"))
+}
+
 fn measurement(peer: Peer, scenario: Scenario) -> Pin<Box<dyn Future<Output = f64> + Send>> {
     match peer {
         Peer::Scope => Box::pin(measure::<Scope>(scenario)),
         Peer::Awaited => Box::pin(measure::<Awaited>(scenario)),
+        Peer::InJob => Box::pin(in_a_job(measure::<Scope>(scenario))),
+        Peer::AwaitedInJob => Box::pin(in_a_job(measure::<Awaited>(scenario))),
         Peer::OnTokio => Box::pin(measure::<OnTokio>(scenario)),
         Peer::Local => Box::pin(measure::<Local>(scenario)),
         Peer::Spawn => Box::pin(measure::<Spawn>(scenario)),

@@ -45,6 +45,10 @@ pub enum Peer {
     Scope,
     /// `ballet::scope`, each `Deferred` awaited.
     Awaited,
+    /// As [`Scope`](Self::Scope), the scope opened by a job, as most are, instead of a plain Tokio task.
+    InJob,
+    /// As [`Awaited`](Self::Awaited), in the same place.
+    AwaitedInJob,
     /// `ballet::scope` on `Dispatcher::tokio()`, otherwise as the first.
     OnTokio,
     /// `ballet::local_scope`, each `Deferred` awaited.
@@ -62,6 +66,8 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Peer::Scope => "scope",
             Peer::Awaited => "scope, awaited",
+            Peer::InJob => "scope in a job",
+            Peer::AwaitedInJob => "scope in a job, awaited",
             Peer::OnTokio => "scope, on Tokio",
             Peer::Local => "local_scope",
             Peer::Spawn => "tokio::spawn",

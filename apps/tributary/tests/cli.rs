@@ -103,7 +103,7 @@ fn check_visits_each_source_once_and_says_what_it_found() {
     let check = tributary(folder.path(), &["check"]);
     assert_eq!(check.status.code(), Some(3), "{}", err(&check));
     let text = out(&check);
-    assert!(text.contains("2 sources, 1 sink") && text.contains("good  3 items, newest"), "{text}");
+    assert!(text.contains("2 sources, 1 sink\n") && text.contains("good  3 items, newest"), "{text}");
     assert!(text.contains("gone  gone: ") && text.contains("410"), "{text}");
     assert!(!folder.path().join("tributary-data").exists(), "nothing is kept");
 

@@ -201,9 +201,9 @@ pub enum ConfigError {
         /// What the system says.
         source: io::Error,
     },
-    /// The file is refused.
+    /// What stands in the file is refused.
     #[error("{}: {error}", path.display())]
-    File {
+    Refused {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -254,7 +254,7 @@ impl Config {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text)
-            .map_err(|error| ConfigError::File { path: path.to_owned(), error: Box::new(error) })
+            .map_err(|error| ConfigError::Refused { path: path.to_owned(), error: Box::new(error) })
     }
 
     /// Reads and judges the text of a file.
@@ -338,6 +338,14 @@ mod tests {
 
     const PART: &str =
         "[[part]]\nname = \"profile\"\nneed = \"required\"\nurl = \"http://127.0.0.1:1/{id}\"\n";
+
+    #[test]
+    fn a_refused_file_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "x = 1\n").unwrap();
+        let error = Config::load(file.path()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: TOML", file.path().display())), "{error}");
+    }
 
     fn refusal(text: &str) -> String {
         Config::parse(text).unwrap_err().to_string()

@@ -15,7 +15,7 @@ use tokio::runtime::{Handle, Id};
 
 use super::clearing::Clearing;
 use super::guest::Turn;
-use super::hold::{self, Wake};
+use super::hold::{self, When};
 use super::lane::{self, Lane};
 use super::parking::{LANES_MAX, Parking};
 use super::view::Ticket;
@@ -35,8 +35,9 @@ pub(crate) struct Crew {
     pub(super) parking: Parking,
     /// Work that was added from outside the lanes.
     injector: Injector<Work>,
-    /// How often neither a lane nor the body of a scope added it, but one of Tokio's drivers or anybody else.
-    calls: AtomicU64,
+    /// How often work was added neither by a lane nor by the body of a scope, but by one of Tokio's drivers or anybody
+    /// else; counted where the watch looks after the crew.
+    calls: Calls,
     /// The other end of each lane's own queue.
     stealers: Box<[Stealer<Work>]>,
     /// What each lane has done, for the watch.
@@ -58,6 +59,11 @@ struct Progress {
     /// What the watch saw at its last look.
     seen: AtomicU64,
 }
+
+/// In a cache line of its own, as [`Progress`].
+#[derive(Default)]
+#[repr(align(64))]
+struct Calls(AtomicU64);
 
 /// The crews of all runtimes of the process.
 static CREWS: LazyLock<Mutex<HashMap<Id, Arc<Crew>>>> = LazyLock::new(Mutex::default);
@@ -109,7 +115,7 @@ impl Crew {
             id,
             parking: Parking::new(lanes),
             injector: Injector::new(),
-            calls: AtomicU64::new(0),
+            calls: Calls::default(),
             stealers: queues.iter().map(Worker::stealer).collect(),
             progress: (0..lanes).map(|_| Progress::default()).collect(),
             alive: AtomicUsize::new(lanes),
@@ -139,25 +145,22 @@ impl Crew {
     }
 
     fn add_from_outside(self: &Arc<Self>, work: Work) {
+        let when = if self.is_watched() { hold::when_to_wake(self) } else { None };
+        if when.is_none() && self.is_watched() {
+            self.calls.0.fetch_add(1, Ordering::Relaxed);
+        }
         self.injector.push(work);
-        if self.is_closed() {
-            self.clear();
-            return;
+        match when {
+            _ if self.is_closed() => self.clear(),
+            // The watch sees to it that the body's poll does not keep the work waiting for long.
+            Some(When::Later) => watch::wake(),
+            Some(When::Now) | None => self.wake_for_work(),
         }
-        if self.is_watched() {
-            match hold::holds(self) {
-                // The watch sees to it that the body's poll does not keep the work waiting for long.
-                Some(Wake::Later) => return watch::wake(),
-                Some(Wake::Now) => {}
-                None => drop(self.calls.fetch_add(1, Ordering::Relaxed)),
-            }
-        }
-        self.wake_for_work();
     }
 
     /// How often work was called out from outside.
     pub(super) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.calls.0.load(Ordering::Relaxed)
     }
 
     /// Whether the watch looks after the crew: where there is one lane, there is none that it could wake to help.

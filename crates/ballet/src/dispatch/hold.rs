@@ -27,16 +27,16 @@ thread_local! {
     static HELD: RefCell<Held> = RefCell::default();
 }
 
-/// When the lanes learn of work that a body has added.
-pub(super) enum Wake {
+/// When a lane is woken for work that a body adds.
+pub(super) enum When {
     /// When the poll of the body ends.
     Later,
     /// There is enough of it.
     Now,
 }
 
-/// Counts work that was added to `crew`, if a body is being polled on this thread whose wakes are held.
-pub(super) fn holds(crew: &Arc<Crew>) -> Option<Wake> {
+/// Counts work that is being added to `crew`, if a body is being polled on this thread whose wakes are held.
+pub(super) fn when_to_wake(crew: &Arc<Crew>) -> Option<When> {
     let held = HELD.try_with(|held| {
         let mut held = held.borrow_mut();
         if held.bodies == 0 || held.crew.as_ref().is_some_and(|other| !Arc::ptr_eq(other, crew)) {
@@ -45,10 +45,10 @@ pub(super) fn holds(crew: &Arc<Crew>) -> Option<Wake> {
         held.added += 1;
         if held.added >= ENOUGH {
             held.added = 0;
-            return Some(Wake::Now);
+            return Some(When::Now);
         }
         held.crew.get_or_insert_with(|| Arc::clone(crew));
-        Some(Wake::Later)
+        Some(When::Later)
     });
     held.ok().flatten()
 }

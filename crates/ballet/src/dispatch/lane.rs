@@ -31,7 +31,7 @@ const POLLS_PER_SLICE: u32 = 4096;
 const LOOK_EVERY: Duration = Duration::from_micros(20);
 /// Or after so many polls, however short.
 const POLLS_PER_LOOK: u32 = 16;
-/// A mean poll longer than this is long.
+/// Where a mean poll is longer than this, a round begins with a call for help and ends with a look at the clock.
 const LONG_POLL: Duration = Duration::from_micros(2);
 /// Queued work that would take longer than this is worth the waking of another worker, which takes some tens of
 /// microseconds of its own.
@@ -108,6 +108,9 @@ impl Lane {
                 return true;
             }
         }
+        if self.mean > LONG_POLL && round.polls > round.polls_seen {
+            self.look(round);
+        }
         false
     }
 
@@ -179,8 +182,8 @@ impl Lane {
         let now = clock::look_again();
         let polls = round.polls - round.polls_seen;
         self.mean = now.since(round.looked) / polls;
-        let until_due = LOOK_EVERY.as_nanos() / self.mean.as_nanos().max(1);
-        self.polls_per_look = u32::try_from(until_due).unwrap_or(u32::MAX).clamp(1, POLLS_PER_LOOK);
+        let expected = self.mean.min(LOOK_EVERY).subsec_nanos().max(1);
+        self.polls_per_look = (LOOK_EVERY.subsec_nanos() / expected).min(POLLS_PER_LOOK);
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {

@@ -5,8 +5,9 @@
 //! soon after the one before, a lane lies down as always but has its worker come back to it for a little while. That
 //! costs little more than the work did: a lane with little to do, or whose work comes at longer intervals, never stays up.
 //!
-//! Nor does one where a call from outside came meanwhile: from Tokio's drivers, most often. What comes next will be
-//! called out as well, and a worker that asks the drivers without a pause takes the time of those who would call.
+//! Nor does one where a call from outside has come to any lane of the crew since its last stretch ended: from Tokio's
+//! drivers, most often. What comes next will be called out as well, and a worker that asks the drivers without a pause
+//! takes the time of those who would call. All times are as of the last look at the clock.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) struct Vigil {
     stretch: Option<Stretch>,
     /// When it last ran out of work.
     idle_since: Option<Moment>,
-    /// The calls from outside until then.
+    /// The calls from outside until then, to whatever lane.
     calls: u64,
     /// The last stretch was such that another is expected soon.
     pays: bool,

@@ -2,7 +2,7 @@
 //!
 //! Lanes wake each other only where that pays, so a guest may be queued behind one that computes while another
 //! worker sleeps. The watch looks at each crew with more than one lane every [`PERIOD`]. Where work waits and its lane
-//! has not come to an end of a poll since the last look, it wakes another; a guest therefore waits no longer than about
+//! has not looked at the clock since, which it does after some polls, it wakes another; a guest therefore waits no longer than about
 //! two periods while a worker is idle, and a lane that gets on with short polls is left alone. When nothing has run for
 //! a while the watch sleeps; a new crew wakes it, and so does the first lane that is awake in a crew that slept.
 

@@ -18,6 +18,12 @@ const KIND: usize = 0b111;
 
 const _: () = assert!(align_of::<Details>() > KIND, "the alignment leaves no room for the kind");
 
+/// An atomic pointer may go to any thread whatever it points to, so that what it stands for may is checked here.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Reason>();
+};
+
 /// A reason that is set once, by whoever comes first.
 ///
 /// Invariant: the word is null, or the pointer of an `Arc<Details>` that this owns, with a kind that [`pack`] wrote.
@@ -156,7 +162,8 @@ mod models {
     use super::*;
     use crate::context::Path;
 
-    /// Two who cancel, and one who looks: one of the two was first, and whatever is seen stays.
+    /// Two who cancel, and one who looks: one of the two was first, and whatever is seen stays. The origin is counted by
+    /// `std`, which loom does not see into.
     #[test]
     fn of_two_reasons_one_stays() {
         loom::model(|| {

@@ -36,7 +36,8 @@ pin_project! {
     #[project_replace = StageBefore]
     pub(super) enum Stage<F, T, E> {
         Dancing { #[pin] body: F },
-        /// The body has ended. The outcome is `None` where the failure has gone to the scope, and once it is taken.
+        /// The body has ended. The outcome is `None` where the failure has gone to the scope, where a job was cancelled
+        /// whose scope fails as a whole, and once it is taken.
         Over { outcome: Option<Outcome<T, E>>, state: State },
     }
 }
@@ -46,7 +47,7 @@ enum Polled<T, E> {
     Pending,
     /// It returned a value, which lies in its place.
     Gave,
-    /// It ended in another way.
+    /// It failed or panicked.
     Fell(Outcome<T, E>),
 }
 
@@ -203,9 +204,9 @@ where
         if let Some(state) = self.state() {
             return state;
         }
-        let dropped = || Reason::Dropped(Origin::new(self.node.path(), self.node.place));
-        let reason = self.node.asked().unwrap_or_else(dropped);
-        self.node.ask(&reason);
+        if !self.node.is_asked() {
+            self.node.ask(&Reason::Dropped(Origin::new(self.node.path(), self.node.place)));
+        }
         self.cut()
     }
 
@@ -256,6 +257,7 @@ where
 
     /// Drops the body of a job that was asked to end.
     fn cut(&mut self) -> State {
+        debug_assert!(self.node.is_asked(), "a job is cut that nobody asked to end");
         let outcome = match self.owner.domain {
             // Nobody asks it for its outcome, and all who are cancelled together would count on one reason.
             Domain::Together => None,

@@ -234,7 +234,7 @@ impl<E: Fault> Frame<E> {
 
     /// Names the children that a cancelled scope still waits for, once.
     fn poll_patience(&self, cx: &mut Poller<'_>) {
-        if self.owner.node().asked().is_none() {
+        if !self.owner.node().is_asked() {
             return;
         }
         let mut patience = lock(&self.patience);

@@ -27,11 +27,9 @@ use super::watch;
 const SLICE: Duration = Duration::from_micros(200);
 /// Polls after which they have it whatever the clock says, since a virtual one stands still.
 const POLLS_PER_SLICE: u32 = 4096;
-/// A look at the clock is due when polls should have taken so long, going by those before; it is not free.
-const LOOK_EVERY: Duration = Duration::from_micros(20);
-/// Or after so many polls, however short.
+/// Polls between two looks at the clock. Short polls are many and the clock is not free.
 const POLLS_PER_LOOK: u32 = 16;
-/// Where a mean poll is longer than this, a round begins with a call for help and ends with a look at the clock.
+/// A mean poll longer than this is worth a look at the clock each time.
 const LONG_POLL: Duration = Duration::from_micros(2);
 /// Queued work that would take longer than this is worth the waking of another worker, which takes some tens of
 /// microseconds of its own.
@@ -49,8 +47,6 @@ pub(super) struct Lane {
     home: Option<Active>,
     /// The mean duration of a poll, as last measured.
     mean: Duration,
-    /// Polls from one look at the clock to the next.
-    polls_per_look: u32,
     vigil: Vigil,
 }
 
@@ -82,8 +78,7 @@ pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
 impl Lane {
     pub(super) fn new(crew: Arc<Crew>, index: usize, queue: Worker<Work>) -> Self {
         let home = Some(Active { crew: Arc::clone(&crew), queue });
-        let (mean, polls_per_look, vigil) = (Duration::ZERO, POLLS_PER_LOOK, Vigil::default());
-        Self { crew, index, home, mean, polls_per_look, vigil }
+        Self { crew, index, home, mean: Duration::ZERO, vigil: Vigil::default() }
     }
 
     /// Runs guests until the slice is over (`true`) or no work is left (`false`).
@@ -107,9 +102,6 @@ impl Lane {
             if !has_budget_remaining() {
                 return true;
             }
-        }
-        if self.mean > LONG_POLL && round.polls > round.polls_seen {
-            self.look(round);
         }
         false
     }
@@ -166,11 +158,12 @@ impl Lane {
         })
     }
 
-    /// Whether it is time to look at the clock: after the first poll if another waits behind it, so that long ones are
-    /// known at once; then after as many as the last look has told.
+    /// Whether it is time to look at the clock: after the first two polls if others wait behind them, so that long ones
+    /// are known at once, though the first may be of the body that has just spawned them; then where polls are long after
+    /// each, and otherwise after some.
     fn is_look_due(&self, round: &Round) -> bool {
         let unseen = round.polls - round.polls_seen;
-        unseen >= self.polls_per_look || round.polls == 1 && self.has_more()
+        self.mean > LONG_POLL || unseen >= POLLS_PER_LOOK || round.polls <= 2 && self.has_more()
     }
 
     fn has_more(&self) -> bool {
@@ -182,8 +175,6 @@ impl Lane {
         let now = clock::look_again();
         let polls = round.polls - round.polls_seen;
         self.mean = now.since(round.looked) / polls;
-        let expected = self.mean.min(LOOK_EVERY).subsec_nanos().max(1);
-        self.polls_per_look = (LOOK_EVERY.subsec_nanos() / expected).min(POLLS_PER_LOOK);
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {

@@ -1,5 +1,5 @@
-//! Who is measured: four ways of ours, then the peers. Each is one file that does two things: a wave of children
-//! that all end, and a crowd of children that must be cancelled.
+//! Who is measured: four ways of ours, two of them in two places, then the peers. Each is one file that does two
+//! things: a wave of children that all end, and a crowd of children that must be cancelled.
 
 mod buffered;
 mod executor;

@@ -145,17 +145,25 @@ impl Crew {
     }
 
     fn add_from_outside(self: &Arc<Self>, work: Work) {
-        let when = if self.is_watched() { hold::when_to_wake(self) } else { None };
-        if when.is_none() && self.is_watched() {
-            self.calls.0.fetch_add(1, Ordering::Relaxed);
-        }
+        let when = self.when_to_wake();
         self.injector.push(work);
         match when {
             _ if self.is_closed() => self.clear(),
             // The watch sees to it that the body's poll does not keep the work waiting for long.
-            Some(When::Later) => watch::wake(),
-            Some(When::Now) | None => self.wake_for_work(),
+            When::Later => watch::wake(),
+            When::Now => self.wake_for_work(),
         }
+    }
+
+    /// When a lane is woken for work that is being added from outside; counts a call where no body adds it.
+    fn when_to_wake(self: &Arc<Self>) -> When {
+        if !self.is_watched() {
+            return When::Now;
+        }
+        hold::when_to_wake(self).unwrap_or_else(|| {
+            self.calls.0.fetch_add(1, Ordering::Relaxed);
+            When::Now
+        })
     }
 
     /// How often work was called out from outside.

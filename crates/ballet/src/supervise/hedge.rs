@@ -179,8 +179,8 @@ where
 
     /// Cancels the copies that are left.
     fn end(&self) {
-        let origin = Origin::new(current().path(), self.place);
-        self.racers.iter().for_each(|racer| racer.job().ask(&Reason::Requested(origin.clone())));
+        let reason = Reason::Requested(Origin::new(current().path(), self.place));
+        self.racers.iter().for_each(|racer| racer.job().ask(&reason));
     }
 }
 

@@ -18,7 +18,7 @@ use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::future::Pending;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, needs_drop, offset_of};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context as Poller, Poll, Waker, ready};
@@ -418,7 +418,7 @@ where
         schedule: Self::schedule,
         wake: Self::wake,
         take: Self::take,
-        free: free::<Self>,
+        free: Self::free,
         tail: wide_layout::<Self>().1,
     };
 
@@ -491,7 +491,7 @@ where
         // SAFETY: The caller's promise: the stage is not moved, and nobody else touches it before the end is seen.
         let stage = unsafe { Pin::new_unchecked(&*node.as_ptr().cast::<Self>().as_ref().stage.get()) };
         // Last of all, it leaves: the scope may return as soon as its last child has.
-        if !(stage.is_nothing_left() && node.end_unknown(state)) {
+        if !(stage.is_nothing_left() && node.end_unknown()) {
             // SAFETY: The caller's promise.
             unsafe { Self::finish_in_sight(node, state) };
             node.leave();
@@ -534,6 +534,27 @@ where
             // SAFETY: As above.
             None => unsafe { guest::wake_by_ref(cell) },
         }
+    }
+
+    /// Most jobs leave nothing behind, so only their memory is freed.
+    unsafe fn free(cell: NonNull<Header>) {
+        // SAFETY: The caller's promise: nobody else has a reference.
+        unsafe {
+            if cell.cast::<Self>().as_mut().is_bare() {
+                memory::free(cell.cast(), Layout::new::<Self>());
+            } else {
+                free::<Self>(cell);
+            }
+        }
+    }
+
+    /// Whether the destructor would do nothing.
+    #[inline]
+    fn is_bare(&mut self) -> bool {
+        !needs_drop::<H>()
+            && self.head.node.is_bare()
+            && self.head.waiter.get_mut().is_none()
+            && self.stage.get_mut().is_nothing_left()
     }
 
     unsafe fn take(cell: NonNull<Header>, place: NonNull<()>) {

@@ -59,8 +59,11 @@ impl<F, T, E> Stage<F, T, E> {
     /// Whether the outcome is one that nobody has to be told of, and whose destructor does nothing.
     #[inline]
     pub(super) fn is_nothing_left(&self) -> bool {
-        let is_plain = matches!(self, Stage::Over { outcome: None | Some(Outcome::Ok(_)), .. });
-        is_plain && !std::mem::needs_drop::<T>()
+        match self {
+            Stage::Over { outcome: None, .. } => true,
+            Stage::Over { outcome: Some(Outcome::Ok(_)), .. } => !std::mem::needs_drop::<T>(),
+            Stage::Over { .. } | Stage::Dancing { .. } => false,
+        }
     }
 
     /// Takes the outcome out.

@@ -211,6 +211,13 @@ impl Node {
         self.has_particulars
     }
 
+    /// Whether its destructor would do nothing.
+    #[inline]
+    pub(super) fn is_bare(&self) -> bool {
+        let has_birth = self.keeping.load(Ordering::Relaxed) != Keeping::Borrowed as u8;
+        !has_birth && !self.has_particulars && !self.is_asked() && self.household.get().is_none()
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.role {
             Role::Root => Kind::Root,

@@ -247,16 +247,15 @@ impl NodeRef {
         true
     }
 
-    /// Ends a job that nobody knows but its family, and leaves that, in one step. Where somebody knows it, or it has a
-    /// family of its own, nothing changes but what [`ended`](Node::ended) says, and it has to [end](Self::conclude) in
-    /// the sight of others.
+    /// Ends a job that nobody knows but its family, and leaves that, in one step: nobody will see how it
+    /// [ended](Node::ended). Where somebody knows it, or it has a family of its own, nothing changes, and it has to
+    /// [end](Self::conclude) in the sight of others.
     #[inline]
-    pub(in crate::job) fn end_unknown(&self, state: State) -> bool {
+    pub(in crate::job) fn end_unknown(&self) -> bool {
         let Some(owner) = self.birth() else { return false };
         if !self.header.is_unknown() {
             return false;
         }
-        self.set_ended(state);
         let mut family = owner.household().family.lock();
         // Whoever comes to know it now finds it in a family, which is this one where it has not been moved.
         if !self.stands(Standing::AtBirth) || !self.header.is_unknown() {

@@ -157,7 +157,7 @@ fn a_scope_is_not_kept_by_the_record_of_a_job_that_has_gone() {
         inner.adopt();
         let child = job(&scope);
         assert!(scope.admit(&child));
-        assert!(child.end_unknown(State::Completed));
+        assert!(child.end_unknown());
         drop(child);
         let family = scope.household().family.lock();
         assert!(family.records == 0 && family.kept.is_none(), "the scope keeps itself");
@@ -180,7 +180,7 @@ fn a_job_that_is_found_while_it_ends_is_kept_for_its_finder() {
             let scope = scope.clone();
             thread::spawn(move || scope.children())
         };
-        if !child.end_unknown(State::Completed) {
+        if !child.end_unknown() {
             child.end(State::Completed);
         }
         let found = finder.join().unwrap();

@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// As many as the largest wave.
 static RESULTS: [AtomicU64; 100_000] = [const { AtomicU64::new(0) }; 100_000];
 
-/// Runs a child and leaves its result.
-pub(crate) async fn leave(number: u64, child: impl Future<Output = u64>) {
-    RESULTS[number as usize].store(child.await, Ordering::Relaxed);
+/// Leaves the result of a child.
+#[inline]
+pub(crate) fn leave(number: u64, result: u64) {
+    RESULTS[number as usize].store(result, Ordering::Relaxed);
 }
 
-/// Takes the results of a wave, all of whose children have ended.
+/// Takes the results of a wave, all of whose children have ended, so that nobody else writes.
 pub(crate) fn take_sum(size: usize) -> u64 {
-    RESULTS[..size].iter().map(|result| result.swap(0, Ordering::Relaxed)).sum()
+    let take = |result: &AtomicU64| {
+        let taken = result.load(Ordering::Relaxed);
+        result.store(0, Ordering::Relaxed);
+        taken
+    };
+    RESULTS[..size].iter().map(take).sum()
 }

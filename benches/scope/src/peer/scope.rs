@@ -24,7 +24,11 @@ impl Contender for Scope {
     {
         let ended = ballet::scope(async |s: ballet::Scope| {
             for number in 0..size as u64 {
-                s.spawn(leaving(number, child(number)));
+                let future = child(number);
+                s.spawn(async move {
+                    results::leave(number, future.await);
+                    Ok(())
+                });
             }
             Ok(())
         });
@@ -54,7 +58,11 @@ impl Contender for OnTokio {
         let dispatcher = Dispatcher::tokio();
         let ended = ballet::scope(async |s: ballet::Scope| {
             for number in 0..size as u64 {
-                s.named("task").on(&dispatcher).spawn(leaving(number, child(number)));
+                let future = child(number);
+                s.named("task").on(&dispatcher).spawn(async move {
+                    results::leave(number, future.await);
+                    Ok(())
+                });
             }
             Ok(())
         });
@@ -75,12 +83,6 @@ impl Contender for OnTokio {
         });
         ended.await.unwrap_or_else(|failure| panic!("a cancelled child is no failure: {failure}"));
     }
-}
-
-/// A child that leaves its result instead of giving it to the one who awaits it.
-async fn leaving(number: u64, child: impl Future<Output = u64>) -> Result<(), Error> {
-    results::leave(number, child).await;
-    Ok(())
 }
 
 impl Contender for Awaited {

@@ -16,8 +16,9 @@ impl Contender for Tracker {
     {
         let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
         for number in 0..size as u64 {
-            let future = results::leave(number, child(number));
-            tracker.spawn(token.child_token().run_until_cancelled_owned(future));
+            let future = child(number);
+            let leaving = async move { results::leave(number, future.await) };
+            tracker.spawn(token.child_token().run_until_cancelled_owned(leaving));
         }
         tracker.close();
         tracker.wait().await;

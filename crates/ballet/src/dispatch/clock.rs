@@ -60,15 +60,11 @@ pub(crate) fn now() -> Moment {
     NOW.get().unwrap_or_else(|| Moment::of(Instant::now()))
 }
 
-/// Looks at the clock, for the polls until the next look or until [`forget_clock`].
+/// Looks at the clock, for the polls until the next look or until whoever began to look is done.
 pub(super) fn look_again() -> Moment {
     let now = Moment::of(Instant::now());
     NOW.set(Some(now));
     now
-}
-
-pub(super) fn forget_clock() {
-    NOW.set(None);
 }
 
 /// Looks at the clock for the time of one poll, unless whoever polls has.
@@ -97,7 +93,7 @@ pub(crate) struct Looked {
 impl Drop for Looked {
     fn drop(&mut self) {
         if self.is_first {
-            forget_clock();
+            NOW.set(None);
         }
     }
 }

@@ -13,10 +13,11 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use tokio::runtime::{Handle, Id};
 
+use super::active;
 use super::clearing::Clearing;
 use super::guest::Turn;
 use super::hold::{self, When};
-use super::lane::{self, Lane};
+use super::lane::Lane;
 use super::parking::{LANES_MAX, Parking};
 use super::view::Ticket;
 use super::watch;
@@ -139,7 +140,7 @@ impl Crew {
     /// Adds work, from a lane of this crew or from anywhere else.
     #[inline]
     pub(crate) fn add(self: &Arc<Self>, work: Work) {
-        if let Some(work) = lane::add_here(self, work) {
+        if let Some(work) = active::add_here(self, work) {
             self.add_from_outside(work);
         }
     }

@@ -5,7 +5,6 @@
 //! back to Tokio after a slice of time or when Tokio's cooperative budget is used up, and sleeps when there is
 //! nothing to do.
 
-use std::cell::RefCell;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
@@ -15,6 +14,7 @@ use crossbeam_deque::Worker;
 use tokio::task::coop::has_budget_remaining;
 use tokio::task::yield_now;
 
+use super::active::Active;
 use super::clock::{self, Moment};
 use super::crew::{Crew, Work};
 use super::guest::Ran;
@@ -43,58 +43,33 @@ const ONE_TOO_SHORT_TO_SHARE: Duration = Duration::from_micros(5);
 pub(super) struct Lane {
     crew: Arc<Crew>,
     index: usize,
-    /// In the thread's slot while the lane is polled.
-    home: Option<Active>,
+    /// `None` while the lane is polled.
+    active: Option<Active>,
     /// The mean duration of a poll, as last measured.
     mean: Duration,
     vigil: Vigil,
 }
 
-/// The lane that is being polled on this thread.
-struct Active {
-    crew: Arc<Crew>,
-    queue: Worker<Work>,
-}
-
-thread_local! {
-    static ACTIVE: RefCell<Option<Active>> = const { RefCell::new(None) };
-}
-
-/// Adds work to the lane that is being polled on this thread, if it is one of `crew`; gives it back otherwise.
-#[inline]
-pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
-    let mut left = Some(work);
-    // A thread that ends may have no slot any more; it can wake guests all the same.
-    let _ = ACTIVE.try_with(|active| {
-        if let Some(active) = &*active.borrow()
-            && Arc::ptr_eq(&active.crew, crew)
-        {
-            left.take().into_iter().for_each(|work| active.queue.push(work));
-        }
-    });
-    left
-}
-
 impl Lane {
     pub(super) fn new(crew: Arc<Crew>, index: usize, queue: Worker<Work>) -> Self {
-        let home = Some(Active { crew: Arc::clone(&crew), queue });
-        Self { crew, index, home, mean: Duration::ZERO, vigil: Vigil::default() }
+        let active = Some(Active::new(Arc::clone(&crew), queue));
+        Self { crew, index, active, mean: Duration::ZERO, vigil: Vigil::default() }
     }
 
     /// Runs guests until the slice is over (`true`) or no work is left (`false`).
-    fn work(&mut self, round: &mut Round) -> bool {
+    fn work(&mut self, active: &Active, round: &mut Round) -> bool {
         // Guests that always have more to do must not keep out what comes from outside.
-        if self.has_more() {
-            self.take_in();
+        if !active.queue.is_empty() {
+            self.take_in(active);
         }
         if self.mean > LONG_POLL {
-            self.share();
+            self.share(active);
         }
-        while let Some(work) = self.next() {
+        while let Some(work) = self.next(active) {
             run(&self.crew, work);
             round.polls += 1;
-            if self.is_look_due(round) {
-                self.look(round);
+            if self.is_look_due(active, round) {
+                self.look(active, round);
                 if round.looked.since(round.start) > SLICE || round.polls > POLLS_PER_SLICE {
                     return true;
                 }
@@ -108,13 +83,13 @@ impl Lane {
 
     /// As [`work`](Self::work), in the order that a test has set for this thread, if one has.
     #[cfg(feature = "testing")]
-    fn work_as_told(&mut self, round: &mut Round) -> bool {
+    fn work_as_told(&mut self, active: &Active, round: &mut Round) -> bool {
         if !order::is_set() {
-            return self.work(round);
+            return self.work(active, round);
         }
         let mut ready = Vec::new();
         loop {
-            ready.extend(std::iter::from_fn(|| self.next()));
+            ready.extend(std::iter::from_fn(|| self.next(active)));
             let next = order::pick(ready.len());
             if let Some(next) = next {
                 run(&self.crew, ready.remove(next));
@@ -129,8 +104,8 @@ impl Lane {
     }
 
     #[cfg(not(feature = "testing"))]
-    fn work_as_told(&mut self, round: &mut Round) -> bool {
-        self.work(round)
+    fn work_as_told(&mut self, active: &Active, round: &mut Round) -> bool {
+        self.work(active, round)
     }
 
     /// Lies down, unless work has come meanwhile.
@@ -151,51 +126,47 @@ impl Lane {
         self.crew.is_watched() && self.vigil.lasts(round.start)
     }
 
-    fn next(&self) -> Option<Work> {
-        ACTIVE.with_borrow(|active| {
-            let queue = &active.as_ref()?.queue;
-            queue.pop().or_else(|| self.crew.find_work(self.index, queue))
-        })
+    fn next(&self, active: &Active) -> Option<Work> {
+        active.queue.pop().or_else(|| self.crew.find_work(self.index, &active.queue))
     }
 
     /// Whether it is time to look at the clock: after the first two polls if others wait behind them, so that long ones
     /// are known at once, though the first may be of the body that has just spawned them; then where polls are long after
     /// each, and otherwise after some.
-    fn is_look_due(&self, round: &Round) -> bool {
+    fn is_look_due(&self, active: &Active, round: &Round) -> bool {
         let unseen = round.polls - round.polls_seen;
-        self.mean > LONG_POLL || unseen >= POLLS_PER_LOOK || round.polls <= 2 && self.has_more()
-    }
-
-    fn has_more(&self) -> bool {
-        ACTIVE.with_borrow(|active| active.as_ref().is_some_and(|active| !active.queue.is_empty()))
+        self.mean > LONG_POLL || unseen >= POLLS_PER_LOOK || round.polls <= 2 && !active.queue.is_empty()
     }
 
     /// Looks at the clock, and whether there is too much for one lane.
-    fn look(&mut self, round: &mut Round) {
+    fn look(&mut self, active: &Active, round: &mut Round) {
         let now = clock::look_again();
         let polls = round.polls - round.polls_seen;
-        self.mean = now.since(round.looked) / polls;
+        let mean = now.since(round.looked) / polls;
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
+        // Where more was added than polled, somebody has spawned: what that took says nothing of what was spawned. The
+        // next look will tell.
+        if active.take_added() > polls {
+            return;
+        }
+        self.mean = mean;
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {
-            self.share();
+            self.share(active);
         }
     }
 
     /// Takes in what has come from outside; gives how much is queued.
-    fn take_in(&self) -> usize {
-        ACTIVE.with_borrow(|active| {
-            let Some(Active { queue, .. }) = active else { return 0 };
-            if let Some(work) = self.crew.take_injected(queue) {
-                queue.push(work);
-            }
-            queue.len()
-        })
+    fn take_in(&self, active: &Active) -> usize {
+        if let Some(work) = self.crew.take_injected(&active.queue) {
+            active.queue.push(work);
+        }
+        active.queue.len()
     }
 
     /// Takes in what has come from outside, and wakes another lane where there is too much for one.
-    fn share(&self) {
-        let queued = u32::try_from(self.take_in()).unwrap_or(u32::MAX);
+    fn share(&self, active: &Active) {
+        let queued = u32::try_from(self.take_in(active)).unwrap_or(u32::MAX);
         if self.mean > TOO_SHORT_TO_SHARE
             && self.crew.parking.has_sleepers()
             && self.mean.saturating_mul(queued) > WORTH_SHARING
@@ -237,38 +208,24 @@ fn run(crew: &Arc<Crew>, work: Work) {
     }
 }
 
-/// Takes the queue out of the slot when the poll of a lane ends, however it ends.
-struct Restore<'a> {
-    home: &'a mut Option<Active>,
-    outer: Option<Active>,
-}
-
-impl Drop for Restore<'_> {
-    fn drop(&mut self) {
-        clock::forget_clock();
-        *self.home = ACTIVE.replace(self.outer.take());
-    }
-}
-
 impl Future for Lane {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         let lane = &mut *self;
-        let Some(active) = lane.home.take() else { return Poll::Ready(()) };
+        let Some(active) = lane.active.take() else { return Poll::Ready(()) };
         if lane.crew.parking.rise(lane.index) {
             // The watch may have fallen asleep while this lane lay.
             watch::wake();
         }
         lane.crew.note_round(lane.index);
-        let mut round = Round::begin(clock::look_again());
-        let mut home = None;
-        let restore = Restore { home: &mut home, outer: ACTIVE.replace(Some(active)) };
-        let has_more = lane.work_as_told(&mut round);
+        let (polling, looked) = (active.begin(), clock::look_at_clock());
+        let mut round = Round::begin(clock::now());
+        let has_more = lane.work_as_told(&active, &mut round);
         lane.vigil.note(&round, has_more, lane.crew.calls());
         let comes_back = has_more || !lane.falls_asleep(cx) || lane.stays_up(&round);
-        drop(restore);
-        lane.home = home;
+        drop((polling, looked));
+        lane.active = Some(active);
         if comes_back {
             // Tokio polls its drivers before it comes back to a task that yields like this.
             let _ = pin!(yield_now()).poll(cx);
@@ -281,6 +238,6 @@ impl Drop for Lane {
     fn drop(&mut self) {
         // Closed first: what the jobs in the queue wake as they end is not to be queued again.
         self.crew.lane_dropped();
-        drop(self.home.take());
+        drop(self.active.take());
     }
 }

@@ -6,6 +6,7 @@
 //! `view` (limited views).
 //! This module refuses to know what a job is.
 
+mod active;
 mod clearing;
 mod clock;
 mod crew;

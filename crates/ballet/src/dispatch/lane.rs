@@ -145,12 +145,11 @@ impl Lane {
         let mean = now.since(round.looked) / polls;
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
-        // Where more was added than polled, somebody has spawned: what that took says nothing of what was spawned. The
-        // next look will tell.
-        if active.take_added() > polls {
-            return;
+        // Where more was added than polled, somebody has spawned. What that took says nothing of what was spawned, of which
+        // the polls before say more.
+        if active.take_added() <= polls {
+            self.mean = mean;
         }
-        self.mean = mean;
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {
             self.share(active);
         }

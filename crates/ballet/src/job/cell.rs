@@ -457,6 +457,7 @@ where
                 owner: owner_of::<E>(node),
                 manner: node.manner().map(|mut manner| manner.as_mut()),
                 stage: Pin::new_unchecked(&mut *this.as_ref().stage.get()),
+                fell: None,
             }
         }
     }

@@ -42,13 +42,14 @@ pin_project! {
     }
 }
 
-/// What a poll of the body came to.
-enum Polled<T, E> {
+/// What a poll of the body came to: a word that fits a register, since most polls are what they are about.
+#[derive(Clone, Copy)]
+enum Polled {
     Pending,
     /// It returned a value, which lies in its place.
     Gave,
-    /// It failed or panicked.
-    Fell(Outcome<T, E>),
+    /// It failed or panicked, as [`Life::fell`] says.
+    Fell,
 }
 
 impl<F, T, E> Stage<F, T, E> {
@@ -112,6 +113,8 @@ pub(super) struct Life<'a, F, T, E: Fault> {
     /// `None` where there was none from the beginning.
     pub(super) manner: Option<&'a mut Option<Manner>>,
     pub(super) stage: Pin<&'a mut Stage<F, T, E>>,
+    /// How the body failed or panicked in this poll, until that is pronounced.
+    pub(super) fell: Option<Outcome<T, E>>,
 }
 
 impl<F, T, E> Life<'_, F, T, E>
@@ -140,13 +143,13 @@ where
     }
 
     #[inline(never)]
-    fn poll_with_care(mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+    fn poll_with_care(mut self, cx: &mut Poller<'_>, polled: Option<Polled>) -> Poll<State> {
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step(cx, polled)));
         stepped.unwrap_or_else(|payload| Poll::Ready(self.collapse(payload)))
     }
 
     /// What is left to do of a poll, of which `polled` may have been done.
-    fn step(&mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+    fn step(&mut self, cx: &mut Poller<'_>, polled: Option<Polled>) -> Poll<State> {
         let _span = self.manner().map(|manner| manner.span.clone().entered());
         let state = match self.state() {
             Some(state) => state,
@@ -157,7 +160,7 @@ where
     }
 
     /// Polls the body, unless that was done, or cuts it; ready with the state in which it ended.
-    fn dance(&mut self, cx: &mut Poller<'_>, polled: Option<Polled<T, E>>) -> Poll<State> {
+    fn dance(&mut self, cx: &mut Poller<'_>, polled: Option<Polled>) -> Poll<State> {
         let polled = match polled {
             Some(polled) => polled,
             None if self.is_to_be_cut(cx) => return Poll::Ready(self.cut()),
@@ -168,7 +171,10 @@ where
                 self.forget_manner();
                 Poll::Ready(State::Completed)
             }
-            Polled::Fell(outcome) => Poll::Ready(self.pronounce(Some(outcome))),
+            Polled::Fell => {
+                let outcome = self.fell.take();
+                Poll::Ready(self.pronounce(outcome))
+            }
             // It may have been asked while it was polled: this is its next yield.
             Polled::Pending if self.is_to_be_cut(cx) => Poll::Ready(self.cut()),
             Polled::Pending => Poll::Pending,
@@ -177,7 +183,7 @@ where
 
     /// Polls a dancing body. A value that it returns takes its place, once the body has been dropped where it lies.
     #[inline]
-    fn poll_body(&mut self, cx: &mut Poller<'_>) -> Polled<T, E> {
+    fn poll_body(&mut self, cx: &mut Poller<'_>) -> Polled {
         let mut stage = self.stage.as_mut();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let StageView::Dancing { body } = stage.as_mut().project() else {
@@ -185,7 +191,10 @@ where
             };
             match body.poll(cx) {
                 Poll::Pending => Polled::Pending,
-                Poll::Ready(Err(error)) => Polled::Fell(Outcome::Err(error)),
+                Poll::Ready(Err(error)) => {
+                    self.fell = Some(Outcome::Err(error));
+                    Polled::Fell
+                }
                 Poll::Ready(Ok(value)) => {
                     let (state, outcome) = (State::Completed, Some(Outcome::Ok(value)));
                     drop(stage.project_replace(Stage::Over { outcome, state }));
@@ -193,7 +202,10 @@ where
                 }
             }
         }));
-        polled.unwrap_or_else(|payload| Polled::Fell(Outcome::Panicked(Panic::caught(payload, self.node))))
+        polled.unwrap_or_else(|payload| {
+            self.fell = Some(Outcome::Panicked(Panic::caught(payload, self.node)));
+            Polled::Fell
+        })
     }
 
     /// Ends the job before its time: a runtime that shuts down drops its jobs, and a local scope its children.

@@ -84,6 +84,42 @@ fn children_that_work_spread_over_all_workers() {
     assert_eq!(threads.unwrap().lock().unwrap().len(), 2);
 }
 
+/// A body that awaits its children is woken on whatever lane the last one ended.
+#[test]
+fn small_waves_that_a_job_awaits_spread_over_all_workers() {
+    let spread = two_workers().unwrap().block_on(ballet::scope(async |s: Scope| {
+        let job = s.spawn(async {
+            let start = Instant::now();
+            while start.elapsed() < PATIENCE {
+                if threads_of_a_wave().await?.len() == 2 {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        Ok(job.await)
+    }));
+    assert!(spread.unwrap(), "every child of every wave ran on the thread of its sibling");
+}
+
+/// Where sixteen children of ten microseconds ran.
+async fn threads_of_a_wave() -> Result<HashSet<ThreadId>, ballet::Failure> {
+    ballet::scope(async |s: Scope| {
+        let work = async || {
+            let end = Instant::now() + Duration::from_micros(10);
+            hog(|| Instant::now() > end);
+            Ok(thread::current().id())
+        };
+        let children: Vec<_> = (0..16).map(|_| s.spawn(work())).collect();
+        let mut threads = HashSet::new();
+        for child in children {
+            threads.insert(child.await);
+        }
+        Ok(threads)
+    })
+    .await
+}
+
 #[test]
 fn tokio_and_its_timers_have_their_turn_beside_busy_children() {
     two_workers()

@@ -83,7 +83,7 @@ fn build(name: &str, package: &str) -> Result<()> {
 /// The programs that people install are measured as they install them, and what counts nanoseconds at its best.
 fn profile(name: &str) -> &'static str {
     match name {
-        "channel" | "flow" | "io" | "scope" => "measured",
+        "channel" | "flow" | "io" | "scope" | "versus" => "measured",
         _ => "release",
     }
 }

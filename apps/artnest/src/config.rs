@@ -29,7 +29,7 @@ const ROOM_QUOTA_MIB: u32 = 64;
 const ROOMS_MAX: u64 = 10_000;
 const CONNECTIONS_MAX: usize = 4_096;
 const ROOM_CONNECTIONS_MAX: usize = 256;
-const MIB: u64 = 1024 * 1024;
+pub(crate) const MIB: u64 = 1024 * 1024;
 
 /// A complete configuration.
 #[derive(Debug)]

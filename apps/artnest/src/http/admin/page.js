@@ -56,10 +56,7 @@ function row(room) {
   const quota = room.quota_bytes === null ? "default" : bytes(room.quota_bytes);
   const buttons = element("td", null,
     button("Links", () => showLinks(room)), " ",
-    button("Quota…", async () => {
-      const mib = prompt("MiB for this room; empty: the server's default", "");
-      if (mib !== null) await ask("/api/orders", { order: "quota", room: room.id, mib: mib === "" ? null : Number(mib) });
-    }), " ",
+    button("Quota…", () => changeQuota(room)), " ",
     button("Delete", async () => {
       if (confirm(`Delete “${room.name}” with everything in it?`)) await ask("/api/orders", { order: "delete", room: room.id });
     }));
@@ -67,6 +64,14 @@ function row(room) {
   const drawn = new Date(room.updated_at_ms).toLocaleString();
   const cells = [room.strokes, room.online, bytes(room.used_bytes), quota, drawn].map((text) => element("td", String(text)));
   return element("tr", null, name, ...cells, buttons);
+}
+
+async function changeQuota(room) {
+  const given = prompt("MiB for this room; empty: the server's default", "")?.trim();
+  if (given === undefined) return;
+  if (!/^\d*$/.test(given)) throw new Error(`“${given}” is no whole number of MiB. The quota stays as it was.`);
+  // What is left out is the server's default.
+  await ask("/api/orders", { order: "quota", room: room.id, ...(given !== "" && { mib: Number(given) }) });
 }
 
 async function showLinks(room) {

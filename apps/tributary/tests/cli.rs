@@ -159,6 +159,9 @@ async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
     assert!(daemon.end().await.success());
     let list = tributary(folder.path(), &["list"]);
     assert!(err(&list).contains("no daemon answers") && out(&list).contains(&url), "{}", err(&list));
+    let json = tributary(folder.path(), &["list", "--json"]);
+    assert_eq!((json.status.code(), out(&json).as_str()), (Some(1), ""), "a script is told so");
+    assert!(err(&json).contains("`tributary run` starts one"), "{}", err(&json));
     let lines =
         fs::read_to_string(folder.path().join("tributary-data/items.ndjson")).expect("the default sink");
     assert_eq!(lines.lines().count(), 3);

@@ -28,7 +28,10 @@ struct Source {
 pub(super) async fn list(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let url = format!("http://{}/api/status", config.fixed.listen);
     let Some(text) = ask(&url).await else {
-        eprintln!("no daemon answers at {url}; `tributary run` starts one");
+        if json {
+            return Err(Error::NoDaemon { url });
+        }
+        eprintln!("{}", Error::NoDaemon { url });
         for source in config.sources.values() {
             println!("{}  {}  {}", source.name, source.kind, source.visit.address());
         }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, scratch, source_of};
+use crate::support::{
+    Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, free_address, scratch, source_of,
+};
 
 /// Runs it in a folder, where its file is `tributary.toml`.
 fn tributary(folder: &Path, words: &[&str]) -> Output {
@@ -155,8 +157,16 @@ async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
         err(&second)
     );
 
+    // Another `listen` takes effect at the next start, and until then the daemon is found where it is.
+    let text = fs::read_to_string(daemon.path()).unwrap();
+    let (_, rest) = text.split_once('\n').expect("the line of `listen` is the first");
+    fs::write(daemon.path(), format!("listen = \"{}\"\n{rest}", free_address())).unwrap();
+    let list = tributary(folder.path(), &["list"]);
+    assert!(out(&list).contains("3 items"), "{}{}", out(&list), err(&list));
+
     daemon.signal("TERM");
     assert!(daemon.end().await.success());
+    assert!(!folder.path().join("tributary-data/address").exists(), "nobody listens there");
     let list = tributary(folder.path(), &["list"]);
     assert!(err(&list).contains("no daemon answers") && out(&list).contains(&url), "{}", err(&list));
     let json = tributary(folder.path(), &["list", "--json"]);

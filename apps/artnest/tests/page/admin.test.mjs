@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { windowOf } from "./browser.mjs";
+import { visit, windowOf } from "./browser.mjs";
 import { stage } from "./stage.mjs";
 
 const on = stage();
@@ -38,4 +38,14 @@ test("a quota that is no number is refused with a word, and changes nothing", as
   await give(" ");
   await quota(page).filter({ hasText: "default" }).waitFor();
   assert.deepEqual(page.troubles, []);
+});
+
+test("links are shown whole, and lead into the room", async () => {
+  const page = await adminPage();
+  await row(page).getByRole("button", { name: "Links" }).click();
+  const shown = page.getByRole("dialog").getByRole("definition");
+  await shown.first().waitFor();
+  const links = await shown.allTextContents();
+  assert.deepEqual(links.toSorted(), ["owner", "artist", "viewer"].map((role) => on.link(role)).toSorted());
+  await visit(on.browser, on.link("artist"), "Ada");
 });

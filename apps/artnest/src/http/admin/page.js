@@ -75,10 +75,10 @@ async function changeQuota(room) {
 }
 
 async function showLinks(room) {
-  const { links } = await ask("/api/orders", { order: "links", room: room.id });
+  const { base, links } = await ask("/api/orders", { order: "links", room: room.id });
   $("#links h2").textContent = room.name;
   $("#links dl").replaceChildren(...Object.entries(links).flatMap(([role, link]) =>
-    [element("dt", role), element("dd", link.path)]));
+    [element("dt", role), element("dd", base + link.path)]));
   $("#links").showModal();
 }
 

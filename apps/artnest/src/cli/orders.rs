@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Export, Operate, Restore, Rooms, visibility};
 use crate::{
-    config::{self, Config, Overrides, Place, Secrets},
+    config::{self, Config, MIB, Overrides, Place, Secrets},
     links::Mint,
     model::Role,
     office::{self, Format, Office, Order},
@@ -109,7 +109,7 @@ async fn list(place: Place) -> Result<(), Error> {
 }
 
 fn print_heading() {
-    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "KiB", "quota KiB");
+    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "MiB", "quota MiB");
 }
 
 fn print_line(room: &Value) {
@@ -119,10 +119,14 @@ fn print_line(room: &Value) {
         room["id"].as_str().unwrap_or_default(),
         count("strokes"),
         count("online"),
-        count("used_bytes") / 1024,
-        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / 1024).to_string()),
+        mib_and_tenths(count("used_bytes")),
+        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / MIB).to_string()),
         room["name"].as_str().unwrap_or_default(),
     );
+}
+
+fn mib_and_tenths(bytes: u64) -> String {
+    format!("{}.{}", bytes / MIB, bytes % MIB * 10 / MIB)
 }
 
 fn print_room(answer: &Value) -> Result<(), Error> {

@@ -122,6 +122,8 @@ pub enum Error {
     ShortKey { name: &'static str, chars: usize },
     #[error("`{name}`: {given:?} is no scheme and host alone, such as \"https://draw.example.org\"")]
     NoOrigin { name: &'static str, given: String },
+    #[error("`{name}` is 0, which would shut everybody out; write 1 or more")]
+    Zero { name: &'static str },
     #[error("`create = \"key\"` needs the key in ARTNEST_CREATE_KEY; make one with `openssl rand -hex 32`")]
     NoCreateKey,
     #[error(
@@ -184,7 +186,11 @@ impl Config {
             return Err(Error::OpenAdmin { admin });
         }
         let room = Limits {
-            connections_max: file.room_connections_max.unwrap_or(ROOM_CONNECTIONS_MAX),
+            connections_max: positive(
+                "room_connections_max",
+                file.room_connections_max,
+                ROOM_CONNECTIONS_MAX,
+            )?,
             quota_bytes: u64::from(file.room_quota_mib.unwrap_or(ROOM_QUOTA_MIB)) * MIB,
         };
         let public_url = public_url.or(file.public_url);
@@ -200,8 +206,8 @@ impl Config {
             drain: Duration::from_secs(drain.or(file.drain_seconds).unwrap_or(DRAIN_SECONDS)),
             disk_free_min: u64::from(file.disk_free_mib_min.unwrap_or(DISK_FREE_MIB_MIN)) * MIB,
             creation: creation(file.create, secrets.create_key)?,
-            rooms_max: file.rooms_max.unwrap_or(ROOMS_MAX),
-            connections_max: file.connections_max.unwrap_or(CONNECTIONS_MAX),
+            rooms_max: positive("rooms_max", file.rooms_max, ROOMS_MAX)?,
+            connections_max: positive("connections_max", file.connections_max, CONNECTIONS_MAX)?,
             room,
             origins,
             admin_key,
@@ -217,6 +223,13 @@ fn origin(name: &'static str, url: &str) -> Result<String, Error> {
         Ok(text.to_owned())
     } else {
         Err(Error::NoOrigin { name, given: url.to_owned() })
+    }
+}
+
+fn positive<T: Default + PartialEq>(name: &'static str, given: Option<T>, usual: T) -> Result<T, Error> {
+    match given {
+        Some(number) if number == T::default() => Err(Error::Zero { name }),
+        given => Ok(given.unwrap_or(usual)),
     }
 }
 
@@ -300,6 +313,15 @@ mod tests {
     fn an_unknown_setting_is_refused_with_its_line() {
         let error = load("listen = \"127.0.0.1:1\"\nlissten = 1\n", Secrets::default()).unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_bound_that_shuts_everybody_out_is_refused_by_its_name() {
+        for name in ["rooms_max", "connections_max", "room_connections_max"] {
+            let error = load(&format!("{name} = 0"), Secrets::default()).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("`{name}` is 0")), "{error}");
+            load(&format!("{name} = 1"), Secrets::default()).unwrap();
+        }
     }
 
     #[test]

@@ -108,6 +108,19 @@ test("sources are found by words and by state", async () => {
   assert.deepEqual(await page.locator("#sources .name").allTextContents(), ["gone"]);
 });
 
+test("a page without sources says how to begin", async () => {
+  await page.route("**/api/status", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), sources: [], latest: [] } });
+  });
+  await page.goto(url);
+  await page.getByText("There is no source yet.").waitFor();
+  const file = await page.evaluate(async () => (await (await fetch("api/status")).json()).settings.file);
+  assert.equal(await page.locator("#none code").textContent(), `tributary --config ${file} add https://blog.rust-lang.org/feed.xml`);
+  await page.getByText("Nothing has come in yet.").waitFor();
+  assert.equal(await page.getByRole("table").isVisible(), false);
+});
+
 test("when nobody answers, the page says from when it is, and follows again as soon as somebody does", async () => {
   await open();
   await page.route("**/api/status", (route) => route.abort());

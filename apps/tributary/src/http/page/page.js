@@ -84,6 +84,7 @@ function show() {
   $("spill-text").textContent = `${number(spill.items)} of ${number(spill.items_max)} items`;
   $("sinks").replaceChildren(...sinks.map(card));
   showSources();
+  $("no-items").hidden = status.latest.length > 0;
   $("latest").replaceChildren(...status.latest.slice(0, 20).map(item));
 }
 
@@ -103,6 +104,10 @@ function card(sink) {
 
 function showSources() {
   if (!status) return;
+  const isEmpty = status.sources.length === 0;
+  $("none").hidden = !isEmpty;
+  $("none").querySelector("code").textContent = `tributary --config ${status.settings.file} add https://blog.rust-lang.org/feed.xml`;
+  for (const part of [$("filter"), document.querySelector(".scroll")]) part.hidden = isEmpty;
   const words = $("words").value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const button of $("states").children) {
     const state = button.textContent.split(" ")[0];

@@ -62,6 +62,12 @@ fn add_makes_the_file_and_keeps_what_people_wrote_in_it() {
     let tag = tributary(folder.path(), &["add", "--kind", "mastodon", "https://social.example/tags/rust"]);
     assert!(tag.status.success(), "{}", err(&tag));
     assert!(out(&tag).contains("(mastodon)"), "{}", out(&tag));
+    let server = tributary(folder.path(), &["add", "--kind", "mastodon", "https://social.example"]);
+    assert!(
+        err(&server).contains("`source.base`: is missing") && err(&server).contains("/tags/rust"),
+        "{}",
+        err(&server)
+    );
 }
 
 #[test]

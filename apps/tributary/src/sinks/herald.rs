@@ -40,8 +40,9 @@ pub(super) fn read(fields: &Fields<'_>, _: &Path) -> Result<Target, Wrong> {
     let base = fields.url("url")?;
     let url = base.join("/v1/notifications").map_err(|error| fields.wrong("url", error.to_string()))?;
     let key = fields.secret("key", "key_env")?;
-    let key =
-        key.ok_or_else(|| fields.missing("key_env", "name the variable that holds Herald's API key"))?;
+    let key = key.ok_or_else(|| {
+        fields.missing("key", "name the variable that holds Herald's API key as `key_env`, or write the key")
+    })?;
     let email = fields.text("email")?;
     let email = email
         .ok_or_else(|| fields.missing("email", "say who is to be notified, such as \"ada@example.org\""))?;

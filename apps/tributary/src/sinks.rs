@@ -235,7 +235,7 @@ impl Sinks {
         let supervisor = supervisor.expect("sinks run once");
         let sinks = config.sinks.values().map(|settings| self.child(settings));
         let report = sinks.fold(supervisor, Supervisor::child).run().await?;
-        tracing::info!(%report, "deliveries have ended");
+        tracing::debug!(%report, "deliveries have ended");
         Ok(())
     }
 

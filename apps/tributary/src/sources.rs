@@ -146,7 +146,7 @@ impl Sources {
             let report = supervisor.run().await;
             // With the last client its connections end, and so does this scope.
             *lock(&self.web) = None;
-            tracing::info!(report = %report?, "visits have ended");
+            tracing::debug!(report = %report?, "visits have ended");
             Ok(())
         })
         .await?;

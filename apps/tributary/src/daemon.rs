@@ -46,7 +46,9 @@ pub enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Runtime(io::Error),
-    #[error("cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:0\"`.")]
+    #[error(
+        "cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:8441\"`."
+    )]
     Listen { address: SocketAddr, source: io::Error },
     #[error(
         "{} is in use by another tributary{}; stop that one, or name another directory as `data` in the file",

@@ -98,6 +98,8 @@ fn lists_of_feeds_come_in_and_go_out_as_opml() {
     fs::write(folder.path().join("page.html"), "<html></html>").unwrap();
     let page = tributary(folder.path(), &["import", "page.html"]);
     assert!(page.status.code() == Some(1) && err(&page).contains("is no OPML"), "{}", err(&page));
+    let nothing = tributary(folder.path(), &["import", "-"]);
+    assert!(err(&nothing).contains("standard input is no OPML"), "{}", err(&nothing));
 }
 
 #[test]

@@ -94,17 +94,14 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 
 async fn list(place: Place) -> Result<(), Error> {
     let config = existing(place)?;
+    let mut listed = give(&config, Order::List { cursor: None }).await?;
     print_heading();
-    let mut cursor = None;
     loop {
-        let listed = give(&config, Order::List { cursor }).await?;
         for room in listed["items"].as_array().into_iter().flatten() {
             print_line(room);
         }
-        cursor = listed["next"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(());
-        }
+        let Some(cursor) = listed["next"].as_str() else { return Ok(()) };
+        listed = give(&config, Order::List { cursor: Some(cursor.to_owned()) }).await?;
     }
 }
 
@@ -199,7 +196,8 @@ async fn run_check(place: Place) -> Result<(), Error> {
             room["error"].as_str().unwrap_or_default()
         );
     }
-    println!("{} rooms, {} damaged", answer["rooms"], damaged.len());
+    let rooms = if answer["rooms"] == 1 { "room" } else { "rooms" };
+    println!("{} {rooms}, {} damaged", answer["rooms"], damaged.len());
     if damaged.is_empty() { Ok(()) } else { Err(Error::Damaged) }
 }
 

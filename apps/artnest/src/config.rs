@@ -12,7 +12,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
 use crate::room::Limits;
@@ -76,7 +76,7 @@ impl Creation {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve the page [default: 127.0.0.1:8420]
-    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -98,7 +98,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE", env = "ARTNEST_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where the admin page, its API and the metrics are [default: 127.0.0.1:8421]
-    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN", value_parser = address)]
     pub admin: Option<SocketAddr>,
 }
 
@@ -137,7 +137,9 @@ pub enum Error {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default, deserialize_with = "address_in_file")]
     listen: Option<SocketAddr>,
+    #[serde(default, deserialize_with = "address_in_file")]
     admin: Option<SocketAddr>,
     data: Option<PathBuf>,
     public_url: Option<String>,
@@ -213,6 +215,14 @@ impl Config {
             admin_key,
         })
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8420".to_owned())
+}
+
+fn address_in_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
 }
 
 /// What browsers send as `Origin`. Links would lead nowhere without a scheme, and the page stands under no path.
@@ -307,6 +317,14 @@ mod tests {
         let config = load(example, secrets).unwrap();
         assert_eq!(config.public_url.as_deref(), Some("https://draw.example.org"));
         assert!(config.origins.contains("https://draw.example.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_its_line_and_an_example() {
+        let error = load("\nadmin = \"localhost\"\n", Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("such as 127.0.0.1:8420"), "{error}");
+        let config = load("listen = \"127.0.0.1:9\"", Secrets::default()).unwrap();
+        assert_eq!(config.listen.port(), 9);
     }
 
     #[test]

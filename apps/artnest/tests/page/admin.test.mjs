@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { visit, windowOf } from "./browser.mjs";
+import { PHONE, visit, windowOf } from "./browser.mjs";
 import { stage } from "./stage.mjs";
 
 const on = stage();
@@ -48,4 +48,15 @@ test("links are shown whole, and lead into the room", async () => {
   const links = await shown.allTextContents();
   assert.deepEqual(links.toSorted(), ["owner", "artist", "viewer"].map((role) => on.link(role)).toSorted());
   await visit(on.browser, links[0], "Ada");
+});
+
+test("on a phone the page is no wider than the screen, and it asks for no picture that is not there", async () => {
+  const page = await adminPage(PHONE);
+  const missed = [];
+  page.on("response", (response) => { if (response.status() === 404) missed.push(response.url()); });
+  await page.reload();
+  await row(page).getByRole("button", { name: "Delete" }).scrollIntoViewIfNeeded();
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  assert.match(await page.locator("link[rel=icon]").getAttribute("href"), /^data:image\/svg/);
+  assert.deepEqual([missed, page.troubles], [[], []]);
 });

@@ -95,7 +95,7 @@ pub enum Rooms {
         /// Its id, as `artnest rooms list` shows it
         room: String,
         /// In MiB; without it, the server's own
-        mib: Option<u64>,
+        mib: Option<u32>,
         #[command(flatten)]
         place: Place,
     },

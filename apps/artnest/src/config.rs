@@ -12,7 +12,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
 use crate::room::Limits;
@@ -29,7 +29,7 @@ const ROOM_QUOTA_MIB: u32 = 64;
 const ROOMS_MAX: u64 = 10_000;
 const CONNECTIONS_MAX: usize = 4_096;
 const ROOM_CONNECTIONS_MAX: usize = 256;
-const MIB: u64 = 1024 * 1024;
+pub(crate) const MIB: u64 = 1024 * 1024;
 
 /// A complete configuration.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Creation {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve the page [default: 127.0.0.1:8420]
-    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -98,7 +98,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE", env = "ARTNEST_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where the admin page, its API and the metrics are [default: 127.0.0.1:8421]
-    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN")]
+    #[arg(long, value_name = "IP:PORT", env = "ARTNEST_ADMIN", value_parser = address)]
     pub admin: Option<SocketAddr>,
 }
 
@@ -122,6 +122,8 @@ pub enum Error {
     ShortKey { name: &'static str, chars: usize },
     #[error("`{name}`: {given:?} is no scheme and host alone, such as \"https://draw.example.org\"")]
     NoOrigin { name: &'static str, given: String },
+    #[error("`{name}` is 0, which would shut everybody out; write 1 or more")]
+    Zero { name: &'static str },
     #[error("`create = \"key\"` needs the key in ARTNEST_CREATE_KEY; make one with `openssl rand -hex 32`")]
     NoCreateKey,
     #[error(
@@ -135,7 +137,9 @@ pub enum Error {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default, deserialize_with = "address_in_file")]
     listen: Option<SocketAddr>,
+    #[serde(default, deserialize_with = "address_in_file")]
     admin: Option<SocketAddr>,
     data: Option<PathBuf>,
     public_url: Option<String>,
@@ -184,7 +188,11 @@ impl Config {
             return Err(Error::OpenAdmin { admin });
         }
         let room = Limits {
-            connections_max: file.room_connections_max.unwrap_or(ROOM_CONNECTIONS_MAX),
+            connections_max: positive(
+                "room_connections_max",
+                file.room_connections_max,
+                ROOM_CONNECTIONS_MAX,
+            )?,
             quota_bytes: u64::from(file.room_quota_mib.unwrap_or(ROOM_QUOTA_MIB)) * MIB,
         };
         let public_url = public_url.or(file.public_url);
@@ -200,13 +208,21 @@ impl Config {
             drain: Duration::from_secs(drain.or(file.drain_seconds).unwrap_or(DRAIN_SECONDS)),
             disk_free_min: u64::from(file.disk_free_mib_min.unwrap_or(DISK_FREE_MIB_MIN)) * MIB,
             creation: creation(file.create, secrets.create_key)?,
-            rooms_max: file.rooms_max.unwrap_or(ROOMS_MAX),
-            connections_max: file.connections_max.unwrap_or(CONNECTIONS_MAX),
+            rooms_max: positive("rooms_max", file.rooms_max, ROOMS_MAX)?,
+            connections_max: positive("connections_max", file.connections_max, CONNECTIONS_MAX)?,
             room,
             origins,
             admin_key,
         })
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8420".to_owned())
+}
+
+fn address_in_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
 }
 
 /// What browsers send as `Origin`. Links would lead nowhere without a scheme, and the page stands under no path.
@@ -217,6 +233,13 @@ fn origin(name: &'static str, url: &str) -> Result<String, Error> {
         Ok(text.to_owned())
     } else {
         Err(Error::NoOrigin { name, given: url.to_owned() })
+    }
+}
+
+fn positive<T: Default + PartialEq>(name: &'static str, given: Option<T>, usual: T) -> Result<T, Error> {
+    match given {
+        Some(number) if number == T::default() => Err(Error::Zero { name }),
+        given => Ok(given.unwrap_or(usual)),
     }
 }
 
@@ -297,9 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_address_is_refused_with_its_line_and_an_example() {
+        let error = load("\nadmin = \"localhost\"\n", Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("such as 127.0.0.1:8420"), "{error}");
+        let config = load("listen = \"127.0.0.1:9\"", Secrets::default()).unwrap();
+        assert_eq!(config.listen.port(), 9);
+    }
+
+    #[test]
     fn an_unknown_setting_is_refused_with_its_line() {
         let error = load("listen = \"127.0.0.1:1\"\nlissten = 1\n", Secrets::default()).unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_bound_that_shuts_everybody_out_is_refused_by_its_name() {
+        for name in ["rooms_max", "connections_max", "room_connections_max"] {
+            let error = load(&format!("{name} = 0"), Secrets::default()).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("`{name}` is 0")), "{error}");
+            load(&format!("{name} = 1"), Secrets::default()).unwrap();
+        }
     }
 
     #[test]

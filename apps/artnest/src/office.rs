@@ -6,10 +6,11 @@
 use std::path::PathBuf;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
 use crate::{
+    config::MIB,
     ink::{self, Sheet},
     links::Mint,
     model::{Code, RoomId, Visibility, clean_name},
@@ -31,8 +32,12 @@ pub enum Order {
     Links { room: String },
     /// A new room.
     Create { name: String, visibility: Visibility, width: u16, height: u16 },
-    /// Another quota; none: the server's own.
-    Quota { room: String, mib: Option<u64> },
+    /// Another quota; left out: the server's own.
+    Quota {
+        room: String,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "whole_mib")]
+        mib: Option<u32>,
+    },
     /// Keep the drawing, forget how it came about.
     Forget { room: String },
     /// Everything of a room, for good.
@@ -50,6 +55,17 @@ pub enum Order {
 pub enum Format {
     Png,
     Svg,
+}
+
+/// A number or nothing at all. `null` is refused: it is what a script makes of a number that it could not read.
+fn whole_mib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let given = Value::deserialize(deserializer)?;
+    let mib = given.as_u64().and_then(|mib| u32::try_from(mib).ok());
+    let wrong = || {
+        let range = format!("`mib` is {given}, and must be a whole number from 0 to {}", u32::MAX);
+        D::Error::custom(format!("{range}; leave it out for the server's own quota"))
+    };
+    mib.map(Some).ok_or_else(wrong)
 }
 
 /// Why an order was not carried out.
@@ -92,7 +108,7 @@ impl Office {
                 Ok(self.with_links(&row))
             }
             Order::Quota { room, mib } => {
-                let quota = mib.map(|mib| mib.saturating_mul(1024 * 1024).min(u64::MAX >> 1));
+                let quota = mib.map(|mib| u64::from(mib) * MIB);
                 let changes = Changes { quota_bytes: Some(quota), ..Changes::default() };
                 let id = self.room(&room).await?.id;
                 let row = self.store.change_room(id, changes).await?.ok_or(Error::NoRoom(room))?;

@@ -40,10 +40,8 @@ pub enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Runtime(io::Error),
-    #[error(
-        "cannot listen on {address}: {source}\nName another address with {flag}, as in {flag} 127.0.0.1:0."
-    )]
-    Listen { address: SocketAddr, flag: &'static str, source: io::Error },
+    #[error("cannot listen on {address}: {source}\nName another address, as in {remedy}.")]
+    Listen { address: SocketAddr, remedy: &'static str, source: io::Error },
 }
 
 /// Serves until a signal ends it; the exit code says whether anything was lost.
@@ -62,8 +60,8 @@ pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
 async fn run(scope: Scope, config: Config, phases: Phases) -> Result<(), ballet::Error> {
     let store = open(&config)?;
     scope.defer(close(store.clone()));
-    let listener = listen(config.listen, "--listen").await?;
-    let admin_listener = listen(config.admin, "--admin").await?;
+    let listener = listen(config.listen, "--listen 127.0.0.1:8430").await?;
+    let admin_listener = listen(config.admin, "--admin 127.0.0.1:8431").await?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
 
     let metrics = Arc::new(Metrics::new()?);
@@ -121,6 +119,6 @@ async fn close(store: Store) -> Result<(), ballet::Error> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, flag, source })
+async fn listen(address: SocketAddr, remedy: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, remedy, source })
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Output};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Door, Server, command, dot, free_address, scratch, stroke};
 
@@ -41,19 +41,47 @@ async fn a_room_is_made_listed_exported_and_deleted_with_a_server_and_without() 
     let quota = said(&server.command(&["rooms", "quota", &door.room, "128"]));
     let (heading, line) = quota.split_once('\n').expect("a heading and a room");
     assert_eq!(heading.find("name"), line.find("Harbour"), "{quota}");
-    assert!(line.contains("131072"), "{quota}");
+    assert_eq!(heading.find("quota MiB").map(|at| &line[at..at + 9]), Some("      128"), "{quota}");
     for ending in ["png", "svg"] {
         let file = directory.path().join(format!("picture.{ending}"));
         said(&server.command(&["export", &door.room, file.to_str().unwrap()]));
         assert!(fs::metadata(&file).unwrap().len() > 100);
     }
     let checked = said(&server.command(&["check"]));
-    assert_eq!(checked.trim(), "1 rooms, 0 damaged");
+    assert_eq!(checked.trim(), "1 room, 0 damaged");
     assert!(complained(&server.command(&["rooms", "delete", "abcdefghijkl"])).contains("there is no room"));
     said(&server.command(&["rooms", "delete", &door.room]));
     assert!(!said(&server.command(&["rooms", "list"])).contains("Harbour"));
-    let out_of_reach = complained(&command(directory.path(), free_address(), &["rooms", "list"]));
+    let out_of_reach = command(directory.path(), free_address(), &["rooms", "list"]);
+    assert!(out_of_reach.stdout.is_empty(), "a heading over nothing");
+    let out_of_reach = complained(&out_of_reach);
     assert!(out_of_reach.contains("--admin"), "{out_of_reach}");
+}
+
+#[tokio::test]
+async fn a_quota_is_a_whole_number_of_mib_and_what_is_none_changes_nothing() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let order =
+        async |mib: Value| server.order(json!({ "order": "quota", "room": room.id, "mib": mib })).await;
+    let quota = async || {
+        let listed: Value =
+            server.order(json!({ "order": "list", "cursor": null })).await.json().await.unwrap();
+        listed["items"][0]["quota_bytes"].clone()
+    };
+    assert_eq!(order(json!(3)).await.status(), 200);
+    for wrong in [json!(null), json!("3"), json!(1.5), json!(-1), json!(99_999_999_999_999_u64)] {
+        let answer = order(wrong.clone()).await;
+        assert_eq!(answer.status(), 422, "{wrong}");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains("`mib` is"), "{problem}");
+    }
+    let refused = complained(&server.command(&["rooms", "quota", &room.id, "99999999999999"]));
+    assert!(refused.contains("99999999999999"), "{refused}");
+    assert_eq!(quota().await, 3 * 1024 * 1024);
+    assert_eq!(server.order(json!({ "order": "quota", "room": room.id })).await.status(), 200);
+    assert_eq!(quota().await, json!(null), "it is the server's own again");
 }
 
 #[test]

@@ -43,6 +43,11 @@ fn rooms_are_made_found_and_shared() {
     in_the_browser("gallery");
 }
 
+#[test]
+fn an_operator_sees_and_changes_rooms() {
+    in_the_browser("admin");
+}
+
 fn in_the_browser(name: &str) {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/playwright-core");
     assert!(packages.exists(), "playwright-core is missing; run `cargo xtask setup`");

@@ -50,7 +50,7 @@ enum Command {
     Add(Add),
     /// Show the sources, and what the running daemon says of each
     List {
-        /// As JSON: what the daemon's /api/status says
+        /// As JSON: what the daemon's /api/status says; without a daemon there is none, and the exit code is 1
         #[arg(long)]
         json: bool,
     },
@@ -102,6 +102,8 @@ pub enum Error {
     Opml(#[from] opml::Error),
     #[error("there is no source `{0}` in the file; `tributary list` shows them")]
     NoSource(SourceName),
+    #[error("no daemon answers at {url}; `tributary run` starts one")]
+    NoDaemon { url: String },
     #[error("{0}")]
     Other(ballet::Error),
 }

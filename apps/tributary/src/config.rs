@@ -4,6 +4,7 @@
 //! *fingerprint*, a digest of everything that it was made from, so that a reload restarts only what differs. What a kind of source may
 //! say stands with the kind; what a sink may, in `sinks`. Relative paths are relative to the file.
 
+mod changes;
 mod read;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::changes::Changes;
 use crate::{
     fields::Wrong,
     sinks,

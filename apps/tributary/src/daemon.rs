@@ -4,6 +4,7 @@
 //! sources, the sinks, the watch on the file, and the status page. SIGTERM makes visits and deliveries under way finish;
 //! what no sink has acknowledged stays in the store, which is closed by a finalizer, after the last of them.
 
+mod address;
 mod reload;
 
 use std::{
@@ -45,7 +46,9 @@ pub enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Runtime(io::Error),
-    #[error("cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:0\"`.")]
+    #[error(
+        "cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:8441\"`."
+    )]
     Listen { address: SocketAddr, source: io::Error },
     #[error(
         "{} is in use by another tributary{}; stop that one, or name another directory as `data` in the file",
@@ -141,6 +144,12 @@ pub async fn play(
     let address = config.fixed.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr()?;
+    let data = config.fixed.data.clone();
+    address::write(&data, address)?;
+    scope.defer(async move {
+        address::remove(&data);
+        Ok(())
+    });
 
     let shared = Arc::new(Shared::new(store.clone(), start.clock.clone(), &config));
     let settings = Settings {
@@ -172,6 +181,11 @@ pub async fn play(
     scope.named("settings").spawn(async move { here.watch_file().await });
     scope.named("status").spawn(server.serve());
     Ok((daemon, address))
+}
+
+/// Where the daemon of these settings listens, or would.
+pub(crate) fn address_of(settings: &Fixed) -> SocketAddr {
+    address::read(&settings.data).unwrap_or(settings.listen)
 }
 
 impl Daemon {

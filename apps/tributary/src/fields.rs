@@ -78,9 +78,8 @@ impl<'a> Fields<'a> {
     ///
     /// When it is missing, or no absolute `http` or `https` address.
     pub fn url(&self, key: &'static str) -> Result<Url, Wrong> {
-        let text = self.text(key)?.ok_or_else(|| {
-            self.missing(key, "write the whole address, such as `https://example.org/feed.xml`")
-        })?;
+        let text =
+            self.text(key)?.ok_or_else(|| self.missing(key, "write the whole address, with https://"))?;
         self.parse_url(key, text)
     }
 

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 pub use self::drain::SinkStatus;
 use self::drain::{Drain, Line};
 use crate::{
-    config::{Config, SinkSettings},
+    config::{Changes, Config, SinkSettings},
     fields::{Fields, Wrong},
     item::Item,
     sources::Shared,
@@ -235,29 +235,27 @@ impl Sinks {
         let supervisor = supervisor.expect("sinks run once");
         let sinks = config.sinks.values().map(|settings| self.child(settings));
         let report = sinks.fold(supervisor, Supervisor::child).run().await?;
-        tracing::info!(%report, "deliveries have ended");
+        tracing::debug!(%report, "deliveries have ended");
         Ok(())
     }
 
-    /// Goes over to other settings: stops what is gone, starts what is new, restarts what differs. The store has to know the
-    /// new ones already.
+    /// Goes over to other settings: stops what is gone, starts what is new, restarts what differs. Gives what it did. The store
+    /// has to know the new ones already.
     ///
     /// # Errors
     ///
     /// When the sinks are ending.
-    pub async fn apply(&self, old: &Config, new: &Config) -> Result<(), ballet::Error> {
-        let differs = |name: &str, other: &Config| {
-            let fingerprint = |config: &Config| config.sinks.get(name).map(|sink| sink.fingerprint.clone());
-            fingerprint(other) != fingerprint(if std::ptr::eq(other, old) { new } else { old })
-        };
-        for name in old.sinks.keys().filter(|name| differs(name, old)) {
+    pub async fn apply(&self, old: &Config, new: &Config) -> Result<Changes<String>, ballet::Error> {
+        let differ = |old: &Arc<SinkSettings>, new: &Arc<SinkSettings>| old.fingerprint != new.fingerprint;
+        let changes = Changes::between(&old.sinks, &new.sinks, differ);
+        for name in changes.stopped.iter().chain(&changes.restarted) {
             self.children.remove(name).await?;
             self.lines.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         }
-        for (_, settings) in new.sinks.iter().filter(|(name, _)| differs(name, new)) {
-            self.children.add(self.child(settings)).await?;
+        for name in changes.started.iter().chain(&changes.restarted) {
+            self.children.add(self.child(&new.sinks[name])).await?;
         }
-        Ok(())
+        Ok(changes)
     }
 
     /// Every sink as it is now, by name.

@@ -12,7 +12,6 @@ mod tend;
 mod verdict;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -25,7 +24,7 @@ pub use self::board::{Board, Phase, SourceStatus, Waits};
 use self::{board::Line, doors::Doors, tend::Source};
 use crate::{
     clock::Clock,
-    config::{Config, SourceSettings},
+    config::{Changes, Config, SourceSettings},
     source::SourceName,
     store::Store,
     web::Web,
@@ -35,8 +34,6 @@ use crate::{
 const RESTART: Backoff = Backoff::exponential(Duration::from_millis(500), Duration::from_secs(10));
 /// Overdue sources are visited at this rate after a start, so that ten thousand of them are no wave.
 const OVERDUE_PER_SECOND: u32 = 20;
-
-type Settings = BTreeMap<SourceName, Arc<SourceSettings>>;
 
 /// What all sources and sinks share.
 #[derive(Debug)]
@@ -149,7 +146,7 @@ impl Sources {
             let report = supervisor.run().await;
             // With the last client its connections end, and so does this scope.
             *lock(&self.web) = None;
-            tracing::info!(report = %report?, "visits have ended");
+            tracing::debug!(report = %report?, "visits have ended");
             Ok(())
         })
         .await?;
@@ -161,9 +158,17 @@ impl Sources {
     /// # Errors
     ///
     /// When the sources are ending.
-    pub async fn apply(&self, old: &Config, new: &Config, web: Web) -> Result<Changes, ballet::Error> {
+    pub async fn apply(
+        &self,
+        old: &Config,
+        new: &Config,
+        web: Web,
+    ) -> Result<Changes<SourceName>, ballet::Error> {
         self.shared.spill_items_max.send_replace(new.spill_items_max);
-        let mut changes = Changes::between(&old.sources, &new.sources, old.web != new.web);
+        let restart_all = old.web != new.web;
+        let changes = Changes::between(&old.sources, &new.sources, |old, new| {
+            restart_all || old.fingerprint != new.fingerprint
+        });
         for name in changes.stopped.iter().chain(&changes.restarted) {
             self.children.remove(name.as_str()).await?;
             self.shared.board.remove(name);
@@ -173,7 +178,6 @@ impl Sources {
             self.children.add(self.child(&new.sources[name], &web, spread)).await?;
         }
         self.shared.doors.retain(new.sources.values().map(|settings| settings.visit.address()));
-        changes.kept = new.sources.len() - changes.started.len() - changes.restarted.len();
         Ok(changes)
     }
 
@@ -215,40 +219,6 @@ impl Sources {
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sources").field("shared", &self.shared).finish_non_exhaustive()
-    }
-}
-
-/// What a change of the settings means for the sources.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Changes {
-    pub started: Vec<SourceName>,
-    pub stopped: Vec<SourceName>,
-    pub restarted: Vec<SourceName>,
-    pub kept: usize,
-}
-
-impl Changes {
-    fn between(old: &Settings, new: &Settings, restart_all: bool) -> Self {
-        let mut changes = Self::default();
-        for (name, settings) in new {
-            match old.get(name) {
-                None => changes.started.push(name.clone()),
-                Some(old) if restart_all || old.fingerprint != settings.fingerprint => {
-                    changes.restarted.push(name.clone());
-                }
-                Some(_) => {}
-            }
-        }
-        changes.stopped = old.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
-        changes
-    }
-}
-
-impl fmt::Display for Changes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { started, stopped, restarted, kept } = self;
-        let (started, stopped, restarted) = (started.len(), stopped.len(), restarted.len());
-        write!(f, "{started} started, {stopped} stopped, {restarted} restarted, {kept} left as they are")
     }
 }
 

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, scratch, source_of};
+use crate::support::{
+    Daemon, IN_HASTE, ON_LOOPBACK, Site, TRIBUTARY, eventually, free_address, scratch, source_of,
+};
 
 /// Runs it in a folder, where its file is `tributary.toml`.
 fn tributary(folder: &Path, words: &[&str]) -> Output {
@@ -60,6 +62,12 @@ fn add_makes_the_file_and_keeps_what_people_wrote_in_it() {
     let tag = tributary(folder.path(), &["add", "--kind", "mastodon", "https://social.example/tags/rust"]);
     assert!(tag.status.success(), "{}", err(&tag));
     assert!(out(&tag).contains("(mastodon)"), "{}", out(&tag));
+    let server = tributary(folder.path(), &["add", "--kind", "mastodon", "https://social.example"]);
+    assert!(
+        err(&server).contains("`source.base`: is missing") && err(&server).contains("/tags/rust"),
+        "{}",
+        err(&server)
+    );
 }
 
 #[test]
@@ -90,6 +98,8 @@ fn lists_of_feeds_come_in_and_go_out_as_opml() {
     fs::write(folder.path().join("page.html"), "<html></html>").unwrap();
     let page = tributary(folder.path(), &["import", "page.html"]);
     assert!(page.status.code() == Some(1) && err(&page).contains("is no OPML"), "{}", err(&page));
+    let nothing = tributary(folder.path(), &["import", "-"]);
+    assert!(err(&nothing).contains("standard input is no OPML"), "{}", err(&nothing));
 }
 
 #[test]
@@ -155,10 +165,21 @@ async fn list_asks_the_daemon_and_a_source_that_is_added_is_taken_up() {
         err(&second)
     );
 
+    // Another `listen` takes effect at the next start, and until then the daemon is found where it is.
+    let text = fs::read_to_string(daemon.path()).unwrap();
+    let (_, rest) = text.split_once('\n').expect("the line of `listen` is the first");
+    fs::write(daemon.path(), format!("listen = \"{}\"\n{rest}", free_address())).unwrap();
+    let list = tributary(folder.path(), &["list"]);
+    assert!(out(&list).contains("3 items"), "{}{}", out(&list), err(&list));
+
     daemon.signal("TERM");
     assert!(daemon.end().await.success());
+    assert!(!folder.path().join("tributary-data/address").exists(), "nobody listens there");
     let list = tributary(folder.path(), &["list"]);
     assert!(err(&list).contains("no daemon answers") && out(&list).contains(&url), "{}", err(&list));
+    let json = tributary(folder.path(), &["list", "--json"]);
+    assert_eq!((json.status.code(), out(&json).as_str()), (Some(1), ""), "a script is told so");
+    assert!(err(&json).contains("`tributary run` starts one"), "{}", err(&json));
     let lines =
         fs::read_to_string(folder.path().join("tributary-data/items.ndjson")).expect("the default sink");
     assert_eq!(lines.lines().count(), 3);

@@ -16,9 +16,12 @@ export function preparePanels(panels) {
     set(name, opens);
     if (!opens) byId("stage").focus({ preventScroll: true });
   };
-  for (const name of names) {
-    byId(`${name}-open`).addEventListener("click", () => toggle(name));
-    byId(name).addEventListener("keydown", (event) => { if (event.key === "Escape") toggle(name); });
-  }
+  for (const name of names) byId(`${name}-open`).addEventListener("click", () => toggle(name));
+  // Wherever the focus is: it stays on the button that opened a panel.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    const open = names.find((name) => !byId(name).hidden);
+    if (open) toggle(open);
+  });
   return { toggle };
 }

@@ -33,7 +33,7 @@ export async function showRoom(id) {
   addEventListener("hashchange", () => { if (takeToken(id)) location.reload(); });
   const room = await api.room(id);
   api.noteRoom(id, { name: room.name });
-  const name = localStorage.getItem(NAME) ?? (await askName("", "Come in"));
+  const name = localStorage.getItem(NAME) ?? (await firstName());
   const identity = await identify(id);
   open(id, room, new Session({ room, identity, token: api.tokenOf(id), name }));
 }
@@ -47,13 +47,23 @@ function takeToken(id) {
   return true;
 }
 
-async function askName(value, act) {
-  const name = await asked({
-    title: "What are you called?", text: "The others see it beside your pen.", label: "Name", value, max: 32, act,
-    required: false,
-  });
-  if (name) localStorage.setItem(NAME, name);
-  return name ?? value;
+const askName = (value, act) => asked({
+  title: "What are you called?", text: "The others see it beside your pen.", label: "Name", value, max: 32, act,
+  required: false,
+});
+
+/** Who keeps it to themselves has answered as well, and is not asked again: the server calls them a guest. */
+async function firstName() {
+  const name = (await askName("", "Come in")) ?? "";
+  localStorage.setItem(NAME, name);
+  return name;
+}
+
+async function rename(session) {
+  const name = await askName(session.name, "Rename");
+  if (!name || name === session.name) return;
+  localStorage.setItem(NAME, name);
+  session.rename(name);
 }
 
 function open(id, room, session) {
@@ -77,10 +87,7 @@ function open(id, room, session) {
   prepareDock(session, brush);
   prepareTool(session, brush, sheet);
   prepareLayers(session, renderer, brush);
-  preparePeople(session, async () => {
-    const name = await askName(session.name, "Rename");
-    if (name && name !== session.name) session.rename(name);
-  });
+  preparePeople(session, () => rename(session));
   const chat = prepareChat(session);
   const panels = preparePanels({ people: () => {}, chat: () => chat.opened() });
   prepareMore(id, session);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Export, Operate, Restore, Rooms, visibility};
 use crate::{
-    config::{self, Config, Overrides, Place, Secrets},
+    config::{self, Config, MIB, Overrides, Place, Secrets},
     links::Mint,
     model::Role,
     office::{self, Format, Office, Order},
@@ -94,22 +94,19 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 
 async fn list(place: Place) -> Result<(), Error> {
     let config = existing(place)?;
+    let mut listed = give(&config, Order::List { cursor: None }).await?;
     print_heading();
-    let mut cursor = None;
     loop {
-        let listed = give(&config, Order::List { cursor }).await?;
         for room in listed["items"].as_array().into_iter().flatten() {
             print_line(room);
         }
-        cursor = listed["next"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(());
-        }
+        let Some(cursor) = listed["next"].as_str() else { return Ok(()) };
+        listed = give(&config, Order::List { cursor: Some(cursor.to_owned()) }).await?;
     }
 }
 
 fn print_heading() {
-    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "KiB", "quota KiB");
+    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "MiB", "quota MiB");
 }
 
 fn print_line(room: &Value) {
@@ -119,10 +116,14 @@ fn print_line(room: &Value) {
         room["id"].as_str().unwrap_or_default(),
         count("strokes"),
         count("online"),
-        count("used_bytes") / 1024,
-        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / 1024).to_string()),
+        mib_and_tenths(count("used_bytes")),
+        room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / MIB).to_string()),
         room["name"].as_str().unwrap_or_default(),
     );
+}
+
+fn mib_and_tenths(bytes: u64) -> String {
+    format!("{}.{}", bytes / MIB, bytes % MIB * 10 / MIB)
 }
 
 fn print_room(answer: &Value) -> Result<(), Error> {
@@ -195,7 +196,8 @@ async fn run_check(place: Place) -> Result<(), Error> {
             room["error"].as_str().unwrap_or_default()
         );
     }
-    println!("{} rooms, {} damaged", answer["rooms"], damaged.len());
+    let rooms = if answer["rooms"] == 1 { "room" } else { "rooms" };
+    println!("{} {rooms}, {} damaged", answer["rooms"], damaged.len());
     if damaged.is_empty() { Ok(()) } else { Err(Error::Damaged) }
 }
 

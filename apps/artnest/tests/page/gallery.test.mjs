@@ -60,7 +60,12 @@ test("whoever comes first is asked for a name, and may keep it to themselves", a
   await page.goto(`${on.server.url}${links.artist.path}`);
   await page.getByRole("button", { name: "Come in" }).click();
   await becomes(page, "live");
-  assert.match(await page.evaluate(() => artnest.session.name), /^Guest \d+$/);
+  const guest = await page.evaluate(() => artnest.session.name);
+  assert.match(guest, /^Guest \d+$/);
+  await page.reload();
+  await becomes(page, "live");
+  assert.equal(await page.getByRole("button", { name: "Come in" }).count(), 0, "who has answered is not asked again");
+  assert.equal(await page.evaluate(() => artnest.session.name), guest);
   assert.deepEqual(page.troubles, []);
 });
 

@@ -67,6 +67,9 @@ test("on a phone nothing is cut off, and everything is in reach", async () => {
     assert.deepEqual(await fits(), [], name);
     await phone.getByRole("button", { name, exact: true }).tap();
   }
+  await phone.getByRole("button", { name: "Share", exact: true }).tap();
+  assert.deepEqual(await fits(), [], "Share");
+  await phone.keyboard.press("Escape");
   const bars = await phone.evaluate(() => [".bar-left", ".bar-right"].map((bar) => document.querySelector(bar).getBoundingClientRect()));
   assert.ok(bars[0].right <= bars[1].left, "the bars lie over one another");
 });

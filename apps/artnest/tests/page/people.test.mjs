@@ -83,6 +83,24 @@ test("people talk, and who comes later reads it", async () => {
   await late.locator(".sayings li", { hasText: "Ada" }).filter({ hasText: "begin" }).waitFor();
 });
 
+test("Escape closes the panel at the side, wherever the focus is, and a dialog before it", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const panel = ada.getByRole("complementary", { name: "People" });
+  await ada.getByRole("button", { name: "1 here" }).click();
+  await panel.waitFor();
+  await ada.getByRole("button", { name: "Rename" }).click();
+  const dialog = ada.getByRole("dialog").filter({ hasText: "What are you called?" });
+  await dialog.waitFor();
+  await ada.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.ok(await panel.isVisible());
+  await ada.getByRole("button", { name: "1 here" }).focus();
+  await ada.keyboard.press("Escape");
+  await panel.waitFor({ state: "hidden" });
+  assert.equal(await ada.locator("#people-open").getAttribute("aria-expanded"), "false");
+  assert.deepEqual(ada.troubles, []);
+});
+
 test("who is sent out is told so, and may come back", async () => {
   const ada = await visit(on.browser, on.link("owner"), "Ada");
   const grace = await visit(on.browser, on.link("artist"), "Grace");

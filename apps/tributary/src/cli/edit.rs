@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// How a new file begins.
-const HEADER: &str = "# Tributary's settings. Every setting is listed in apps/tributary/README.md, which also says\n# which of them wait for the next start; sources and sinks take effect at once.\n";
+const HEADER: &str = "# Tributary's settings. They are listed in apps/tributary/README.md, which also says which of them wait for the\n\
+    # next start, and those of [web] and of each kind of source in apps/tributary/SOURCES.md.\n";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Error;
-use crate::config::Config;
+use crate::{config::Config, daemon};
 
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
@@ -26,9 +26,12 @@ struct Source {
 }
 
 pub(super) async fn list(config: &Config, json: bool) -> Result<ExitCode, Error> {
-    let url = format!("http://{}/api/status", config.fixed.listen);
+    let url = format!("http://{}/api/status", daemon::address_of(&config.fixed));
     let Some(text) = ask(&url).await else {
-        eprintln!("no daemon answers at {url}; `tributary run` starts one");
+        if json {
+            return Err(Error::NoDaemon { url });
+        }
+        eprintln!("{}", Error::NoDaemon { url });
         for source in config.sources.values() {
             println!("{}  {}  {}", source.name, source.kind, source.visit.address());
         }

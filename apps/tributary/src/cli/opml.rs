@@ -18,11 +18,14 @@ use crate::config::Config;
 /// No list of feeds is larger.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// The path that means it.
+const STANDARD_INPUT: &str = "-";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", name_of(path))]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{} is no OPML: {why}; export the feeds of your reader as OPML", path.display())]
+    #[error("{} is no OPML: {why}; export the feeds of your reader as OPML", name_of(path))]
     NotOpml { path: PathBuf, why: String },
     #[error("OPML cannot be written: {0}")]
     Unwritable(#[from] io::Error),
@@ -37,13 +40,17 @@ pub(super) struct Outline {
 
 pub(super) fn read(path: &Path) -> Result<Vec<Outline>, Error> {
     let mut text = String::new();
-    let read = if path == Path::new("-") {
+    let read = if path == Path::new(STANDARD_INPUT) {
         io::stdin().take(BYTES_MAX).read_to_string(&mut text)
     } else {
         fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text))
     };
     read.map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
     parse(&text).map_err(|why| Error::NotOpml { path: path.to_owned(), why })
+}
+
+fn name_of(path: &Path) -> String {
+    if path == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn parse(text: &str) -> Result<Vec<Outline>, String> {

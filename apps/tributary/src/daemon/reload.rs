@@ -93,9 +93,9 @@ impl Daemon {
         let web = self.sources.web_for(old, new)?;
         // Items that come in by new settings find their sinks.
         self.shared.store.set_sinks(new.sinks.keys().cloned().collect()).await?;
-        self.sinks.apply(old, new).await?;
-        let changes = self.sources.apply(old, new, web).await?;
-        tracing::info!(%changes, "the file has changed");
+        let sinks = self.sinks.apply(old, new).await?;
+        let sources = self.sources.apply(old, new, web).await?;
+        tracing::info!(%sources, %sinks, "the file has changed");
         Ok(())
     }
 

@@ -23,6 +23,10 @@ use crate::{
 /// What an instance gives at most.
 const PAGE_ITEMS: &str = "40";
 
+/// What to do about a source that names no server.
+const NO_BASE: &str = "name the server, such as `https://mastodon.social`, and a `tag` or an `account`; `tributary add` makes \
+    them of an address such as https://mastodon.social/tags/rust";
+
 /// The kind `mastodon`.
 #[derive(Debug)]
 pub struct Mastodon;
@@ -37,7 +41,7 @@ impl Kind for Mastodon {
     }
 
     fn read(&self, fields: &Fields<'_>) -> Result<Box<dyn Visit>, Wrong> {
-        let base = fields.url("base")?;
+        let base = fields.optional_url("base")?.ok_or_else(|| fields.missing("base", NO_BASE))?;
         let (tag, account) = (fields.text("tag")?, fields.text("account")?);
         let segments = match (tag, account) {
             (Some(tag), None) => ["timelines", "tag", tag.trim_start_matches('#')],

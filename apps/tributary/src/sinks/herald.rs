@@ -40,8 +40,9 @@ pub(super) fn read(fields: &Fields<'_>, _: &Path) -> Result<Target, Wrong> {
     let base = fields.url("url")?;
     let url = base.join("/v1/notifications").map_err(|error| fields.wrong("url", error.to_string()))?;
     let key = fields.secret("key", "key_env")?;
-    let key =
-        key.ok_or_else(|| fields.missing("key_env", "name the variable that holds Herald's API key"))?;
+    let key = key.ok_or_else(|| {
+        fields.missing("key", "name the variable that holds Herald's API key as `key_env`, or write the key")
+    })?;
     let email = fields.text("email")?;
     let email = email
         .ok_or_else(|| fields.missing("email", "say who is to be notified, such as \"ada@example.org\""))?;
@@ -95,13 +96,17 @@ fn notification(email: &str, item: &Item) -> serde_json::Value {
     });
     let html = item.content_html.as_ref().or(item.summary_html.as_ref());
     if let Some(html) = html.filter(|html| html.len() <= HTML_BYTES_MAX) {
-        body["html"] = json!(format!("{html}\n<p>{}</p>", escape(link)));
+        let link = escape(link);
+        // A mail reader is to open pages and nothing else.
+        let is_page = item.link.as_ref().is_some_and(|link| matches!(link.scheme(), "http" | "https"));
+        let link = if is_page { format!("<a href=\"{link}\">{link}</a>") } else { link };
+        body["html"] = json!(format!("{html}\n<p>{link}</p>"));
     }
     body
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -132,6 +137,20 @@ mod tests {
         assert_eq!(of("ada@example.org"), of("ada@example.org"));
         assert_ne!(of("ada@example.org"), of("bob@example.org"));
         assert_eq!(of("ada@example.org").len(), 64);
+    }
+
+    #[test]
+    fn the_link_of_an_item_can_be_followed_where_it_is_a_page() {
+        let end = |link: &str| {
+            let item = Item { link: Some(link.parse().unwrap()), ..item() };
+            let body = notification("ada@example.org", &item);
+            body["html"].as_str().unwrap().rsplit_once('\n').unwrap().1.to_owned()
+        };
+        assert_eq!(
+            end("https://a.example/?b=1&c='\""),
+            "<p><a href=\"https://a.example/?b=1&amp;c=%27%22\">https://a.example/?b=1&amp;c=%27%22</a></p>"
+        );
+        assert_eq!(end("javascript:alert(1)"), "<p>javascript:alert(1)</p>");
     }
 
     #[test]

@@ -20,6 +20,10 @@ use crate::{
     store::Entry,
 };
 
+/// What to do about a secret that is none.
+const NO_SECRET: &str = "expected \"whsec_\" and base64, as Standard Webhooks have it; \
+    make one with `echo \"whsec_$(openssl rand -base64 32)\"`";
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     url: Url,
@@ -45,11 +49,9 @@ impl fmt::Display for Settings {
 
 pub(super) fn read(fields: &Fields<'_>, _: &Path) -> Result<Target, Wrong> {
     let url = fields.url("url")?;
-    let key = fields.secret("secret", "secret_env")?.map(|secret| {
-        key(&secret).ok_or_else(|| {
-            fields.wrong("secret", "expected \"whsec_\" and base64, as Standard Webhooks have it; make one with `openssl rand -base64 32`")
-        })
-    });
+    let key = fields
+        .secret("secret", "secret_env")?
+        .map(|secret| key(&secret).ok_or_else(|| fields.wrong("secret", NO_SECRET)));
     Ok(Target::Webhook(Settings { url, key: key.transpose()? }))
 }
 

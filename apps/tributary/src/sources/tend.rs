@@ -237,7 +237,7 @@ impl Source {
         let visited = match ended {
             Ok(visited) => visited,
             Err(trouble) => {
-                tracing::info!(source = %settings.name, %trouble, "a visit brought nothing");
+                tracing::info!(source = %settings.name, %trouble, "a visit failed");
                 let mut failed = SourceState::clone(state);
                 let next = verdict::failed(&mut failed, settings.pace, now, &trouble);
                 let next = next.unwrap_or_else(|| Next::never(&trouble));

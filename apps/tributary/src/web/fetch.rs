@@ -243,7 +243,9 @@ fn failed(host: &str, error: &hyper_util::client::legacy::Error) -> Trouble {
     if is_unreadable {
         return Trouble::Broken { why: format!("{host} does not speak HTTP as it should: {}", chain(error)) };
     }
-    unreachable(host, format!("cannot be reached: {}", chain(error)))
+    // What is above the last cause only says that it was a connection.
+    let last = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    unreachable(host, format!("cannot be reached: {last}"))
 }
 
 /// The first cause of this type.

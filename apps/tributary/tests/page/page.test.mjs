@@ -108,6 +108,35 @@ test("sources are found by words and by state", async () => {
   assert.deepEqual(await page.locator("#sources .name").allTextContents(), ["gone"]);
 });
 
+test("a page without sources says how to begin", async () => {
+  await page.route("**/api/status", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), sources: [], latest: [] } });
+  });
+  await page.goto(url);
+  await page.getByText("There is no source yet.").waitFor();
+  const file = await page.evaluate(async () => (await (await fetch("api/status")).json()).settings.file);
+  assert.equal(await page.locator("#none code").textContent(), `tributary --config ${file} add https://blog.rust-lang.org/feed.xml`);
+  await page.getByText("Nothing has come in yet.").waitFor();
+  assert.equal(await page.getByRole("table").isVisible(), false);
+});
+
+test("when nobody answers, the page says from when it is, and follows again as soon as somebody does", async () => {
+  await open();
+  await page.route("**/api/status", (route) => route.abort());
+  const lost = page.getByRole("alert");
+  await lost.waitFor();
+  assert.match(await lost.textContent(), /^Tributary does not answer\. What is shown here is from .*\d/);
+  assert.equal(await page.title(), "Tributary (no answer)");
+  const colour = await row("calm").locator(".state").evaluate((state) => getComputedStyle(state.closest("section")).filter);
+  assert.equal(colour, "grayscale(1)", "no state looks as if it were so now");
+  await page.unroute("**/api/status");
+  await lost.waitFor({ state: "hidden" });
+  assert.equal(await page.title(), "Tributary (3)");
+  // The browser tells of the requests that nobody answered.
+  troubles = troubles.filter((text) => !text.includes("Failed to load resource"));
+});
+
 for (const colorScheme of SCHEMES) {
   test(`every text can be read in ${colorScheme} colours`, async () => {
     await page.emulateMedia({ colorScheme });

@@ -23,7 +23,9 @@ function element(name, text, ...children) {
   return made;
 }
 
-const bytes = (count) => (count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`);
+/** As quotas are given. */
+const MIB = 1_048_576;
+const mib = (bytes) => `${(bytes / MIB).toFixed(bytes < 10 * MIB ? 1 : 0)} MiB`;
 
 async function showStatus() {
   const health = $("#health");
@@ -35,7 +37,7 @@ async function showStatus() {
     const online = status.live.reduce((sum, room) => sum + room.online, 0);
     const figures = {
       "here now": online, "live rooms": status.live.length, rooms: status.totals.rooms, members: status.totals.members,
-      strokes: status.totals.strokes, stored: bytes(status.totals.used_bytes),
+      strokes: status.totals.strokes, stored: mib(status.totals.used_bytes),
       "last commit": `${status.store.last_commit_ms.toFixed(1)} ms`, "up for": `${Math.floor(status.uptime_seconds / 60)} min`,
     };
     $("#figures").replaceChildren(...Object.entries(figures).map(([name, value]) =>
@@ -53,27 +55,32 @@ function button(text, act) {
 }
 
 function row(room) {
-  const quota = room.quota_bytes === null ? "default" : bytes(room.quota_bytes);
+  const quota = room.quota_bytes === null ? "default" : `${Math.floor(room.quota_bytes / MIB)} MiB`;
   const buttons = element("td", null,
     button("Links", () => showLinks(room)), " ",
-    button("Quota…", async () => {
-      const mib = prompt("MiB for this room; empty: the server's default", "");
-      if (mib !== null) await ask("/api/orders", { order: "quota", room: room.id, mib: mib === "" ? null : Number(mib) });
-    }), " ",
+    button("Quota…", () => changeQuota(room)), " ",
     button("Delete", async () => {
       if (confirm(`Delete “${room.name}” with everything in it?`)) await ask("/api/orders", { order: "delete", room: room.id });
     }));
   const name = element("td", room.name, element("small", `${room.id} · ${room.visibility}`));
   const drawn = new Date(room.updated_at_ms).toLocaleString();
-  const cells = [room.strokes, room.online, bytes(room.used_bytes), quota, drawn].map((text) => element("td", String(text)));
+  const cells = [room.strokes, room.online, mib(room.used_bytes), quota, drawn].map((text) => element("td", String(text)));
   return element("tr", null, name, ...cells, buttons);
 }
 
+async function changeQuota(room) {
+  const given = prompt("MiB for this room; empty: the server's default", "")?.trim();
+  if (given === undefined) return;
+  if (!/^\d*$/.test(given)) throw new Error(`“${given}” is no whole number of MiB. The quota stays as it was.`);
+  // What is left out is the server's default.
+  await ask("/api/orders", { order: "quota", room: room.id, ...(given !== "" && { mib: Number(given) }) });
+}
+
 async function showLinks(room) {
-  const { links } = await ask("/api/orders", { order: "links", room: room.id });
+  const { base, links } = await ask("/api/orders", { order: "links", room: room.id });
   $("#links h2").textContent = room.name;
   $("#links dl").replaceChildren(...Object.entries(links).flatMap(([role, link]) =>
-    [element("dt", role), element("dd", link.path)]));
+    [element("dt", role), element("dd", base + link.path)]));
   $("#links").showModal();
 }
 

@@ -31,14 +31,23 @@ ask();
 setInterval(() => document.hidden || ask(), EVERY_MS);
 
 async function ask() {
-  try {
-    const response = await fetch("api/status");
-    if (!response.ok) throw new Error(`it answered ${response.status}`);
-    status = await response.json();
-    show();
-  } catch (error) {
-    $("summary").textContent = `No answer: ${error.message}`;
-  }
+  const response = await fetch("api/status").catch(() => null);
+  const answer = response?.ok ? await response.json().catch(() => null) : null;
+  showLost(!answer);
+  if (!answer) return;
+  status = answer;
+  show();
+}
+
+/** Whether what is shown is no longer asked for. It stays, as what it is: the last that was known. */
+function showLost(isLost) {
+  document.body.classList.toggle("stale", isLost);
+  $("lost").hidden = !isLost;
+  if (!isLost) return;
+  const since = status ? ` What is shown here is from ${new Date(status.now).toLocaleTimeString()}.` : "";
+  $("lost").textContent = `Tributary does not answer.${since} It is asked again every ${EVERY_MS / 1000} seconds.`;
+  $("summary").textContent = "No answer";
+  document.title = "Tributary (no answer)";
 }
 
 async function visit(event) {
@@ -75,6 +84,7 @@ function show() {
   $("spill-text").textContent = `${number(spill.items)} of ${number(spill.items_max)} items`;
   $("sinks").replaceChildren(...sinks.map(card));
   showSources();
+  $("no-items").hidden = status.latest.length > 0;
   $("latest").replaceChildren(...status.latest.slice(0, 20).map(item));
 }
 
@@ -94,6 +104,10 @@ function card(sink) {
 
 function showSources() {
   if (!status) return;
+  const isEmpty = status.sources.length === 0;
+  $("none").hidden = !isEmpty;
+  $("none").querySelector("code").textContent = `tributary --config ${status.settings.file} add https://blog.rust-lang.org/feed.xml`;
+  for (const part of [$("filter"), document.querySelector(".scroll")]) part.hidden = isEmpty;
   const words = $("words").value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const button of $("states").children) {
     const state = button.textContent.split(" ")[0];

@@ -34,7 +34,7 @@ export async function refresh() {
   drawn = picture;
   byId("detail").replaceChildren(
     h("a", { class: "back", href: byId("detail").dataset.back }, "\u2190 Back to the ledger"),
-    ...(notification === null ? [h("p", { class: "none" }, "There is no such notification.")] : parts(notification, mails)));
+    ...(notification === null ? [h("p", { class: "missing" }, "There is no such notification.")] : parts(notification, mails)));
 }
 
 /** The outbox keeps its newest mails only, and an SMTP relay leaves none. */

@@ -139,3 +139,12 @@ test("on a phone the ledger and the open item take turns, and nothing is cut off
   await page.getByRole("link", { name: "Back to the ledger" }).click();
   await page.locator("#rows").waitFor();
 });
+
+test("an unknown notification is said to be unknown, at every width", async () => {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await open();
+    await page.goto(`${url}/#/n/01890a5d-ac96-774b-bcce-b302099a8057`);
+    await page.getByText("There is no such notification.").waitFor();
+  }
+});

@@ -49,6 +49,17 @@ async fn send_without_wait_prints_the_id_alone_and_the_same_id_for_the_same_key(
 }
 
 #[tokio::test]
+async fn what_waits_for_its_time_says_until_when() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = ["send", "--to", "ada@example.org", "--subject", "Later", "--text", "Hi."];
+    let sent = ask(&server, &[&words[..], &["--send-at", "2101-01-31T12:00:00Z", "--wait", "0"]].concat());
+    assert_eq!(sent.status.code(), Some(3), "{}", stderr(&sent));
+    let report = stdout(&sent);
+    assert!(report.contains("outbox: planned, goes on at 2101-01-31T12:00:00.000Z\n"), "{report}");
+}
+
+#[tokio::test]
 async fn a_refusal_is_explained_and_fails() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;

@@ -62,6 +62,7 @@ struct Accepted {
 struct Notification {
     id: String,
     subject: String,
+    expires_at: Option<Timestamp>,
     deliveries: Vec<Delivery>,
 }
 
@@ -71,6 +72,7 @@ struct Delivery {
     channel: String,
     provider: String,
     state: State,
+    due_at: Option<Timestamp>,
     timeline: Vec<Entry>,
 }
 
@@ -206,21 +208,28 @@ impl Notification {
     fn report(&self) -> String {
         let mut report = format!("{}  {}\n", self.id, self.subject);
         for delivery in &self.deliveries {
-            delivery.report(&mut report);
+            delivery.report(self.expires_at, &mut report);
         }
         report
     }
 }
 
 impl Delivery {
-    fn report(&self, report: &mut String) {
-        let Self { address, channel, provider, state, timeline } = self;
+    fn report(&self, expires_at: Option<Timestamp>, report: &mut String) {
+        let Self { address, channel, provider, state, timeline, .. } = self;
+        let goes_on = self.goes_on_at(Timestamp::now(), expires_at);
+        let goes_on = goes_on.map(|at| format!(", goes on at {at:.3}")).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(report, "{channel} to {address} through {provider}: {state}");
+        let _ = writeln!(report, "{channel} to {address} through {provider}: {state}{goes_on}");
         for Entry { at, state, note } in timeline {
             let line = format!("  {at:.3}  {:<9}  {}", state.as_str(), note.as_deref().unwrap_or_default());
             let _ = writeln!(report, "{}", line.trim_end());
         }
+    }
+
+    /// When it is taken up again: `None` where that is now, or would be after its deadline.
+    fn goes_on_at(&self, now: Timestamp, expires_at: Option<Timestamp>) -> Option<Timestamp> {
+        self.due_at.filter(|&due| due > now && expires_at.is_none_or(|end| due < end))
     }
 }
 

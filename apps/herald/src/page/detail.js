@@ -66,6 +66,7 @@ function letter(notification, mail) {
     ["To", notification.deliveries.map(({ address }) => address).join(", ")],
     mail && ["From", mail.from],
     ["Came in", fullTime(notification.created_at)],
+    notification.send_at && ["Not before", fullTime(notification.send_at)],
     notification.expires_at && ["Not after", fullTime(notification.expires_at)],
     notification.category && ["Category", notification.category],
   ].filter(Boolean);
@@ -108,7 +109,14 @@ function deliveryPart(delivery, notification) {
   ];
   return h("section", { class: "delivery" },
     h("h3", {}, "What became of it", h("span", { class: "state", "data-tone": tone, title: says }, word)),
+    goesOn(delivery, notification),
     h("ol", { class: "timeline" }, ...entries.map(entry)));
+}
+
+/** When it is taken up again: nothing where that is now, or would be after its deadline. */
+function goesOn({ due_at: dueAt }, { expires_at: expiresAt }) {
+  const isAhead = dueAt && Date.parse(dueAt) > Date.now() && !(Date.parse(expiresAt) <= Date.parse(dueAt));
+  return isAhead ? h("p", { class: "goes-on" }, `Goes on at ${fullTime(dueAt)}.`) : null;
 }
 
 function entry({ at, what, state, note }) {

@@ -148,3 +148,11 @@ test("an unknown notification is said to be unknown, at every width", async () =
     await page.getByText("There is no such notification.").waitFor();
   }
 });
+
+test("what waits for its time says until when", async () => {
+  await open();
+  const { id } = await send({ subject: "In the new century", text: "Later.", send_at: "2101-01-31T12:00:00Z" });
+  await page.goto(`${url}/#/n/${id}`);
+  await page.locator(".letter dl", { hasText: /Not before31 January 2101/ }).waitFor();
+  await page.locator(".delivery", { hasText: "Goes on at 31 January 2101" }).waitFor();
+});

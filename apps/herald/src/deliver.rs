@@ -8,6 +8,7 @@
 mod attempt;
 mod backoff;
 mod channel;
+mod outage;
 mod pause;
 mod tally;
 mod verdict;

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
-use crate::support::{API_KEY, Server, eventually, free_address, http_client, scratch};
+use crate::support::{API_KEY, Server, eventually, free_address, http_client, scratch, smtp_table};
 
 #[tokio::test]
 async fn send_waits_and_status_tells_the_same_story() {
@@ -183,11 +183,50 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     }
 }
 
+#[tokio::test]
+async fn a_dead_relay_is_told_once_and_by_its_address() {
+    let directory = scratch();
+    let relay = free_address();
+    let config = directory.path().join("herald.toml");
+    fs::write(&config, smtp_table(relay)).unwrap();
+    let address = free_address();
+    let mut command = serve(directory.path());
+    command.arg("--config").arg(&config).env("HERALD_API_KEY", API_KEY);
+    let mut process = start(directory.path(), &mut command, address).await;
+
+    for _ in 0..3 {
+        let sent = herald()
+            .args(["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi."])
+            .args(["--server", &format!("http://{address}")])
+            .env("HERALD_API_KEY", API_KEY)
+            .output()
+            .unwrap();
+        assert!(sent.status.success(), "{}", stderr(&sent));
+    }
+    eventually("every mail has failed", Duration::from_secs(30), async || {
+        let request = http_client().get(format!("http://{address}/v1/counts")).bearer_auth(API_KEY);
+        let counts: serde_json::Value = request.send().await.ok()?.json().await.ok()?;
+        (counts["by_state"]["retry"] == 3).then_some(())
+    })
+    .await;
+    terminate(&mut process).await;
+    let logged = read(&directory.path().join("logged"));
+    let told: Vec<&str> = logged.lines().filter(|line| line.contains("cannot be reached")).collect();
+    assert_eq!(told.len(), 1, "{logged}");
+    assert!(told[0].contains("WARN") && told[0].contains(&relay.to_string()), "{logged}");
+}
+
 /// Runs `herald` with no key given until it has said how to reach it; its output and its log.
 async fn start_and_stop(directory: &Path) -> (String, String) {
+    let mut process = start(directory, &mut serve(directory), free_address()).await;
+    terminate(&mut process).await;
+    (read(&directory.join("said")), read(&directory.join("logged")))
+}
+
+/// Starts it with its output and its log in files, and waits until it is ready.
+async fn start(directory: &Path, serve: &mut Command, address: SocketAddr) -> Child {
     let (said, logged) = (directory.join("said"), directory.join("logged"));
-    let address = free_address();
-    let mut process = serve(directory)
+    let mut process = serve
         .args(["--listen", &address.to_string()])
         .stdout(fs::File::create(&said).expect("a file"))
         .stderr(fs::File::create(&logged).expect("a file"))
@@ -199,8 +238,7 @@ async fn start_and_stop(directory: &Path) -> (String, String) {
         http_client().get(format!("http://{address}/readyz")).send().await.ok()
     })
     .await;
-    terminate(&mut process).await;
-    (read(&said), read(&logged))
+    process
 }
 
 fn read(path: &Path) -> String {

@@ -85,6 +85,46 @@ fn without_a_key_the_variable_is_named_that_holds_it() {
 }
 
 #[test]
+fn an_empty_key_is_none() {
+    let output = herald().args(["status", "x"]).env("HERALD_API_KEY", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no API key: set HERALD_API_KEY"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_mail_without_a_message_is_refused_with_both_ways_to_give_one() {
+    let output = herald()
+        .args(["send", "--to", "ada@example.org", "--subject", "Hello"])
+        .env("HERALD_API_KEY", API_KEY)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("<--text <TEXT>|--html <HTML>>\n"), "{said}");
+    assert!(!said.contains("--key"), "{said}");
+}
+
+#[test]
+fn a_server_is_a_whole_address() {
+    for wrong in ["127.0.0.1:8080", "localhost:8080", "ftp://127.0.0.1", ""] {
+        let output = herald().args(["status", "x", "--server", wrong]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        assert!(stderr(&output).contains("such as http://127.0.0.1:8080"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn https_without_a_proxy_is_explained() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let https = format!("https://{}", server.address());
+    let output =
+        herald().args(["status", "x", "--server", &https]).env("HERALD_API_KEY", API_KEY).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("plain HTTP"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_taken_port_is_an_error_that_names_the_flag() {
     let directory = scratch();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

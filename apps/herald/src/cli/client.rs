@@ -7,7 +7,6 @@ use std::{fmt::Write, process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, StatusCode};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,10 +26,7 @@ pub enum Error {
          If it is lost, stop the server and make another with `herald key add NAME`."
     )]
     NoKey,
-    #[error(
-        "cannot reach Herald at {server}: {}\nIs it running? `herald serve` starts it, --server names another.",
-        root(source)
-    )]
+    #[error("cannot reach Herald at {server}: {}\n{}", root(source), remedy(server))]
     Unreachable { server: String, source: reqwest::Error },
     #[error("{0}")]
     Refused(Refusal),
@@ -155,7 +151,7 @@ impl<'a> Client<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.remote.server.trim_end_matches('/'))
+        format!("{}{path}", self.remote.server)
     }
 
     async fn notification(&self, id: &str) -> Result<Notification, Error> {
@@ -176,8 +172,8 @@ impl<'a> Client<'a> {
 
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let server = || self.remote.server.clone();
-        let key = self.remote.key.as_ref().ok_or(Error::NoKey)?;
-        let request = request.bearer_auth(key.expose_secret()).timeout(ANSWER_WAIT_MAX);
+        let key = self.remote.key().ok_or(Error::NoKey)?;
+        let request = request.bearer_auth(key).timeout(ANSWER_WAIT_MAX);
         let response =
             request.send().await.map_err(|source| Error::Unreachable { server: server(), source })?;
         let status = response.status();
@@ -188,6 +184,15 @@ impl<'a> Client<'a> {
             return serde_json::from_slice(&bytes).map_err(not_herald);
         }
         Err(Error::Refused(serde_json::from_slice(&bytes).map_err(not_herald)?))
+    }
+}
+
+/// What to look at first where nobody answers at `server`.
+fn remedy(server: &str) -> &'static str {
+    if server.starts_with("https:") {
+        "Herald itself speaks plain HTTP, and https only behind a proxy with TLS. Is it http://?"
+    } else {
+        "Is it running? `herald serve` starts it, --server names another."
     }
 }
 

@@ -85,6 +85,13 @@ fn without_a_key_the_variable_is_named_that_holds_it() {
 }
 
 #[test]
+fn a_wrong_filter_for_the_log_is_told_by_the_name_of_its_variable() {
+    let output = herald().args(["status", "x"]).env("HERALD_LOG", "bad=[").output().unwrap();
+    let said = stderr(&output);
+    assert!(said.starts_with("herald: HERALD_LOG is ignored: ") && said.contains("no API key"), "{said}");
+}
+
+#[test]
 fn an_empty_key_is_none() {
     let output = herald().args(["status", "x"]).env("HERALD_API_KEY", "").output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -120,6 +120,18 @@ fn a_server_is_a_whole_address() {
     }
 }
 
+#[test]
+fn an_address_and_a_time_are_refused_with_an_example() {
+    for (words, example) in [
+        (&["serve", "--listen", "localhost:8080"][..], "127.0.0.1:8080"),
+        (&["send", "--send-at", "tomorrow"], "2027-01-31T09:00:00Z"),
+    ] {
+        let output = herald().args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(example), "{}", stderr(&output));
+    }
+}
+
 #[tokio::test]
 async fn https_without_a_proxy_is_explained() {
     let directory = scratch();
@@ -153,6 +165,27 @@ async fn a_data_directory_in_use_is_an_error_that_names_the_flag() {
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         assert!(stderr(&output).contains("--data"), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_key_for_no_data_is_refused_and_makes_none() {
+    let directory = scratch();
+    let data = directory.path().join("data");
+    let output = herald().args(["key", "add", "second", "--data"]).arg(&data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("--data") && said.contains("herald serve"), "{said}");
+    assert!(!data.exists(), "nothing was made");
+}
+
+#[test]
+fn a_file_in_place_of_the_data_is_refused() {
+    let directory = scratch();
+    fs::write(directory.path().join("data"), "").unwrap();
+    let listen = free_address().to_string();
+    let output = serve(directory.path()).args(["--listen", &listen]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("data is not a directory"), "{}", stderr(&output));
 }
 
 #[test]
@@ -198,6 +231,7 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     let address = taken.local_addr().unwrap().to_string();
     let failed = serve(directory.path()).args(["--listen", &address]).output().unwrap();
     assert_eq!(stdout(&failed), "", "a start that failed has shown no key, so it has made none");
+    assert!(!directory.path().join("data").exists(), "nothing was made");
 
     let (said, logged) = start_and_stop(directory.path()).await;
     let key =

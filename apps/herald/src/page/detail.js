@@ -7,6 +7,8 @@ import { STATES } from "./states.js";
 /** The mail's own policy, on top of the page's: nothing in it may reach the network or run. */
 const MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
+const PICTURE_FROM_ELSEWHERE = /<img\b[^>]*\bsrc\s*=\s*["']?\s*(https?:)?\/\//i;
+
 let openId = null;
 let drawn = null;
 let tab = null;
@@ -98,7 +100,9 @@ function body(mail) {
 
 function frame(html) {
   const policy = `<meta http-equiv="Content-Security-Policy" content="${MAIL_POLICY}">`;
-  return h("iframe", { sandbox: "", title: "The mail as its recipient sees it", srcdoc: policy + html });
+  return h("div", {},
+    h("iframe", { sandbox: "", title: "The mail as its recipient sees it", srcdoc: policy + html }),
+    PICTURE_FROM_ELSEWHERE.test(html) ? h("p", { class: "withheld" }, "Pictures from elsewhere are not loaded here.") : null);
 }
 
 function deliveryPart(delivery, notification) {

@@ -124,10 +124,10 @@ impl Remote {
 /// The whole address of a server, without a slash at its end.
 fn server(text: &str) -> Result<String, &'static str> {
     let whole = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match whole {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err("write the whole address, such as http://127.0.0.1:8080"),
+    if !whole {
+        return Err("write the whole address, such as http://127.0.0.1:8080");
     }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {

@@ -6,9 +6,10 @@
 mod client;
 mod keys;
 
-use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
+use clap::{ArgGroup, Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use jiff::Timestamp;
-use secrecy::SecretString;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use client::{send, status};
 pub use keys::add_key;
@@ -41,15 +42,25 @@ pub enum Command {
 /// Which server to speak to, and as whom.
 #[derive(Debug, Args)]
 pub struct Remote {
-    /// The server's address
-    #[arg(long, value_name = "URL", env = "HERALD_SERVER", default_value = "http://127.0.0.1:8080")]
+    /// The server's address, such as http://127.0.0.1:8080
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HERALD_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_parser = server
+    )]
     pub server: String,
     /// The API key; the variable is the better place, as flags show in the list of processes
     #[arg(long, value_name = "KEY", env = "HERALD_API_KEY", hide_env_values = true)]
-    pub key: Option<SecretString>,
+    key: Option<SecretString>,
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "herald send --to <EMAIL> --subject <SUBJECT> <--text <TEXT>|--html <HTML>> [OPTIONS]",
+    group(ArgGroup::new("message").args(["text", "html"]).required(true).multiple(true))
+)]
 pub struct Send {
     /// The recipient's e-mail address
     #[arg(long, value_name = "EMAIL")]
@@ -58,18 +69,18 @@ pub struct Send {
     #[arg(long)]
     pub subject: String,
     /// The message as plain text
-    #[arg(long, required_unless_present = "html")]
+    #[arg(long)]
     pub text: Option<String>,
     /// The message as HTML
     #[arg(long)]
     pub html: Option<String>,
     /// Not before this time, as in 2027-01-31T09:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub send_at: Option<Timestamp>,
     /// Not after this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub expires_at: Option<Timestamp>,
-    /// A word to find it by, such as `invoice`
+    /// A word of your own that is shown with it, such as `invoice`
     #[arg(long)]
     pub category: Option<String>,
     /// Makes it safe to send the same notification again
@@ -83,6 +94,7 @@ pub struct Send {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "herald status <ID> [OPTIONS]")]
 pub struct Status {
     /// The notification's id, as `herald send` printed it
     pub id: String,
@@ -100,6 +112,26 @@ pub enum Key {
         #[command(flatten)]
         place: Place,
     },
+}
+
+impl Remote {
+    /// The key. An empty one is none: that is how a shell says that a variable holds nothing.
+    fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| !key.is_empty())
+    }
+}
+
+/// The whole address of a server, without a slash at its end.
+fn server(text: &str) -> Result<String, &'static str> {
+    let whole = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !whole {
+        return Err("write the whole address, such as http://127.0.0.1:8080");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "must be a time such as 2027-01-31T09:00:00Z")
 }
 
 impl Cli {

@@ -45,7 +45,7 @@ pub struct Config {
 #[derive(Debug, Default, clap::Args)]
 pub struct Overrides {
     /// Where to serve HTTP [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "IP:PORT", env = "HERALD_LISTEN")]
+    #[arg(long, value_name = "IP:PORT", env = "HERALD_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub place: Place,
@@ -57,7 +57,7 @@ pub struct Overrides {
 /// Where Herald keeps its data, and where its configuration is.
 #[derive(Debug, Default, clap::Args)]
 pub struct Place {
-    /// The directory for Herald's data, made where it is missing [default: herald-data]
+    /// The directory for Herald's data; `herald serve` makes it where it is missing [default: herald-data]
     #[arg(long, value_name = "DIR", env = "HERALD_DATA")]
     pub data: Option<PathBuf>,
     /// A TOML file with the configuration
@@ -94,11 +94,28 @@ pub enum Error {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    listen: Option<SocketAddr>,
+    listen: Option<Listen>,
     data: Option<PathBuf>,
     drain_seconds: Option<u64>,
     disk_free_mib_min: Option<u32>,
     smtp: Option<smtp::Settings>,
+}
+
+/// An address in the file, refused in the same words as the flag.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Listen(SocketAddr);
+
+impl TryFrom<String> for Listen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        address(&text).map(Self)
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080")
 }
 
 impl Secrets {
@@ -118,7 +135,7 @@ impl Config {
         let file = overrides.place.config.as_deref().map_or_else(|| Ok(File::default()), read)?;
         let drain_seconds = overrides.drain.or(file.drain_seconds).unwrap_or(DRAIN_SECONDS);
         Ok(Self {
-            listen: overrides.listen.or(file.listen).unwrap_or(LISTEN),
+            listen: overrides.listen.or(file.listen.map(|Listen(address)| address)).unwrap_or(LISTEN),
             data: overrides.place.data.or(file.data).unwrap_or_else(|| DATA.into()),
             drain: Duration::from_secs(drain_seconds),
             disk_free_min: u64::from(file.disk_free_mib_min.unwrap_or(DISK_FREE_MIB_MIN)) * MIB,
@@ -206,6 +223,13 @@ mod tests {
         let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
         assert!(error.contains("unknown field `lissten`, expected one of `listen`, `data`"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_with_an_example() {
+        let (_directory, overrides) = file("listen = \"localhost\"\n");
+        let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("such as 127.0.0.1:8080"), "{error}");
     }
 
     #[test]

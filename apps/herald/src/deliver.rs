@@ -8,6 +8,7 @@
 mod attempt;
 mod backoff;
 mod channel;
+mod outage;
 mod pause;
 mod tally;
 mod verdict;
@@ -71,7 +72,7 @@ impl Engine {
             Supervisor::one_for_one().without_limit().stop_together().no_restart_after(ballet::draining);
         let supervisor = self.channels.into_iter().map(deliveries).fold(supervisor, Supervisor::child);
         let report = supervisor.run().await?;
-        tracing::info!(%report, "deliveries have ended");
+        tracing::debug!(%report, "deliveries have ended");
         Ok(())
     }
 }

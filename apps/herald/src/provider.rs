@@ -41,6 +41,8 @@ pub enum Answer {
     Gone { reply: String },
     /// Not now; nothing was delivered.
     Transient { reply: String },
+    /// Nobody took a connection. Nothing was delivered, and no other delivery would fare better now.
+    Unreachable { reply: String },
     /// The provider refuses us, not the message: its credentials or settings are wrong, and every other delivery
     /// would fare the same.
     Configuration { reply: String },

@@ -1,6 +1,6 @@
 //! The server, from its first line to its last: a story on Ballet's Stage.
 //!
-//! The store is opened and recovers, the port is taken, then two children run side by side: `http` and `providers`.
+//! The store is opened and recovers, the port is taken (the other way round at the first start), then two children run side by side: `http` and `providers`.
 //! SIGTERM makes each of them finish what it has; the store is closed by a finalizer, after the last of them ended.
 //! Read `http` and `deliver` for what the children do.
 
@@ -64,10 +64,16 @@ pub fn serve(overrides: Overrides) -> Result<ExitCode, Error> {
 async fn run(scope: Scope, config: Config, health: Health) -> Result<(), ballet::Error> {
     // Before anything is made: settings that cannot work leave neither data nor a key behind.
     let providers = providers(&config)?;
+    // Whoever holds the data holds the port as well, and is told by the data. Where there is none yet, the port comes
+    // first: one that is taken leaves nothing behind.
+    let early = if Store::is_in(&config.data) { None } else { Some(listen(config.listen).await?) };
     let store = open(&config)?;
     scope.defer(close(store.clone()));
-    // The port first: a key that is made is shown once, so nothing may fail between the two.
-    let listener = listen(config.listen).await?;
+    // A key that is made is shown once, so the port is there before it.
+    let listener = match early {
+        Some(listener) => listener,
+        None => listen(config.listen).await?,
+    };
     let key = first_key(&store, &config).await?;
     let address = listener.local_addr()?;
     io::stdout().write_all(greeting::text(&config, address, &key).as_bytes())?;

@@ -62,6 +62,11 @@ struct Inner {
 }
 
 impl Store {
+    /// Whether a store was ever opened in this directory.
+    pub fn is_in(directory: &Path) -> bool {
+        directory.join("herald.db").exists()
+    }
+
     /// Opens the directory, which is made where it is missing, and takes over what a run before left half-done.
     ///
     /// # Errors

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
-use crate::support::{API_KEY, Server, eventually, free_address, http_client, scratch};
+use crate::support::{API_KEY, Server, eventually, free_address, http_client, scratch, smtp_table};
 
 #[tokio::test]
 async fn send_waits_and_status_tells_the_same_story() {
@@ -49,6 +49,17 @@ async fn send_without_wait_prints_the_id_alone_and_the_same_id_for_the_same_key(
 }
 
 #[tokio::test]
+async fn what_waits_for_its_time_says_until_when() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = ["send", "--to", "ada@example.org", "--subject", "Later", "--text", "Hi."];
+    let sent = ask(&server, &[&words[..], &["--send-at", "2101-01-31T12:00:00Z", "--wait", "0"]].concat());
+    assert_eq!(sent.status.code(), Some(3), "{}", stderr(&sent));
+    let report = stdout(&sent);
+    assert!(report.contains("outbox: planned, goes on at 2101-01-31T12:00:00.000Z\n"), "{report}");
+}
+
+#[tokio::test]
 async fn a_refusal_is_explained_and_fails() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;
@@ -74,6 +85,65 @@ fn without_a_key_the_variable_is_named_that_holds_it() {
 }
 
 #[test]
+fn a_wrong_filter_for_the_log_is_told_by_the_name_of_its_variable() {
+    let output = herald().args(["status", "x"]).env("HERALD_LOG", "bad=[").output().unwrap();
+    let said = stderr(&output);
+    assert!(said.starts_with("herald: HERALD_LOG is ignored: ") && said.contains("no API key"), "{said}");
+}
+
+#[test]
+fn an_empty_key_is_none() {
+    let output = herald().args(["status", "x"]).env("HERALD_API_KEY", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no API key: set HERALD_API_KEY"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_mail_without_a_message_is_refused_with_both_ways_to_give_one() {
+    let output = herald()
+        .args(["send", "--to", "ada@example.org", "--subject", "Hello"])
+        .env("HERALD_API_KEY", API_KEY)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("<--text <TEXT>|--html <HTML>>\n"), "{said}");
+    assert!(!said.contains("--key"), "{said}");
+}
+
+#[test]
+fn a_server_is_a_whole_address() {
+    for wrong in ["127.0.0.1:8080", "localhost:8080", "ftp://127.0.0.1", ""] {
+        let output = herald().args(["status", "x", "--server", wrong]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        assert!(stderr(&output).contains("such as http://127.0.0.1:8080"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_address_and_a_time_are_refused_with_an_example() {
+    for (words, example) in [
+        (&["serve", "--listen", "localhost:8080"][..], "127.0.0.1:8080"),
+        (&["send", "--send-at", "tomorrow"], "2027-01-31T09:00:00Z"),
+    ] {
+        let output = herald().args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(example), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn https_without_a_proxy_is_explained() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let https = format!("https://{}", server.address());
+    let output =
+        herald().args(["status", "x", "--server", &https]).env("HERALD_API_KEY", API_KEY).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("plain HTTP"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_taken_port_is_an_error_that_names_the_flag() {
     let directory = scratch();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,6 +165,27 @@ async fn a_data_directory_in_use_is_an_error_that_names_the_flag() {
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         assert!(stderr(&output).contains("--data"), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_key_for_no_data_is_refused_and_makes_none() {
+    let directory = scratch();
+    let data = directory.path().join("data");
+    let output = herald().args(["key", "add", "second", "--data"]).arg(&data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("--data") && said.contains("herald serve"), "{said}");
+    assert!(!data.exists(), "nothing was made");
+}
+
+#[test]
+fn a_file_in_place_of_the_data_is_refused() {
+    let directory = scratch();
+    fs::write(directory.path().join("data"), "").unwrap();
+    let listen = free_address().to_string();
+    let output = serve(directory.path()).args(["--listen", &listen]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("data is not a directory"), "{}", stderr(&output));
 }
 
 #[test]
@@ -140,6 +231,7 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     let address = taken.local_addr().unwrap().to_string();
     let failed = serve(directory.path()).args(["--listen", &address]).output().unwrap();
     assert_eq!(stdout(&failed), "", "a start that failed has shown no key, so it has made none");
+    assert!(!directory.path().join("data").exists(), "nothing was made");
 
     let (said, logged) = start_and_stop(directory.path()).await;
     let key =
@@ -172,11 +264,50 @@ async fn the_first_start_prints_a_key_once_and_it_works() {
     }
 }
 
+#[tokio::test]
+async fn a_dead_relay_is_told_once_and_by_its_address() {
+    let directory = scratch();
+    let relay = free_address();
+    let config = directory.path().join("herald.toml");
+    fs::write(&config, smtp_table(relay)).unwrap();
+    let address = free_address();
+    let mut command = serve(directory.path());
+    command.arg("--config").arg(&config).env("HERALD_API_KEY", API_KEY);
+    let mut process = start(directory.path(), &mut command, address).await;
+
+    for _ in 0..3 {
+        let sent = herald()
+            .args(["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi."])
+            .args(["--server", &format!("http://{address}")])
+            .env("HERALD_API_KEY", API_KEY)
+            .output()
+            .unwrap();
+        assert!(sent.status.success(), "{}", stderr(&sent));
+    }
+    eventually("every mail has failed", Duration::from_secs(30), async || {
+        let request = http_client().get(format!("http://{address}/v1/counts")).bearer_auth(API_KEY);
+        let counts: serde_json::Value = request.send().await.ok()?.json().await.ok()?;
+        (counts["by_state"]["retry"] == 3).then_some(())
+    })
+    .await;
+    terminate(&mut process).await;
+    let logged = read(&directory.path().join("logged"));
+    let told: Vec<&str> = logged.lines().filter(|line| line.contains("cannot be reached")).collect();
+    assert_eq!(told.len(), 1, "{logged}");
+    assert!(told[0].contains("WARN") && told[0].contains(&relay.to_string()), "{logged}");
+}
+
 /// Runs `herald` with no key given until it has said how to reach it; its output and its log.
 async fn start_and_stop(directory: &Path) -> (String, String) {
+    let mut process = start(directory, &mut serve(directory), free_address()).await;
+    terminate(&mut process).await;
+    (read(&directory.join("said")), read(&directory.join("logged")))
+}
+
+/// Starts it with its output and its log in files, and waits until it is ready.
+async fn start(directory: &Path, serve: &mut Command, address: SocketAddr) -> Child {
     let (said, logged) = (directory.join("said"), directory.join("logged"));
-    let address = free_address();
-    let mut process = serve(directory)
+    let mut process = serve
         .args(["--listen", &address.to_string()])
         .stdout(fs::File::create(&said).expect("a file"))
         .stderr(fs::File::create(&logged).expect("a file"))
@@ -188,8 +319,7 @@ async fn start_and_stop(directory: &Path) -> (String, String) {
         http_client().get(format!("http://{address}/readyz")).send().await.ok()
     })
     .await;
-    terminate(&mut process).await;
-    (read(&said), read(&logged))
+    process
 }
 
 fn read(path: &Path) -> String {

@@ -357,7 +357,10 @@ async fn problem(response: Response, status: u16, kind: &str) -> Value {
     let body: Value = response.json().await.expect("problem details");
     assert_eq!(body["type"], format!("urn:herald:problem:{kind}"), "{url}");
     assert_eq!(body["status"], status, "{url}");
-    assert!(body["title"].is_string() && body["detail"].is_string(), "{url}: {body}");
+    let (title, detail) =
+        (body["title"].as_str().expect("a title"), body["detail"].as_str().expect("a detail"));
+    assert!(!detail.to_lowercase().contains(&title.to_lowercase()), "{url} says it twice: {body}");
+    assert!(!detail.contains("deserialize"), "{url} speaks of our code: {body}");
     body
 }
 

@@ -126,9 +126,13 @@ async fn an_address_beyond_ascii_needs_a_relay_that_knows_it() {
 
 #[tokio::test]
 async fn a_connection_lost_before_the_dot_delivered_nothing() {
-    for step in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"] {
+    for step in ["MAIL", "RCPT", "DATA"] {
         let answer = answer_to(step, Reaction::HangUp).await;
         assert!(matches!(answer, Answer::Transient { .. }), "{step}: {answer:?}");
+    }
+    for step in ["CONNECT", "EHLO"] {
+        let answer = answer_to(step, Reaction::HangUp).await;
+        assert!(matches!(answer, Answer::Unreachable { .. }), "{step}: {answer:?}");
     }
 }
 
@@ -164,9 +168,11 @@ async fn a_relay_that_closes_is_not_spoken_to_again() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_transient() {
-    let answer = provider(free_address(), "").send(&work()).await;
-    assert!(matches!(answer, Answer::Transient { .. }), "{answer:?}");
+async fn nobody_listening_is_an_outage_that_names_the_relay() {
+    let nobody = free_address();
+    let answer = provider(nobody, "").send(&work()).await;
+    let Answer::Unreachable { reply } = answer else { panic!("{answer:?}") };
+    assert!(reply.starts_with(&format!("{nobody}: ")), "{reply}");
 }
 
 #[tokio::test]

@@ -20,8 +20,11 @@ fn main() -> ExitCode {
 
 /// Standard output belongs to what was asked for; what happens on the way goes to standard error.
 fn log_to_stderr(level: LevelFilter) {
-    let filter = EnvFilter::builder().with_default_directive(level.into());
-    let filter = filter.with_env_var("TRIBUTARY_LOG").from_env_lossy();
+    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("TRIBUTARY_LOG");
+    let filter = filter.from_env().unwrap_or_else(|error| {
+        eprintln!("tributary: TRIBUTARY_LOG is ignored: {error}");
+        filter.parse_lossy("")
+    });
     let on_a_terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(on_a_terminal).init();
 }

@@ -1,4 +1,7 @@
 //! [guide]: crate::guide
+//! [`flow`]: fn@flow
+//! [`child`]: fn@child
+//! [`tree`]: fn@tree
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 

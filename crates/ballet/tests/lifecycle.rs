@@ -373,3 +373,19 @@ fn systemd_is_told_of_a_real_process() {
     assert_eq!(program.wait().unwrap().code(), Some(0));
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[ballet::test]
+async fn the_timeline_says_at_once_where_there_is_nothing_to_measure() {
+    let app = async |s: Scope| {
+        s.named("calm").spawn(async { Ok(draining().await) });
+        s.named("http").spawn(async {
+            draining().await;
+            Ok(sleep(seconds(3)).await)
+        });
+        Ok(())
+    };
+    let told = assert_shutdown_within(seconds(3), Stage::new(), app).await.to_string();
+    let row = |name: &str| told.lines().find(|line| line.contains(&format!("/{name} ("))).unwrap();
+    assert!(row("calm").starts_with("    at once  completed  "), "{told}");
+    assert!(row("http").starts_with("       3.0s  completed  "), "{told}");
+}

@@ -14,7 +14,14 @@ const LOOK_VALID: Duration = Duration::from_millis(100);
 
 /// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it.
 pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
-    make_durably(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source })
+    make_durably(directory).map_err(|source| {
+        let path = directory.to_owned();
+        if directory.exists() && !directory.is_dir() {
+            OpenError::NotADirectory { path }
+        } else {
+            OpenError::Io { path, source }
+        }
+    })
 }
 
 #[cfg(unix)]

@@ -18,6 +18,9 @@ pub enum OpenError {
     /// SQLite's own check found a fault.
     #[error("{} is damaged: {verdict}", path.display())]
     Damaged { path: PathBuf, verdict: String },
+    /// Something else has its name.
+    #[error("{} is not a directory; choose another with --data", path.display())]
+    NotADirectory { path: PathBuf },
     /// A copy overwrites nothing.
     #[error("{} exists already; name another file, or remove this one", path.display())]
     Exists { path: PathBuf },

@@ -76,6 +76,9 @@ async fn start(scope: &Scope, path: &Path) -> Result<(), ballet::Error> {
     if config.admin.is_some_and(|address| !address.ip().is_loopback()) {
         tracing::warn!("metrics and the tree can be read beyond this machine: put `admin` on loopback");
     }
+    if let Some(admin) = &admin {
+        tracing::info!(address = %admin.local_addr()?, "serving /metrics and /tree");
+    }
     tracing::info!(address = %pages.local_addr()?, parts = config.parts.len(), "serving pages");
     scope.named("gateway").spawn(serve(Arc::new(Gateway::new(&config)?), pages, admin));
     Ok(())

@@ -120,7 +120,9 @@ fn a_request_in_flight_is_answered_after_sigterm_and_nothing_is_lost() {
     let config = file(&config(upstream.local_addr().unwrap(), "127.0.0.1:0")).unwrap();
     let mut program =
         Running(gateway(&["serve", "--config", config.path().to_str().unwrap()]).spawn().unwrap());
-    let (line, mut log) = line_with(program.0.stderr.take().unwrap(), "serving pages").unwrap();
+    let (line, log) = line_with(program.0.stderr.take().unwrap(), "serving /metrics").unwrap();
+    assert!(line.contains("address=127.0.0.1:"), "{line}");
+    let (line, mut log) = line_with(log, "serving pages").unwrap();
     let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
 
     let (answered, answer) = mpsc::channel();

@@ -7,7 +7,6 @@ use std::{fmt::Write, process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, StatusCode};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,10 +26,7 @@ pub enum Error {
          If it is lost, stop the server and make another with `herald key add NAME`."
     )]
     NoKey,
-    #[error(
-        "cannot reach Herald at {server}: {}\nIs it running? `herald serve` starts it, --server names another.",
-        root(source)
-    )]
+    #[error("cannot reach Herald at {server}: {}\n{}", root(source), remedy(server))]
     Unreachable { server: String, source: reqwest::Error },
     #[error("{0}")]
     Refused(Refusal),
@@ -62,6 +58,7 @@ struct Accepted {
 struct Notification {
     id: String,
     subject: String,
+    expires_at: Option<Timestamp>,
     deliveries: Vec<Delivery>,
 }
 
@@ -71,6 +68,7 @@ struct Delivery {
     channel: String,
     provider: String,
     state: State,
+    due_at: Option<Timestamp>,
     timeline: Vec<Entry>,
 }
 
@@ -153,7 +151,7 @@ impl<'a> Client<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.remote.server.trim_end_matches('/'))
+        format!("{}{path}", self.remote.server)
     }
 
     async fn notification(&self, id: &str) -> Result<Notification, Error> {
@@ -174,8 +172,8 @@ impl<'a> Client<'a> {
 
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let server = || self.remote.server.clone();
-        let key = self.remote.key.as_ref().ok_or(Error::NoKey)?;
-        let request = request.bearer_auth(key.expose_secret()).timeout(ANSWER_WAIT_MAX);
+        let key = self.remote.key().ok_or(Error::NoKey)?;
+        let request = request.bearer_auth(key).timeout(ANSWER_WAIT_MAX);
         let response =
             request.send().await.map_err(|source| Error::Unreachable { server: server(), source })?;
         let status = response.status();
@@ -186,6 +184,15 @@ impl<'a> Client<'a> {
             return serde_json::from_slice(&bytes).map_err(not_herald);
         }
         Err(Error::Refused(serde_json::from_slice(&bytes).map_err(not_herald)?))
+    }
+}
+
+/// What to look at first where nobody answers at `server`.
+fn remedy(server: &str) -> &'static str {
+    if server.starts_with("https:") {
+        "Herald itself speaks plain HTTP, and https only behind a proxy with TLS. Is it http://?"
+    } else {
+        "Is it running? `herald serve` starts it, --server names another."
     }
 }
 
@@ -206,21 +213,28 @@ impl Notification {
     fn report(&self) -> String {
         let mut report = format!("{}  {}\n", self.id, self.subject);
         for delivery in &self.deliveries {
-            delivery.report(&mut report);
+            delivery.report(self.expires_at, &mut report);
         }
         report
     }
 }
 
 impl Delivery {
-    fn report(&self, report: &mut String) {
-        let Self { address, channel, provider, state, timeline } = self;
+    fn report(&self, expires_at: Option<Timestamp>, report: &mut String) {
+        let Self { address, channel, provider, state, timeline, .. } = self;
+        let goes_on = self.goes_on_at(Timestamp::now(), expires_at);
+        let goes_on = goes_on.map(|at| format!(", goes on at {at:.3}")).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(report, "{channel} to {address} through {provider}: {state}");
+        let _ = writeln!(report, "{channel} to {address} through {provider}: {state}{goes_on}");
         for Entry { at, state, note } in timeline {
             let line = format!("  {at:.3}  {:<9}  {}", state.as_str(), note.as_deref().unwrap_or_default());
             let _ = writeln!(report, "{}", line.trim_end());
         }
+    }
+
+    /// When it is taken up again: `None` where that is now, or would be after its deadline.
+    fn goes_on_at(&self, now: Timestamp, expires_at: Option<Timestamp>) -> Option<Timestamp> {
+        self.due_at.filter(|&due| due > now && expires_at.is_none_or(|end| due < end))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `herald key add`: works on the data directory itself, and therefore only while no server holds it.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use rusqlite::ErrorCode;
 use secrecy::ExposeSecret;
@@ -16,6 +16,12 @@ use crate::{
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
+    #[error(
+        "{} has no data of Herald's\n\
+         Name its directory with --data. In a new one, `herald serve` makes the first key and prints it.",
+        .0.display()
+    )]
+    NoData(PathBuf),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("there is a key called {0:?} already; choose another name")]
@@ -28,9 +34,13 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the data directory is in use or cannot be written.
+/// When there is no data yet, or the data directory is in use or cannot be written.
 pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
     let config = Config::load(Overrides { place, ..Overrides::default() }, Secrets::default())?;
+    // A key in a directory that was made for it would open no server that anybody knows of.
+    if !Store::is_in(&config.data) {
+        return Err(Error::NoData(config.data));
+    }
     let store = Store::open(&config.data, Options::default())?;
     let key = api_key::generate();
     let added = store.add_api_key(name, api_key::hash(&key)).await;

@@ -90,9 +90,9 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
     }
     let since = Timestamp::now();
     progress.set(Fate::Sending { since });
-    let round = channel.pause.round();
+    let begun = channel.begin();
     let answer = channel.provider.send(work).await;
-    let resume_at = channel.heed(round, &answer);
+    let resume_at = channel.heed(begun, &answer);
     let settlement = verdict(work, since, answer, Timestamp::now(), resume_at);
     channel.tally.count(settlement.class);
     progress.set(Fate::Answered(settlement));

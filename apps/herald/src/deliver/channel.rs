@@ -6,12 +6,13 @@ use ballet::SupervisorScope;
 use jiff::Timestamp;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{
     ProviderStatus,
     attempt::attempt,
+    outage::Outage,
     pause::{Pause, Round},
     tally::Tally,
 };
@@ -25,16 +26,25 @@ use crate::{
 pub(super) struct Channel {
     pub(super) store: Store,
     pub(super) provider: Provider,
-    pub(super) pause: Pause,
+    pause: Pause,
+    outage: Outage,
     pub(super) tally: Tally,
     /// One permit for each delivery that may be under way.
     slots: Arc<Semaphore>,
 }
 
+/// When a send began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    at: Instant,
+    round: Round,
+}
+
 impl Channel {
     pub(super) fn new(store: Store, provider: Provider) -> Self {
         let slots = Arc::new(Semaphore::new(provider.concurrency()));
-        Self { store, provider, pause: Pause::default(), tally: Tally::default(), slots }
+        let (pause, outage, tally) = (Pause::default(), Outage::default(), Tally::default());
+        Self { store, provider, pause, outage, tally, slots }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -118,19 +128,36 @@ impl Channel {
         Ok(slots)
     }
 
+    /// Notes that a send begins.
+    pub(super) fn begin(&self) -> Begun {
+        Begun { at: Instant::now(), round: self.pause.round() }
+    }
+
     /// Pauses where the provider refused us. Gives the time at which it may be asked again.
-    pub(super) fn heed(&self, round: Round, answer: &Answer) -> Timestamp {
+    pub(super) fn heed(&self, begun: Begun, answer: &Answer) -> Timestamp {
+        self.tell_outage(begun.at, answer);
         match answer {
-            Answer::Configuration { reply } => self.refused(round, reply),
-            Answer::Transient { .. } => {}
+            Answer::Configuration { reply } => self.refused(begun.round, reply),
+            Answer::Transient { .. } | Answer::Unreachable { .. } => {}
             Answer::Accepted { .. }
             | Answer::Permanent { .. }
             | Answer::Gone { .. }
             | Answer::Ambiguous { .. } => {
-                self.pause.ended(round);
+                self.pause.ended(begun.round);
             }
         }
         Timestamp::now().saturating_add(self.pause.left().unwrap_or_default()).unwrap_or(Timestamp::MAX)
+    }
+
+    fn tell_outage(&self, started: Instant, answer: &Answer) {
+        let provider = self.name();
+        if let Answer::Unreachable { reply } = answer {
+            if self.outage.begins() {
+                tracing::warn!(provider, reply, "the provider cannot be reached; deliveries are tried again");
+            }
+        } else if let Some(lasted) = self.outage.ends(started) {
+            tracing::info!(provider, ?lasted, "the provider can be reached again");
+        }
     }
 
     fn refused(&self, round: Round, reply: &str) {

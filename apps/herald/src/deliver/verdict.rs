@@ -26,7 +26,7 @@ pub(super) fn verdict(
         Answer::Configuration { reply } => {
             settle(Settled::Deferred { due_at: resume_at }, Some(Class::Configuration), reply)
         }
-        Answer::Transient { reply } => {
+        Answer::Transient { reply } | Answer::Unreachable { reply } => {
             let outcome = match next {
                 Next::At(due_at) => Settled::Retry { due_at },
                 Next::TooLate => Settled::Expired,

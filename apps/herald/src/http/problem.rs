@@ -148,10 +148,11 @@ impl IntoResponse for Problem {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        let detail = invalid.to_string();
+        let said = invalid.to_string();
         match invalid {
-            Invalid::Syntax { .. } => Self::new(Kind::MalformedJson, detail),
-            Invalid::Content { faults } => Self { errors: faults, ..Self::new(Kind::Invalid, detail) },
+            // The title says already that it is no JSON.
+            Invalid::Syntax { detail } => Self::new(Kind::MalformedJson, detail),
+            Invalid::Content { faults } => Self { errors: faults, ..Self::new(Kind::Invalid, said) },
         }
     }
 }

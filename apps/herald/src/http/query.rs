@@ -1,9 +1,9 @@
 //! What stands in the path and after the question mark, with a [`Problem`] where it makes no sense.
 
-use std::{fmt::Display, str::FromStr};
+use std::{error::Error, fmt::Display, str::FromStr};
 
 use axum::{
-    extract::{FromRequestParts, Path, Query},
+    extract::{FromRequestParts, Path, Query, rejection::QueryRejection},
     http::request::Parts,
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -71,9 +71,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(asked)) => Ok(Self(asked)),
-            Err(rejection) => Err(Problem::new(Kind::MalformedRequest, rejection.body_text())),
+            Err(rejection) => Err(Problem::new(Kind::MalformedRequest, cause(&rejection))),
         }
     }
+}
+
+/// What is wrong with a query, without the sentence that axum puts before it.
+fn cause(rejection: &QueryRejection) -> String {
+    rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string)
 }
 
 /// The id in the path; what is not even an id names nothing.

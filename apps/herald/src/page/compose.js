@@ -30,8 +30,11 @@ function bodyOf(fields) {
   return body;
 }
 
+/** What the form calls the places that the API points to. */
+const LABELS = { "/to/email": "To", "/subject": "Subject", "/text": "Text", "/html": "HTML" };
+
 function explain(error) {
   if (!(error instanceof Problem)) return `Herald could not be reached: ${error.message}`;
   if (error.errors.length === 0) return error.message;
-  return error.errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join("\n");
+  return error.errors.map(({ pointer, detail }) => `${LABELS[pointer] ?? pointer}: ${detail}`).join("\n");
 }

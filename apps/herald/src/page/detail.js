@@ -7,6 +7,8 @@ import { STATES } from "./states.js";
 /** The mail's own policy, on top of the page's: nothing in it may reach the network or run. */
 const MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
+const PICTURE_FROM_ELSEWHERE = /<img\b[^>]*\bsrc\s*=\s*["']?\s*(https?:)?\/\//i;
+
 let openId = null;
 let drawn = null;
 let tab = null;
@@ -34,7 +36,7 @@ export async function refresh() {
   drawn = picture;
   byId("detail").replaceChildren(
     h("a", { class: "back", href: byId("detail").dataset.back }, "\u2190 Back to the ledger"),
-    ...(notification === null ? [h("p", { class: "none" }, "There is no such notification.")] : parts(notification, mails)));
+    ...(notification === null ? [h("p", { class: "missing" }, "There is no such notification.")] : parts(notification, mails)));
 }
 
 /** The outbox keeps its newest mails only, and an SMTP relay leaves none. */
@@ -66,6 +68,7 @@ function letter(notification, mail) {
     ["To", notification.deliveries.map(({ address }) => address).join(", ")],
     mail && ["From", mail.from],
     ["Came in", fullTime(notification.created_at)],
+    notification.send_at && ["Not before", fullTime(notification.send_at)],
     notification.expires_at && ["Not after", fullTime(notification.expires_at)],
     notification.category && ["Category", notification.category],
   ].filter(Boolean);
@@ -97,7 +100,9 @@ function body(mail) {
 
 function frame(html) {
   const policy = `<meta http-equiv="Content-Security-Policy" content="${MAIL_POLICY}">`;
-  return h("iframe", { sandbox: "", title: "The mail as its recipient sees it", srcdoc: policy + html });
+  return h("div", {},
+    h("iframe", { sandbox: "", title: "The mail as its recipient sees it", srcdoc: policy + html }),
+    PICTURE_FROM_ELSEWHERE.test(html) ? h("p", { class: "withheld" }, "Pictures from elsewhere are not loaded here.") : null);
 }
 
 function deliveryPart(delivery, notification) {
@@ -108,7 +113,14 @@ function deliveryPart(delivery, notification) {
   ];
   return h("section", { class: "delivery" },
     h("h3", {}, "What became of it", h("span", { class: "state", "data-tone": tone, title: says }, word)),
+    goesOn(delivery, notification),
     h("ol", { class: "timeline" }, ...entries.map(entry)));
+}
+
+/** When it is taken up again: nothing where that is now, or would be after its deadline. */
+function goesOn({ due_at: dueAt }, { expires_at: expiresAt }) {
+  const isAhead = dueAt && Date.parse(dueAt) > Date.now() && !(Date.parse(expiresAt) <= Date.parse(dueAt));
+  return isAhead ? h("p", { class: "goes-on" }, `Goes on at ${fullTime(dueAt)}.`) : null;
 }
 
 function entry({ at, what, state, note }) {

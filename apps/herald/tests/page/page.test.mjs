@@ -93,6 +93,7 @@ test("nothing in a mail runs, and nothing in it reaches the network", async (con
   await page.goto(`${url}/#/n/${id}`);
   const mail = page.frameLocator("iframe");
   await mail.locator("#p").waitFor();
+  await page.getByText("Pictures from elsewhere are not loaded here.").waitFor();
   await mail.locator("#away").click();
   // The page itself may not ask elsewhere either. When the test's own question has arrived, theirs would have.
   await page.evaluate((address) => fetch(address, { mode: "no-cors" }).catch(() => {}), `${beacon}/by-the-page`);
@@ -107,7 +108,7 @@ test("the form sends, and says what is wrong with an address", async () => {
   await page.getByRole("button", { name: "Send a test" }).click();
   await page.getByLabel("To", { exact: true }).fill("not an address");
   await page.getByRole("button", { name: "Send", exact: true }).click();
-  await page.locator("#compose-error", { hasText: "/to/email" }).waitFor();
+  await page.locator("#compose-error", { hasText: /^To: must be an e-mail address/ }).waitFor();
 
   await page.getByLabel("To", { exact: true }).fill("grace@example.org");
   await page.getByLabel("Subject").fill("From the form");
@@ -138,4 +139,21 @@ test("on a phone the ledger and the open item take turns, and nothing is cut off
   assert.ok((await overflow()) <= 0, "the item is wider than the screen");
   await page.getByRole("link", { name: "Back to the ledger" }).click();
   await page.locator("#rows").waitFor();
+});
+
+test("an unknown notification is said to be unknown, at every width", async () => {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await open();
+    await page.goto(`${url}/#/n/01890a5d-ac96-774b-bcce-b302099a8057`);
+    await page.getByText("There is no such notification.").waitFor();
+  }
+});
+
+test("what waits for its time says until when", async () => {
+  await open();
+  const { id } = await send({ subject: "In the new century", text: "Later.", send_at: "2101-01-31T12:00:00Z" });
+  await page.goto(`${url}/#/n/${id}`);
+  await page.locator(".letter dl", { hasText: /Not before31 January 2101/ }).waitFor();
+  await page.locator(".delivery", { hasText: "Goes on at 31 January 2101" }).waitFor();
 });

@@ -9,9 +9,13 @@ use super::Phase;
 use crate::job::{Error, Failure, Panic};
 use crate::observe::State;
 
+/// Ends are known to the millisecond, so what comes sooner has no figure.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// How a [`Stage`](crate::Stage) ended: its result, what each phase of the shutdown took, and who was left behind.
 ///
-/// Its `Display` is the timeline of the shutdown, a line a phase and a job.
+/// Its `Display` is the timeline of the shutdown: how long each phase took, and how long after the beginning of the
+/// shutdown each job ended, to the millisecond. Finalizers are no jobs; what they took is in the phase `finalize`.
 ///
 /// # Examples
 ///
@@ -197,7 +201,8 @@ impl fmt::Display for Curtain {
         }
         for job in &self.departures {
             let verb = if job.state.is_ended() { job.state.to_string() } else { "ABANDONED".to_owned() };
-            writeln!(f, "  {:>9.1?}  {verb:<10} {} ({})", job.after, job.path, job.place)?;
+            let after = if job.after < AT_ONCE { "at once".to_owned() } else { format!("{:.1?}", job.after) };
+            writeln!(f, "  {after:>9}  {verb:<10} {} ({})", job.path, job.place)?;
         }
         let lost = self.departures.iter().filter(|job| !job.state.is_ended()).count();
         match &self.ending {

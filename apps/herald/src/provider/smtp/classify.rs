@@ -46,6 +46,14 @@ impl Trouble {
         matches!(self, Self::Refused { code, .. } if *code != 421)
     }
 
+    /// Says which relay it was that did not answer. A reply speaks for itself, and so do our settings.
+    pub(super) fn at(self, host: &str, port: u16) -> Self {
+        match self {
+            Self::Lost(_) | Self::Silent(_) => Self::Lost(format!("{host}:{port}: {}", self.describe())),
+            said => said,
+        }
+    }
+
     fn describe(&self) -> String {
         match self {
             Self::Refused { code, text } => shortened(&format!("{code} {text}")),
@@ -78,6 +86,7 @@ pub(super) fn classify(step: Step, trouble: &Trouble) -> Answer {
         (Trouble::Refused { code, text }, step) => refused(step, *code, text, reply),
         (_, Step::Dot) => Answer::Ambiguous { detail: reply },
         (Trouble::Unfit(_), _) => Answer::Configuration { reply },
+        (Trouble::Lost(_) | Trouble::Silent(_), Step::Greeting) => Answer::Unreachable { reply },
         (Trouble::Lost(_) | Trouble::Silent(_), _) => Answer::Transient { reply },
     }
 }

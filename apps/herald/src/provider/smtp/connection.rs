@@ -57,7 +57,8 @@ impl Connector {
 
     /// A connection that is ready for a mail; else what the failure means for the mail that waits for it.
     pub(super) async fn connect(&self, patience: &Patience) -> Result<AsyncSmtpConnection, Answer> {
-        self.establish(patience).await.map_err(|trouble| classify(Step::Greeting, &trouble))
+        let named = |trouble: Trouble| trouble.at(&self.host, self.port);
+        self.establish(patience).await.map_err(|trouble| classify(Step::Greeting, &named(trouble)))
     }
 
     async fn establish(&self, patience: &Patience) -> Result<AsyncSmtpConnection, Trouble> {

@@ -1,8 +1,8 @@
 //! The server, from its first line to its last: a story on Ballet's Stage.
 //!
-//! The store is opened and recovers, the port is taken (the other way round at the first start), then two children run side by side: `http` and `providers`.
-//! SIGTERM makes each of them finish what it has; the store is closed by a finalizer, after the last of them ended.
-//! Read `http` and `deliver` for what the children do.
+//! The store is opened and recovers, the port is taken (the other way round at the first start), then two children run
+//! side by side: `http` and `providers`. SIGTERM makes each of them finish what it has; the store is closed by a
+//! finalizer, after the last of them ended. Read `http` and `deliver` for what the children do.
 
 mod greeting;
 

@@ -27,6 +27,12 @@ async fn sum() -> Result<u64, Error> {
     Ok(total)
 }
 
+async fn never_still() -> Result<(), Error> {
+    loop {
+        ballet::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_current_thread_runtime() {
     assert_eq!(sum().await.unwrap(), 4950);
@@ -61,6 +67,27 @@ fn a_runtime_that_is_shut_down_cancels_the_jobs_it_drops() {
     runtime.shutdown_timeout(Duration::from_secs(5));
     assert_eq!(job.state(), State::Cancelled);
     drop(scope);
+}
+
+/// A guest that is always ready for another poll is in the queue of its lane, and not at rest.
+#[test]
+fn a_runtime_that_is_shut_down_cancels_the_jobs_that_are_queued() {
+    for workers in [1, 2] {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap();
+        let (give, take) = std::sync::mpsc::channel();
+        let mut scope = Box::pin(ballet::scope(async move |s: Scope| {
+            let jobs: Vec<_> = (0..100).map(|_| s.spawn(never_still()).job().clone()).collect();
+            let _ = give.send(jobs);
+            pending::<Result<(), Error>>().await
+        }));
+        runtime.block_on(async { assert!(futures_util::poll!(&mut scope).is_pending()) });
+        let jobs = take.recv().unwrap();
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        let left = jobs.iter().filter(|job| job.state() != State::Cancelled).count();
+        assert_eq!(left, 0, "with {workers} workers");
+        drop(scope);
+    }
 }
 
 #[test]

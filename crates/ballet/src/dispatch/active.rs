@@ -7,7 +7,6 @@
 )]
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -15,16 +14,16 @@ use crossbeam_deque::Worker;
 
 use super::crew::{Crew, Work};
 
-/// The queue of a lane.
+/// The queue of a lane, and whose it is.
 pub(super) struct Active {
-    crew: Arc<Crew>,
+    pub(super) crew: Arc<Crew>,
     pub(super) queue: Worker<Work>,
-    /// How much guests have added since this was last asked for.
+    /// How much guests have queued since this was last asked for.
     added: Cell<u32>,
 }
 
 thread_local! {
-    /// Borrowed from the innermost [`Polling`] of this thread, for as long as that lives.
+    /// Borrowed from the innermost [`Active::around`] of this thread, except while its queue is being written.
     static ACTIVE: Cell<Option<NonNull<Active>>> = const { Cell::new(None) };
 }
 
@@ -33,41 +32,49 @@ impl Active {
         Self { crew, queue, added: Cell::new(0) }
     }
 
-    /// Makes this what [`add_here`] adds to on this thread, until the guard is dropped.
-    pub(super) fn begin(&self) -> Polling<'_> {
-        Polling { outer: ACTIVE.replace(Some(NonNull::from(self))), active: PhantomData }
+    /// Runs the poll of a guest, whose work [`add_here`] adds to this queue.
+    #[inline]
+    pub(super) fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
+        struct Restore(Option<NonNull<Active>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                ACTIVE.set(self.0);
+            }
+        }
+        let _restore = Restore(ACTIVE.replace(Some(NonNull::from(self))));
+        poll()
     }
 
-    /// How much guests have added since this was last called.
+    /// How much guests have queued since this was last called.
     pub(super) fn take_added(&self) -> u32 {
         self.added.take()
     }
 }
 
-/// Puts back what was active before when the poll of a lane ends, however it ends. Never leaked: it lives on the stack of
-/// the lane's own poll.
-pub(super) struct Polling<'a> {
-    outer: Option<NonNull<Active>>,
-    active: PhantomData<&'a Active>,
-}
-
-impl Drop for Polling<'_> {
+/// The crew keeps the other end of the queue, so that what is left in it would stay, and keep the crew.
+impl Drop for Active {
     fn drop(&mut self) {
-        ACTIVE.set(self.outer);
+        while let Some(work) = self.queue.pop() {
+            drop(work);
+        }
     }
 }
 
 /// Adds work to the lane that is being polled on this thread, if it is one of `crew`; gives it back otherwise.
 #[inline]
 pub(super) fn add_here(crew: &Arc<Crew>, work: Work) -> Option<Work> {
-    let Some(active) = ACTIVE.get() else { return Some(work) };
-    // SAFETY: It was put there by `begin`, and the `Polling` on this thread's stack borrows it. Neither call below comes
-    // back here or ends that.
-    let active = unsafe { active.as_ref() };
-    if !Arc::ptr_eq(&active.crew, crew) {
-        return Some(work);
-    }
-    active.queue.push(work);
-    active.added.set(active.added.get().saturating_add(1));
-    None
+    // Taken out meanwhile: a queue that grows may run what others have left to the collector of its old memory, and what
+    // that wakes must not write to the queue in the midst of it.
+    let Some(pointer) = ACTIVE.take() else { return Some(work) };
+    // SAFETY: It was put there by `around`, which is further down on this thread's stack and borrows it.
+    let active = unsafe { pointer.as_ref() };
+    let left = if Arc::ptr_eq(&active.crew, crew) {
+        active.queue.push(work);
+        active.added.set(active.added.get().saturating_add(1));
+        None
+    } else {
+        Some(work)
+    };
+    ACTIVE.set(Some(pointer));
+    left
 }

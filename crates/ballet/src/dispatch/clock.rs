@@ -67,33 +67,37 @@ pub(super) fn look_again() -> Moment {
     now
 }
 
+/// Looks at the clock for the time of some polls, whatever polls around them: another runtime has another clock.
+pub(super) fn look_afresh() -> (Looked, Moment) {
+    let outer = NOW.get();
+    (Looked { outer }, look_again())
+}
+
 /// Looks at the clock for the time of one poll, unless whoever polls has.
 pub(crate) fn look_at_clock() -> Looked {
-    let is_first = NOW.get().is_none();
-    if is_first {
+    let outer = NOW.get();
+    if outer.is_none() {
         look_again();
     }
-    Looked { is_first }
+    Looked { outer }
 }
 
 /// As [`look_at_clock`], where it has been looked at just before.
 pub(crate) fn go_by(just_now: Moment) -> Looked {
-    let is_first = NOW.get().is_none();
-    if is_first {
+    let outer = NOW.get();
+    if outer.is_none() {
         NOW.set(Some(just_now));
     }
-    Looked { is_first }
+    Looked { outer }
 }
 
-/// Forgets the time when the poll ends.
+/// Goes back to what whoever polls knows of the time, when the poll ends.
 pub(crate) struct Looked {
-    is_first: bool,
+    outer: Option<Moment>,
 }
 
 impl Drop for Looked {
     fn drop(&mut self) {
-        if self.is_first {
-            NOW.set(None);
-        }
+        NOW.set(self.outer);
     }
 }

@@ -1,6 +1,6 @@
 //! A lane: one long-running Tokio task that polls many guests.
 //!
-//! While a lane is polled, its queue lies in a thread-local slot, so that whatever its guests wake or spawn goes
+//! While a lane polls a guest, its thread knows its queue (`active`), so that whatever the guest wakes or spawns goes
 //! straight into it. A lane takes from its own queue, then from outside, then from other lanes; it gives the worker
 //! back to Tokio after a slice of time or when Tokio's cooperative budget is used up, and sleeps when there is
 //! nothing to do.
@@ -66,7 +66,7 @@ impl Lane {
             self.share(active);
         }
         while let Some(work) = self.next(active) {
-            run(&self.crew, work);
+            active.around(|| run(&self.crew, work));
             round.polls += 1;
             if self.is_look_due(active, round) {
                 self.look(active, round);
@@ -92,12 +92,13 @@ impl Lane {
             ready.extend(std::iter::from_fn(|| self.next(active)));
             let next = order::pick(ready.len());
             if let Some(next) = next {
-                run(&self.crew, ready.remove(next));
+                let work = ready.remove(next);
+                active.around(|| run(&self.crew, work));
             }
             let gives_way = next.is_some() && (order::note_poll() || !has_budget_remaining());
             if gives_way || next.is_none() {
                 let has_more = gives_way || !ready.is_empty();
-                ready.into_iter().for_each(|work| self.crew.add(work));
+                ready.into_iter().for_each(|work| active.queue.push(work));
                 return has_more;
             }
         }
@@ -141,15 +142,11 @@ impl Lane {
     /// Looks at the clock, and whether there is too much for one lane.
     fn look(&mut self, active: &Active, round: &mut Round) {
         let now = clock::look_again();
-        let polls = round.polls - round.polls_seen;
-        let mean = now.since(round.looked) / polls;
+        let (polls, added) = (round.polls - round.polls_seen, active.take_added());
+        let spent = now.since(round.looked);
         (round.looked, round.polls_seen) = (now, round.polls);
         self.crew.note_round(self.index);
-        // Where more was added than polled, somebody has spawned. What that took says nothing of what was spawned, of which
-        // the polls before say more.
-        if active.take_added() <= polls {
-            self.mean = mean;
-        }
+        self.mean = mean_of(spent, polls, added, self.mean);
         if polls > 1 || self.mean > ONE_TOO_SHORT_TO_SHARE {
             self.share(active);
         }
@@ -173,6 +170,12 @@ impl Lane {
             self.crew.reinforce_from_within();
         }
     }
+}
+
+/// How long a poll takes, by the last ones. Where they queued more than they were, somebody has spawned: what that took
+/// says little of what was spawned, of which the polls before may say more.
+fn mean_of(spent: Duration, polls: u32, added: u32, before: Duration) -> Duration {
+    if added > polls { before.max(spent / added) } else { spent / polls }
 }
 
 /// What a lane has done since Tokio polled it.
@@ -218,12 +221,13 @@ impl Future for Lane {
             watch::wake();
         }
         lane.crew.note_round(lane.index);
-        let (polling, looked) = (active.begin(), clock::look_at_clock());
-        let mut round = Round::begin(clock::now());
+        let (looked, now) = clock::look_afresh();
+        let mut round = Round::begin(now);
+        active.take_added();
         let has_more = lane.work_as_told(&active, &mut round);
         lane.vigil.note(&round, has_more, lane.crew.calls());
         let comes_back = has_more || !lane.falls_asleep(cx) || lane.stays_up(&round);
-        drop((polling, looked));
+        drop(looked);
         lane.active = Some(active);
         if comes_back {
             // Tokio polls its drivers before it comes back to a task that yields like this.
@@ -237,6 +241,30 @@ impl Drop for Lane {
     fn drop(&mut self) {
         // Closed first: what the jobs in the queue wake as they end is not to be queued again.
         self.crew.lane_dropped();
-        drop(self.active.take());
+        self.active = None;
+    }
+}
+
+#[cfg(all(test, not(ballet_loom)))]
+mod tests {
+    use super::*;
+
+    const MICROSECOND: Duration = Duration::from_micros(1);
+
+    #[test]
+    fn a_mean_is_what_the_last_polls_took() {
+        assert_eq!(mean_of(30 * MICROSECOND, 3, 3, 100 * MICROSECOND), 10 * MICROSECOND);
+    }
+
+    #[test]
+    fn what_took_long_to_spawn_is_not_thought_to_take_long_itself() {
+        let of_a_thousand = mean_of(60 * MICROSECOND, 1, 1000, Duration::ZERO);
+        assert!(of_a_thousand < TOO_SHORT_TO_SHARE);
+        assert_eq!(mean_of(3 * MICROSECOND, 1, 16, 10 * MICROSECOND), 10 * MICROSECOND);
+    }
+
+    #[test]
+    fn a_tree_of_long_polls_is_known_to_be_long_while_it_grows() {
+        assert!(mean_of(40 * MICROSECOND, 1, 2, Duration::ZERO) > ONE_TOO_SHORT_TO_SHARE);
     }
 }

@@ -1,9 +1,9 @@
 //! Where a job runs.
 //!
 //! A job is a *guest* on one of the *lanes* of its runtime: each lane is a long-running Tokio task that polls many
-//! guests. Read the README of this folder for the picture, then `guest` (a cell and its turns), `lane`, `crew` (the
-//! lanes of a runtime), `parking` (who sleeps), `vigil` (who stays up), `watch` (who helps behind a long poll) and
-//! `view` (limited views).
+//! guests. Read the README of this folder for the picture, then `guest` (a cell and its turns), `lane`, `active` (the
+//! one that this thread polls), `crew` (the lanes of a runtime), `parking` (who sleeps), `vigil` (who stays up), `watch`
+//! (who helps behind a long poll) and `view` (limited views).
 //! This module refuses to know what a job is.
 
 mod active;

@@ -211,9 +211,10 @@ impl Node {
         self.has_particulars
     }
 
-    /// Whether its destructor would do nothing.
+    /// Whether its destructor would do nothing: whatever a node may own is asked for here.
     #[inline]
     pub(super) fn is_bare(&self) -> bool {
+        debug_assert!(self.stands(Standing::Nowhere), "it is freed in a family");
         let has_birth = self.keeping.load(Ordering::Relaxed) != Keeping::Borrowed as u8;
         !has_birth && !self.has_particulars && !self.is_asked() && self.household.get().is_none()
     }

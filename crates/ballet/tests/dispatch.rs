@@ -84,14 +84,19 @@ fn children_that_work_spread_over_all_workers() {
     assert_eq!(threads.unwrap().lock().unwrap().len(), 2);
 }
 
-/// A body that awaits its children is woken on whatever lane the last one ended.
+/// Not every wave does, for a worker that sleeps takes half as long to wake as a wave takes.
 #[test]
 fn small_waves_that_a_job_awaits_spread_over_all_workers() {
     let spread = two_workers().unwrap().block_on(ballet::scope(async |s: Scope| {
         let job = s.spawn(async {
             let start = Instant::now();
             while start.elapsed() < PATIENCE {
-                if threads_of_a_wave().await?.len() == 2 {
+                let mut spread = 0;
+                for _ in 0..200 {
+                    spread += usize::from(threads_of_a_wave().await?.len() == 2);
+                }
+                // A wave that another lane takes from by chance is one of some hundreds.
+                if spread >= 20 {
                     return Ok(true);
                 }
             }
@@ -99,7 +104,7 @@ fn small_waves_that_a_job_awaits_spread_over_all_workers() {
         });
         Ok(job.await)
     }));
-    assert!(spread.unwrap(), "every child of every wave ran on the thread of its sibling");
+    assert!(spread.unwrap(), "in every wave the children ran on the thread of their siblings");
 }
 
 /// Where sixteen children of ten microseconds ran.

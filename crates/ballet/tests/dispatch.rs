@@ -90,13 +90,13 @@ fn small_waves_that_a_job_awaits_spread_over_all_workers() {
     let spread = two_workers().unwrap().block_on(ballet::scope(async |s: Scope| {
         let job = s.spawn(async {
             let start = Instant::now();
-            while start.elapsed() < PATIENCE {
+            while start.elapsed() < 4 * PATIENCE {
                 let mut spread = 0;
                 for _ in 0..200 {
                     spread += usize::from(threads_of_a_wave().await?.len() == 2);
                 }
-                // A wave that another lane takes from by chance is one of some hundreds.
-                if spread >= 20 {
+                // On a machine that does nothing else it is most of them; by chance one of some hundreds.
+                if spread >= 10 {
                     return Ok(true);
                 }
             }

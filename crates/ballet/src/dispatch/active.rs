@@ -16,7 +16,7 @@ use super::crew::{Crew, Work};
 
 /// The queue of a lane, and whose it is.
 pub(super) struct Active {
-    pub(super) crew: Arc<Crew>,
+    crew: Arc<Crew>,
     pub(super) queue: Worker<Work>,
     /// How much guests have queued since this was last asked for.
     added: Cell<u32>,

@@ -64,7 +64,7 @@ struct Inner {
 impl Store {
     /// Whether a store was ever opened in this directory.
     pub fn is_in(directory: &Path) -> bool {
-        directory.join("herald.db").exists()
+        Options::default().of_ledger().is_in(directory)
     }
 
     /// Opens the directory, which is made where it is missing, and takes over what a run before left half-done.

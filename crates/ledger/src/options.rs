@@ -1,6 +1,6 @@
 //! What a ledger may be told when it is opened.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -32,6 +32,11 @@ impl Options {
             disk_free_min: 64 * 1024 * 1024,
             pages_max: None,
         }
+    }
+
+    /// Whether a ledger of this application was ever opened in the directory.
+    pub fn is_in(&self, directory: &Path) -> bool {
+        directory.join(self.file_name()).exists()
     }
 
     pub(crate) fn file_name(&self) -> String {

@@ -5,6 +5,7 @@
 //! measured are programs of their own, `contestant` keeps them ready, so that they can take turns.
 
 mod contestant;
+pub mod cores;
 
 pub use contestant::Contestant;
 

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Write};
 use std::pin::Pin;
 
 use anyhow::{Context, Result};
+use bench_report::cores;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::case::{Case, Flavour, Scenario};
@@ -34,7 +35,11 @@ fn answer(case: Case) -> Result<f64> {
 
 fn runtime(flavour: Flavour) -> io::Result<Runtime> {
     match flavour {
-        Flavour::TwoWorkers => Builder::new_multi_thread().worker_threads(2).enable_time().build(),
+        Flavour::TwoWorkers => Builder::new_multi_thread()
+            .worker_threads(2)
+            .on_thread_start(cores::one_for_each_thread())
+            .enable_time()
+            .build(),
         Flavour::CurrentThread => Builder::new_current_thread().enable_time().build(),
     }
 }

@@ -7,7 +7,6 @@ use bench_versus::{
     CANCELLED_CHILDREN, HAND_OVERS, IDLE_CHILDREN, ITEMS, Measured, Scenario, YIELDING_CHILDREN, YIELDS,
     all_waiting, leave, mix, per, resident, serve, take_sum, wait_for_ever,
 };
-use tokio::sync::mpsc;
 
 fn main() -> anyhow::Result<()> {
     serve(run)
@@ -71,20 +70,20 @@ async fn yielding() -> Result<Measured, Failure<Error>> {
 }
 
 async fn switching() -> Result<Measured, Failure<Error>> {
-    let (send_there, mut receive_there) = mpsc::channel(1);
-    let (send_back, mut receive_back) = mpsc::channel(1);
+    let (send_there, receive_there) = channel::bounded(0);
+    let (send_back, receive_back) = channel::bounded(0);
     let start = Instant::now();
     let checksum = ballet::scope(async |s: Scope| {
         let first = s.spawn(async move {
             let mut value = 0;
             for _ in 0..HAND_OVERS {
                 send_there.send(mix(value)).await?;
-                value = receive_back.recv().await.ok_or_else(|| Error::msg("the second child left early"))?;
+                value = receive_back.recv().await?.ok_or_else(|| Error::msg("the second child left early"))?;
             }
             Ok(value)
         });
         s.spawn(async move {
-            while let Some(value) = receive_there.recv().await {
+            while let Some(value) = receive_there.recv().await? {
                 send_back.send(mix(value)).await?;
             }
             Ok(())

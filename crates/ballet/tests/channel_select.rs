@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ballet::channel::{self, OneOf2, OneOf3, OneOf4, OneOfMany, after, select, select_fair};
 use ballet::{Error, Scope, SupervisorScope};
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
@@ -40,6 +41,22 @@ async fn c50_the_first_ready_arm_wins_and_without_a_bias_each_wins_as_often() ->
     }
     // Ten times the standard deviation of a fair choice.
     assert!(wins.iter().all(|wins| wins.abs_diff(ROUNDS / 3) < 260), "{wins:?}");
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_ready_arm_does_not_lose_to_a_clock_for_want_of_budget() -> Result<(), Error> {
+    let (tx, rx) = channel::unlimited();
+    tx.send('x').await?;
+    let use_up = |cx: &mut Context<'_>| {
+        while let Poll::Ready(unit) = poll_proceed(cx) {
+            unit.made_progress();
+        }
+        Poll::Ready(())
+    };
+    std::future::poll_fn(use_up).await;
+    let selected = select((rx.recv(), after(Duration::ZERO))).await;
+    assert!(matches!(selected, OneOf2::First(..)), "the first of the ready ones wins");
     Ok(())
 }
 

@@ -10,7 +10,9 @@ pub use arm::{After, Arm, after};
 pub use arms::{Arms, OneOf2, OneOf3, OneOf4, OneOfMany};
 
 use std::future::poll_fn;
-use std::task::{Context as Poller, Poll};
+use std::task::{Context as Poller, Poll, ready};
+
+use tokio::task::coop::poll_proceed;
 
 /// Waits until one of the arms is ready, and gives what it gave and the other arms: of several that are ready, the
 /// first in the list wins.
@@ -126,6 +128,8 @@ fn poll_in_order<A: Arms>(
     mut order: impl Iterator<Item = usize>,
     cx: &mut Poller<'_>,
 ) -> Poll<A::Selected> {
+    // All arms give way, or none: one that is ready must not lose to a later one that asks for no budget, such as a clock.
+    drop(ready!(poll_proceed(cx)));
     let selected = order.find_map(|index| match A::poll_arm(arms, index, cx) {
         Poll::Ready(selected) => Some(selected),
         Poll::Pending => None,

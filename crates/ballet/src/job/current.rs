@@ -35,9 +35,14 @@ impl Ref<Watched> {
     /// that polls: for what is not a job.
     pub(crate) fn enter(&self, cx: &Poller<'_>) -> (Inside<'_>, Looked) {
         let looked = look_at_clock();
+        self.note_poll(cx);
+        (self.node().stand_in(), looked)
+    }
+
+    /// Counts a poll, and remembers the task that polls.
+    pub(crate) fn note_poll(&self, cx: &Poller<'_>) {
         self.watcher.register(cx.waker());
         self.node().note_poll();
-        (self.node().stand_in(), looked)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::context::{Name, Values};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::guest::{self, Ref, Turn};
 use crate::observe::{self, State};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, ShortLock};
 
 /// The failure domain of [`scope`](crate::scope): the first failure ends the rest, and awaiting a child gives its
 /// value. A type-level marker; it is never made.
@@ -78,7 +78,7 @@ pub(crate) struct Owner<E> {
     pub(crate) domain: Domain,
     /// Where children run that choose nothing else.
     pub(crate) dispatcher: Dispatcher,
-    ledger: Mutex<Ledger<E>>,
+    ledger: ShortLock<Ledger<E>>,
     /// Where failures go that nobody looked at; `None` is the default of [`observe::unobserved`].
     sink: Mutex<Option<Sink<E>>>,
     /// Finalizers that were dropped because their budget was spent.
@@ -112,7 +112,7 @@ impl<E: Fault> Owner<E> {
         dispatcher: Dispatcher,
         place: &'static Location<'static>,
     ) -> Ref<Self> {
-        let ledger = Mutex::new(Ledger { panic: None, failures: Vec::new() });
+        let ledger = ShortLock::new(Ledger { panic: None, failures: Vec::new() });
         let (birth, particulars) = Node::scope_birth(values, place);
         let owner = Self::settle(birth, particulars, |watched| Self {
             watched,
@@ -222,14 +222,14 @@ impl<E: Fault> Ref<Owner<E>> {
     /// asks the rest to end.
     pub(crate) fn fail(&self, failure: Failure<E>) {
         let reason = Reason::SiblingFailed(Origin::new(failure.path().clone(), failure.place()));
-        lock(&self.ledger).failures.push(failure);
+        self.ledger.lock().failures.push(failure);
         self.cancel(&reason);
     }
 
     /// As [`fail`](Self::fail), for a panic.
     pub(crate) fn panicked(&self, panic: Panic) {
         let reason = Reason::SiblingFailed(Origin::new(panic.path().clone(), panic.place()));
-        let mut ledger = lock(&self.ledger);
+        let mut ledger = self.ledger.lock();
         match ledger.panic {
             None => ledger.panic = Some(panic),
             Some(_) => ledger.failures.push(Failure::panicked(panic)),
@@ -252,7 +252,7 @@ impl<E: Fault> Owner<E> {
 
     pub(crate) fn settle_accounts(&self) -> Ledger<E> {
         let empty = Ledger { panic: None, failures: Vec::new() };
-        std::mem::replace(&mut lock(&self.ledger), empty)
+        std::mem::replace(&mut *self.ledger.lock(), empty)
     }
 
     pub(crate) fn set_sink(&self, sink: Sink<E>) {

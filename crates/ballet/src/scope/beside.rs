@@ -11,8 +11,8 @@ use std::task::Context as Poller;
 
 use super::Scope;
 use crate::dispatch::guest::Ref;
-use crate::job::{Fault, Origin, Owner, Panic, Reason, lock};
-use crate::sync::Mutex;
+use crate::job::{Fault, Origin, Owner, Panic, Reason};
+use crate::sync::ShortLock;
 
 type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -21,17 +21,17 @@ pub(super) struct Beside {
     /// Spares a scope that has none the lock at each poll.
     is_used: AtomicBool,
     /// `None` once the scope has ended.
-    watches: Mutex<Option<Vec<Watch>>>,
+    watches: ShortLock<Option<Vec<Watch>>>,
 }
 
 impl Beside {
     pub(super) fn new() -> Self {
-        Self { is_used: AtomicBool::new(false), watches: Mutex::new(Some(Vec::new())) }
+        Self { is_used: AtomicBool::new(false), watches: ShortLock::new(Some(Vec::new())) }
     }
 
     /// Takes a future in, to be polled with the scope; where the scope has ended, it is dropped at once.
     fn add(&self, watch: Watch) {
-        if let Some(watches) = &mut *lock(&self.watches) {
+        if let Some(watches) = &mut *self.watches.lock() {
             watches.push(watch);
             self.is_used.store(true, Ordering::Release);
         }
@@ -42,18 +42,18 @@ impl Beside {
             return;
         }
         // Polled outside the list, to which the futures themselves may add.
-        let mut watches = lock(&self.watches).as_mut().map(mem::take).unwrap_or_default();
+        let mut watches = self.watches.lock().as_mut().map(mem::take).unwrap_or_default();
         watches.retain_mut(|watch| {
             guarded(owner, || watch.as_mut().poll(cx)).is_some_and(|polled| polled.is_pending())
         });
-        if let Some(added) = &mut *lock(&self.watches) {
+        if let Some(added) = &mut *self.watches.lock() {
             added.append(&mut watches);
         }
     }
 
     /// Drops what is left, and from now on whatever is added.
     pub(super) fn end<E: Fault>(&self, owner: &Ref<Owner<E>>) {
-        for watch in lock(&self.watches).take().into_iter().flatten() {
+        for watch in self.watches.lock().take().into_iter().flatten() {
             guarded(owner, || drop(watch));
         }
     }

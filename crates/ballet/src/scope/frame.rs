@@ -4,7 +4,6 @@
 //! of the same runtime poll the frame to its end, as a child of the nearest node that has not ended. Everything
 //! that must survive that drop therefore lives in the frame and not on the owner's stack.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
@@ -22,7 +22,7 @@ use crate::dispatch::guest::Ref;
 use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock};
 use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, ShortLock};
 
 /// How long a cancelled scope waits for its children before it names those that are left.
 const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const STRAGGLER_AFTER: Duration = Duration::from_secs(1);
 /// An open scope.
 pub(crate) struct Frame<E: Fault> {
     pub(crate) owner: Ref<Owner<E>>,
-    finalizers: Mutex<Vec<Finalizer<E>>>,
+    finalizers: ShortLock<Vec<Finalizer<E>>>,
     /// What lasts as long as the scope and is not waited for.
     pub(super) beside: Beside,
     /// The stage has no time left for the body and the children: only finalizers are still run.
@@ -64,7 +64,7 @@ impl<E: Fault> Frame<E> {
         let _looked = look_at_clock();
         Arc::new(Self {
             owner: Owner::open(domain, values, dispatcher, place),
-            finalizers: Mutex::default(),
+            finalizers: ShortLock::default(),
             beside: Beside::new(),
             given_up: AtomicBool::new(false),
             patience: Mutex::default(),
@@ -72,54 +72,28 @@ impl<E: Fault> Frame<E> {
     }
 
     /// Polls `body`, and the children of a local scope, until all has ended.
-    pub(crate) fn run<T>(
-        self: Arc<Self>,
-        body: impl Future<Output = Result<T, E>>,
-    ) -> impl Future<Output = Result<T, Failure<E>>> {
-        self.run_from(None, body)
+    pub(crate) fn run<T, F>(self: Arc<Self>, body: F) -> Running<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let custody = Custody { frame: self, is_over: false };
+        Running {
+            body: Some(body),
+            value: None,
+            custody,
+            just_now: None,
+            children_first: false,
+            has_more: false,
+        }
     }
 
     /// As [`run`](Self::run), where the first poll follows at once, so that the clock need not be looked at again.
-    pub(super) fn run_at_once<T>(
-        self: Arc<Self>,
-        body: impl Future<Output = Result<T, E>>,
-    ) -> impl Future<Output = Result<T, Failure<E>>> {
-        let opened = self.owner.node().born;
-        self.run_from(Some(opened), body)
-    }
-
-    async fn run_from<T>(
-        self: Arc<Self>,
-        mut just_now: Option<Moment>,
-        body: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Failure<E>> {
-        let mut custody = Custody { frame: self, is_over: false };
-        let mut body = pin!(Some(body));
-        let (mut children_first, mut has_more) = (false, false);
-        // What the body came to, once it is over.
-        let mut value = None;
-        poll_fn(|cx| {
-            let frame = Arc::as_ref(&custody.frame);
-            // One look for all that happens in this poll.
-            let _looked = just_now.take().map_or_else(look_at_clock, go_by);
-            if value.is_none() {
-                // They share the budget of one task, so that whoever uses it up goes second the next time.
-                children_first = has_more && !children_first;
-                if children_first {
-                    has_more = frame.run_local(cx);
-                }
-                let polled = frame.poll_body(body.as_mut(), cx);
-                if !children_first {
-                    has_more = frame.run_local(cx);
-                }
-                value = Some(ready!(polled));
-            }
-            frame.run_local(cx);
-            ready!(frame.poll_settled(cx));
-            custody.is_over = true;
-            Poll::Ready(frame.verdict(value.take().flatten()))
-        })
-        .await
+    pub(super) fn run_at_once<T, F>(self: Arc<Self>, body: F) -> Running<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let just_now = Some(self.owner.node().born);
+        Running { just_now, ..self.run(body) }
     }
 
     /// Polls the children of a local scope; returns whether it is other tasks' turn before all had theirs.
@@ -150,7 +124,7 @@ impl<E: Fault> Frame<E> {
         cx: &mut Poller<'_>,
     ) -> Poll<Option<T>> {
         let node = self.owner.node();
-        let _inside = self.owner.watched().enter(cx);
+        let _inside = node.stand_in();
         self.beside.poll(&self.owner, cx);
         let _hold = hold_wakes();
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -182,25 +156,23 @@ impl<E: Fault> Frame<E> {
     /// Ready when the children have ended and the finalizers have run.
     fn poll_settled(&self, cx: &mut Poller<'_>) -> Poll<()> {
         let node = self.owner.node();
-        let _inside = self.owner.watched().enter(cx);
+        let _inside = node.stand_in();
         self.beside.poll(&self.owner, cx);
         loop {
             if self.is_given_up() {
                 node.close();
-                return self.poll_finalizers(cx);
+                return self.poll_finalizers(cx).map(drop);
             }
-            if node.poll_childless().is_pending() {
-                self.poll_patience(cx);
-                return Poll::Pending;
-            }
-            if !node.close_if_childless() {
+            let closing = node.close_if_childless();
+            // Also where a finalizer has left a scope behind, which was adopted here, and others are still to come.
+            if closing.is_closed && ready!(self.poll_finalizers(cx)) {
                 continue;
             }
-            ready!(self.poll_finalizers(cx));
-            // A finalizer may have left a scope behind, which was adopted here.
-            if node.poll_childless().is_ready() {
+            if closing.is_childless {
                 return Poll::Ready(());
             }
+            self.poll_patience(cx);
+            return Poll::Pending;
         }
     }
 
@@ -218,12 +190,15 @@ impl<E: Fault> Frame<E> {
         self.owner.node().wake();
     }
 
-    /// Last in, first out. The one under way stays in the list, so that it outlives the future that polls it.
-    fn poll_finalizers(&self, cx: &mut Poller<'_>) -> Poll<()> {
+    /// Last in, first out. The one under way stays in the list, so that it outlives the future that polls it. Ready, with
+    /// whether any was there, when none is left.
+    fn poll_finalizers(&self, cx: &mut Poller<'_>) -> Poll<bool> {
+        let mut any = false;
         loop {
-            let Some(mut finalizer) = lock(&self.finalizers).pop() else { return Poll::Ready(()) };
+            let Some(mut finalizer) = self.finalizers.lock().pop() else { return Poll::Ready(any) };
+            any = true;
             if finalizer.poll(&self.owner, cx).is_pending() {
-                lock(&self.finalizers).push(finalizer);
+                self.finalizers.lock().push(finalizer);
                 return Poll::Pending;
             }
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(finalizer))) {
@@ -259,7 +234,7 @@ impl<E: Fault> Frame<E> {
     /// As [`defer`](Self::defer); gives the finalizer back where the scope has ended.
     pub(super) fn try_defer(&self, finalizer: Finalizer<E>) -> Result<(), Finalizer<E>> {
         // Locked first: a scope that closes after this look finds the finalizer when it comes to the list.
-        let mut finalizers = lock(&self.finalizers);
+        let mut finalizers = self.finalizers.lock();
         if self.owner.node().is_closed() {
             return Err(finalizer);
         }
@@ -306,6 +281,57 @@ impl<E: Fault> Frame<E> {
     }
 }
 
+pin_project! {
+    /// An open scope, from the first poll of its body to the verdict.
+    ///
+    /// Written by hand, because an `async fn` keeps its argument beside what it makes of it: each scope would take twice the
+    /// room of its body, and scopes inside scopes that of many.
+    pub(crate) struct Running<F, T, E: Fault> {
+        // Dropped first: what the body drops still finds its scope open.
+        #[pin]
+        body: Option<F>,
+        // What the body came to, once it is over.
+        value: Option<Option<T>>,
+        custody: Custody<E>,
+        just_now: Option<Moment>,
+        children_first: bool,
+        has_more: bool,
+    }
+}
+
+impl<F, T, E> Future for Running<F, T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Fault,
+{
+    type Output = Result<T, Failure<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        assert!(!this.custody.is_over, "this scope has ended and cannot be polled again");
+        let frame = Arc::as_ref(&this.custody.frame);
+        // One look for all that happens in this poll.
+        let _looked = this.just_now.take().map_or_else(look_at_clock, go_by);
+        frame.owner.watched().note_poll(cx);
+        if this.value.is_none() {
+            // They share the budget of one task, so that whoever uses it up goes second the next time.
+            *this.children_first = *this.has_more && !*this.children_first;
+            if *this.children_first {
+                *this.has_more = frame.run_local(cx);
+            }
+            let polled = frame.poll_body(this.body.as_mut(), cx);
+            if !*this.children_first {
+                *this.has_more = frame.run_local(cx);
+            }
+            *this.value = Some(ready!(polled));
+        }
+        frame.run_local(cx);
+        ready!(frame.poll_settled(cx));
+        this.custody.is_over = true;
+        Poll::Ready(this.custody.frame.verdict(this.value.take().flatten()))
+    }
+}
+
 /// Guards an open frame: dropped before that is over, it gives the frame up for adoption.
 struct Custody<E: Fault> {
     frame: Arc<Frame<E>>,
@@ -322,7 +348,7 @@ impl<E: Fault> Drop for Custody<E> {
         let dropped = || Reason::Dropped(Origin::new(node.path(), node.place));
         frame.owner.cancel(&node.surrounding_reason().unwrap_or_else(dropped));
         frame.end_local();
-        if node.close_if_childless() && lock(&frame.finalizers).is_empty() {
+        if node.close_if_childless().is_closed && frame.finalizers.lock().is_empty() {
             return frame.end_unseen();
         }
         node.adopt();
@@ -340,8 +366,9 @@ impl<E: Fault> Future for Orphan<E> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
-        ready!(self.frame.poll_settled(cx));
-        Poll::Ready(())
+        let _looked = look_at_clock();
+        self.frame.owner.watched().note_poll(cx);
+        self.frame.poll_settled(cx)
     }
 }
 

@@ -11,6 +11,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::lazy;
+
 use super::FINALIZER_BUDGET;
 use super::finalizer::Finalizer;
 use super::frame::Frame;
@@ -73,11 +76,14 @@ where
     E: Fault,
 {
     let place = Location::caller();
-    Box::pin(async move {
-        let frame = Frame::open_on(Dispatcher::local(), Domain::Together, current().values(), place);
-        let handle = LocalScope { frame: Arc::clone(&frame), borrows: PhantomData };
-        frame.run_at_once(async move { body(handle).await }).await
-    })
+    Box::pin(
+        lazy(move |_| {
+            let frame = Frame::open_on(Dispatcher::local(), Domain::Together, current().values(), place);
+            let handle = LocalScope { frame: Arc::clone(&frame), borrows: PhantomData };
+            frame.run_at_once(lazy(|_| body(handle)).flatten())
+        })
+        .flatten(),
+    )
 }
 
 /// A handle to an open [`local_scope`]: as [`Scope`](crate::Scope), for children that borrow for `'env`.

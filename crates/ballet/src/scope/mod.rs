@@ -61,9 +61,13 @@ pub use with::with;
 pub(crate) use frame::Frame;
 pub(crate) use held::Held;
 pub(crate) use start::{Starting, begin};
+pub(crate) use with::within;
 
 use std::panic::Location;
 use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::lazy;
 
 use crate::job::{Domain, Failure, Fault, current};
 
@@ -120,11 +124,12 @@ where
     E: Fault,
 {
     let place = Location::caller();
-    async move {
+    lazy(move |_| {
         let frame = Frame::open(Domain::Together, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run_at_once(async move { body(handle).await }).await
-    }
+        frame.run_at_once(lazy(|_| body(handle)).flatten())
+    })
+    .flatten()
 }
 
 /// Opens a scope in which a child's failure stays the child's, runs `body` in it, and returns when the body and
@@ -170,9 +175,10 @@ where
     E: Fault,
 {
     let place = Location::caller();
-    async move {
+    lazy(move |_| {
         let frame = Frame::open(Domain::Isolated, current().values(), place);
         let handle = Scope::new(Arc::clone(&frame));
-        frame.run_at_once(async move { body(handle).await }).await
-    }
+        frame.run_at_once(lazy(|_| body(handle)).flatten())
+    })
+    .flatten()
 }

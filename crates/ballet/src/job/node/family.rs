@@ -22,6 +22,8 @@ pub(super) struct Family {
     pub(super) kept: Option<NodeRef>,
     /// No child is taken any more: finalizers run or have run.
     pub(super) closed: bool,
+    /// Somebody beside the node's own task waits, or has waited, for the family to change.
+    pub(super) is_awaited: bool,
     /// The number of the last nameless child.
     last_number: u32,
 }
@@ -35,7 +37,7 @@ impl NodeRef {
             return false;
         }
         self.wake();
-        self.notify();
+        self.notify_asked();
         true
     }
 
@@ -270,30 +272,37 @@ impl NodeRef {
     /// What is left to do for one that has just left the family of `owner`.
     #[inline]
     fn part(&self, owner: &NodeRef, mut family: ShortGuard<'_, Family>) {
-        let is_childless = family.children.is_empty();
-        let is_empty = is_childless && family.inline.is_empty();
-        // Nobody but the caller knows it any more, so its record is struck out here, under the lock that is held, and
-        // not when it is freed. That of a last child stays: it keeps the owner until the owner has been woken. And so
-        // does the last record, which is given up together with the reference that it stands for.
-        if !is_childless && family.records > 1 && self.is_recorded_by(owner) && self.header.is_alone() {
+        // Where nobody but the caller knows it any more, its record is struck out here, under the lock that is held, and
+        // not when it is freed.
+        let is_struck = self.is_recorded_by(owner) && self.header.is_alone();
+        let mut kept = None;
+        if is_struck {
             self.keeping.store(Keeping::Borrowed as u8, Ordering::Relaxed);
-            family.records -= 1;
+            kept = family.strike();
         }
-        drop(family);
-        if is_childless {
-            owner.miss(self, is_empty);
+        if family.children.is_empty() {
+            if is_struck && kept.is_none() {
+                // Kept by the records of others, who may give them up as soon as the lock is given back.
+                kept = Some(owner.clone());
+            }
+            owner.miss(self, family);
+        } else {
+            drop(family);
         }
+        drop(kept);
     }
 
     /// Tells whoever waits that `node` was the last child to leave, or the last of all.
     #[cold]
-    fn miss(&self, node: &Node, is_empty: bool) {
+    fn miss(&self, node: &Node, family: ShortGuard<'_, Family>) {
+        let (is_empty, is_awaited) = (family.inline.is_empty(), family.is_awaited);
+        drop(family);
         contain(|| {
             if node.is_waited_for() {
                 self.wake();
-                self.notify();
-            } else if is_empty {
-                self.notify();
+            }
+            if is_awaited && (node.is_waited_for() || is_empty) {
+                self.notify_family();
             }
         });
     }

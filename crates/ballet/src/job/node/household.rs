@@ -24,6 +24,14 @@ pub(super) struct Household {
     notice: Notify,
 }
 
+/// How far a family has come to its end.
+pub(crate) struct Closing {
+    /// It takes no child any more.
+    pub(crate) is_closed: bool,
+    /// None is left: before it was closed, or of those that were adopted since.
+    pub(crate) is_childless: bool,
+}
+
 impl Household {
     fn new() -> Box<Self> {
         let (family, moved) = (ShortLock::new(Family::default()), Mutex::new(None));
@@ -67,10 +75,16 @@ impl Node {
         self.known_household().map(|household| &household.remarks)
     }
 
-    pub(super) fn notify(&self) {
+    /// Tells those who wait for this node to be asked.
+    pub(super) fn notify_asked(&self) {
         if let Some(household) = self.announced() {
             household.notice.notify_waiters();
         }
+    }
+
+    /// Tells those who wait for the family to change.
+    pub(super) fn notify_family(&self) {
+        self.household().notice.notify_waiters();
     }
 
     /// Waits until this node is asked to end.
@@ -96,33 +110,35 @@ impl Node {
 
     /// Waits until no child is left. Any number of tasks may call it; roots have no task of their own.
     pub(crate) async fn wait_childless(&self) {
-        self.wait_until(Self::is_childless).await;
+        self.wait_until(|family| family.children.is_empty()).await;
     }
 
     /// Waits until neither a child nor an open scope is left.
     pub(crate) async fn wait_empty(&self) {
-        let is_empty = |node: &Self| {
-            let family = node.household().family.lock();
-            family.children.is_empty() && family.inline.is_empty()
-        };
-        self.wait_until(is_empty).await;
+        self.wait_until(|family| family.children.is_empty() && family.inline.is_empty()).await;
     }
 
-    async fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
+    async fn wait_until(&self, condition: impl Fn(&Family) -> bool) {
         loop {
-            let notice = self.household().notice.notified();
-            if condition(self) {
-                return;
+            let household = self.household();
+            let notice = household.notice.notified();
+            {
+                let mut family = household.family.lock();
+                family.is_awaited = true;
+                if condition(&family) {
+                    return;
+                }
             }
             notice.await;
         }
     }
 
     /// Refuses children from now on, if none is left.
-    pub(crate) fn close_if_childless(&self) -> bool {
+    pub(crate) fn close_if_childless(&self) -> Closing {
         let mut family = self.household().family.lock();
-        family.closed |= family.children.is_empty();
-        family.closed
+        let is_childless = family.children.is_empty();
+        family.closed |= is_childless;
+        Closing { is_closed: family.closed, is_childless }
     }
 
     /// Refuses children from now on.

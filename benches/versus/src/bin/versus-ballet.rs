@@ -78,7 +78,8 @@ async fn switching() -> Result<Measured, Failure<Error>> {
             let mut value = 0;
             for _ in 0..HAND_OVERS {
                 send_there.send(mix(value)).await?;
-                value = receive_back.recv().await?.ok_or_else(|| Error::msg("the second child left early"))?;
+                value =
+                    receive_back.recv().await?.ok_or_else(|| Error::msg("the second child left early"))?;
             }
             Ok(value)
         });

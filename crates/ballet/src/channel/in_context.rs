@@ -1,14 +1,15 @@
 //! An item that brings along the context in which it was sent.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
-use std::pin::pin;
 
-use tracing::Span;
+use futures_util::FutureExt;
+use futures_util::future::lazy;
+use tracing::{Instrument, Span};
 
 use crate::context::Values;
-use crate::job::{Node, current};
+use crate::job::current;
+use crate::scope::within;
 
 /// An item together with the context in which it was wrapped, for a hand-over that asks for it.
 ///
@@ -73,21 +74,14 @@ impl<T> InContext<T> {
     /// # Cancel safety
     ///
     /// As `work`.
-    pub async fn enter<F: Future>(self, work: impl FnOnce(T) -> F) -> F::Output {
+    pub fn enter<F: Future>(self, work: impl FnOnce(T) -> F) -> impl Future<Output = F::Output> {
         let Self { item, values, span, place } = self;
-        let values = match current().values().deadline() {
+        let values = || match current().values().deadline() {
             Some(deadline) => values.with_deadline(deadline),
             None => values,
         };
-        let node = Node::region(values, place);
         // What `work` does before its future is polled is in the context too.
-        let mut work = pin!(async move { work(item).await });
-        poll_fn(|cx| {
-            let _inside = node.enter(cx);
-            let _span = span.enter();
-            work.as_mut().poll(cx)
-        })
-        .await
+        within(values, place, lazy(|_| work(item)).flatten().instrument(span))
     }
 
     /// The item.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
+use futures_util::future::lazy;
+use futures_util::{FutureExt, TryFutureExt};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 
@@ -165,14 +167,10 @@ impl Stage {
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
             let phases = self.phases.clone();
-            let body = async move {
-                body(handle).await?;
-                phases.open();
-                Ok(())
-            };
             // What the program came to, as long as others are waited for.
             let early = Mutex::new(None);
             let show = async {
+                let body = lazy(|_| body(handle)).flatten().inspect_ok(|()| phases.open());
                 let verdict = Arc::clone(&frame).run(body).await;
                 *lock(&early) = Some(verdict);
                 let root = owner.node().root();

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::{Scope, scope};
@@ -186,8 +187,5 @@ where
 {
     let (lent, home) = lend(value, Location::caller());
     let scope = scope(async move |s: Scope<E>| body(s, lent).await);
-    async move {
-        let result = scope.await;
-        (result, home.look())
-    }
+    scope.map(|result| (result, home.look()))
 }

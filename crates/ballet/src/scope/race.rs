@@ -5,6 +5,7 @@
 
 use std::panic::Location;
 
+use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::{SupervisorScope, supervisor_scope};
@@ -147,5 +148,5 @@ where
         s.cancel_children_from(place);
         Ok(verdict)
     });
-    async move { race.await? }
+    race.map(|ended| ended.and_then(|verdict| verdict))
 }

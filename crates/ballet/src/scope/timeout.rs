@@ -1,16 +1,19 @@
 //! A bound on time, as an ordinary typed error.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use tokio::task::coop::unconstrained;
-use tokio::time::{Instant, sleep_until};
+use futures_util::FutureExt;
+use futures_util::future::lazy;
+use pin_project_lite::pin_project;
+use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::job::{Node, Origin, Reason, current};
+use crate::dispatch::guest::Ref;
+use crate::job::{Node, Origin, Reason, Watched, current};
 
 /// Runs `future` for at most `limit`.
 ///
@@ -40,36 +43,56 @@ use crate::job::{Node, Origin, Reason, current};
 #[track_caller]
 pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
     let place = Location::caller();
-    async move {
-        let elapsed = Elapsed::new(limit, place);
-        if limit.is_zero() {
-            return Err(elapsed);
-        }
+    lazy(move |_| {
+        let values = current().values();
+        let is_over = limit.is_zero();
         // Beyond what the clock can say there is no deadline.
-        let Some(deadline) = Instant::now().checked_add(limit) else { return Ok(future.await) };
-        let region = Node::region(current().values().with_deadline(deadline), place);
-        let mut future = pin!(Some(future));
+        let deadline = if is_over { None } else { Instant::now().checked_add(limit) };
+        let values = deadline.map_or(values.clone(), |deadline| values.with_deadline(deadline));
+        Timed {
+            future: (!is_over).then_some(future),
+            timer: deadline.map(|deadline| unconstrained(sleep_until(deadline))),
+            region: Node::region(values, place),
+            elapsed: Elapsed::new(limit, place),
+        }
+    })
+    .flatten()
+}
+
+pin_project! {
+    struct Timed<F> {
+        // `None` once the time is over.
+        #[pin]
+        future: Option<F>,
         // Outside the cooperative budget: a future that uses it up must not silence its own clock.
-        let mut timer = pin!(unconstrained(sleep_until(deadline)));
-        poll_fn(|cx| {
-            let _inside = region.enter(cx);
-            if let Some(running) = future.as_mut().as_pin_mut()
-                && let Poll::Ready(value) = running.poll(cx)
-            {
-                return Poll::Ready(Ok(value));
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            let node = region.node();
-            node.ask(&Reason::Timeout(Origin::new(node.path(), place)));
-            if !node.is_to_be_cut() {
-                return Poll::Pending;
-            }
-            future.set(None);
-            Poll::Ready(Err(elapsed))
-        })
-        .await
+        #[pin]
+        timer: Option<Unconstrained<Sleep>>,
+        region: Ref<Watched>,
+        elapsed: Elapsed,
+    }
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let _inside = this.region.enter(cx);
+        let Some(running) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(Err(*this.elapsed)) };
+        if let Poll::Ready(value) = running.poll(cx) {
+            this.future.set(None);
+            return Poll::Ready(Ok(value));
+        }
+        if this.timer.as_pin_mut().is_none_or(|timer| timer.poll(cx).is_pending()) {
+            return Poll::Pending;
+        }
+        let node = this.region.node();
+        node.ask(&Reason::Timeout(Origin::new(node.path(), this.elapsed.place)));
+        if !node.is_to_be_cut() {
+            return Poll::Pending;
+        }
+        this.future.set(None);
+        Poll::Ready(Err(*this.elapsed))
     }
 }
 

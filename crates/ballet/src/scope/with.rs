@@ -1,11 +1,16 @@
 //! A value in the context of a piece of code.
 
-use std::future::poll_fn;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
 
-use crate::context::Key;
-use crate::job::{Node, current};
+use futures_util::FutureExt;
+use futures_util::future::lazy;
+use pin_project_lite::pin_project;
+
+use crate::context::{Key, Values};
+use crate::dispatch::guest::Ref;
+use crate::job::{Node, Watched, current};
 
 /// Runs `future` with `value` in its [`Context`](crate::Context) under `key`; what stood there before is hidden.
 ///
@@ -51,13 +56,32 @@ use crate::job::{Node, current};
 #[track_caller]
 pub fn with<K: Key, F: Future>(_: K, value: K::Value, future: F) -> impl Future<Output = F::Output> {
     let place = Location::caller();
-    async move {
-        let region = Node::region(current().values().with::<K>(value), place);
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            let _inside = region.enter(cx);
-            future.as_mut().poll(cx)
-        })
-        .await
+    within(|| current().values().with::<K>(value), place, future)
+}
+
+/// Runs `future` in a region of its own, which is opened with `values` at the first poll.
+pub(crate) fn within<F: Future>(
+    values: impl FnOnce() -> Values,
+    place: &'static Location<'static>,
+    future: F,
+) -> impl Future<Output = F::Output> {
+    lazy(move |_| Within { future, region: Node::region(values(), place) }).flatten()
+}
+
+pin_project! {
+    struct Within<F> {
+        #[pin]
+        future: F,
+        region: Ref<Watched>,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _inside = this.region.enter(cx);
+        this.future.poll(cx)
     }
 }

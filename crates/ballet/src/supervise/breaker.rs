@@ -25,6 +25,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{Either, lazy, ready};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -132,17 +134,18 @@ impl Breaker {
     /// # Cancel safety
     ///
     /// Dropping the future drops the call, which says nothing then.
-    pub async fn run<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    pub fn run<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> impl Future<Output = Result<T, E>>
     where
         E: From<BreakerOpen>,
     {
-        let admission = self.try_admit()?;
-        let answer = call.await;
-        match &answer {
-            Ok(_) => admission.succeeded(),
-            Err(_) => admission.failed(),
-        }
-        answer
+        lazy(|_| match self.try_admit() {
+            Err(open) => Either::Left(ready(Err(open.into()))),
+            Ok(admission) => Either::Right(call.inspect(|answer| match answer {
+                Ok(_) => admission.succeeded(),
+                Err(_) => admission.failed(),
+            })),
+        })
+        .flatten()
     }
 
     /// Lets a call through, or turns it away at once.

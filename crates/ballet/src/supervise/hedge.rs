@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::sleep;
 
@@ -97,7 +98,7 @@ impl Hedge {
             let copies = Copies { hedge, call, place, scope, racers: FuturesUnordered::new(), made: 0 };
             Ok(copies.first().await)
         });
-        async move { race.await? }
+        race.map(|ended| ended.and_then(|answer| answer))
     }
 }
 

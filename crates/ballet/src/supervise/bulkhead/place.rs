@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::lazy;
+
 use super::Pool;
 use crate::sync::Ordering;
 
@@ -65,9 +68,15 @@ impl Acquired {
     /// # Cancel safety
     ///
     /// Dropping the future drops the work, then gives the place back.
-    pub async fn run<F: Future>(self, work: F) -> F::Output {
-        let _busy = self.begin();
-        work.await
+    pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        lazy(|_| {
+            let busy = self.begin();
+            work.map(|output| {
+                busy.end();
+                output
+            })
+        })
+        .flatten()
     }
 
     /// Gives the place back unused. The same as dropping it, with a name.

@@ -88,7 +88,7 @@ fn a_scope_does_not_close_over_a_child() {
         let scope = scope(&root);
         let child = job(&scope);
         let spawner = spawning(&scope, &child);
-        let closed = scope.close_if_childless();
+        let closed = scope.close_if_childless().is_closed;
         let is_in = spawner.join().unwrap();
         assert_ne!(closed, is_in);
         if is_in {
@@ -116,6 +116,25 @@ fn the_last_child_to_leave_wakes_its_scope() {
         leaver.join().unwrap();
         assert!(ready == Poll::Ready(()) || woken.0.load(Ordering::Acquire));
         assert!(scope.poll_childless().is_ready());
+        scope.end(State::Completed);
+    });
+}
+
+/// As above, for code that no task of the scope's runs: it is told, or sees that the last child has left.
+#[test]
+fn the_last_child_to_leave_is_told_to_whoever_else_waits() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = scope(&root);
+        let child = job(&scope);
+        assert!(scope.admit(&child));
+        let leaver = thread::spawn(move || child.end(State::Completed));
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut waiting = std::pin::pin!(scope.wait_childless());
+        let ready = waiting.as_mut().poll(&mut Poller::from_waker(&waker));
+        leaver.join().unwrap();
+        assert!(ready == Poll::Ready(()) || woken.0.load(Ordering::Acquire));
         scope.end(State::Completed);
     });
 }

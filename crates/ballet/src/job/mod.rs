@@ -30,9 +30,7 @@ pub use reason::{Origin, Reason};
 pub(crate) use cell::{Carried, Claim, Home, WithOwner};
 pub(crate) use current::{Shielding, current};
 pub(crate) use life::Manner;
-#[cfg(feature = "testing")]
-pub(crate) use node::Watched;
-pub(crate) use node::{Node, NodeRef};
+pub(crate) use node::{Node, NodeRef, Watched};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
 #[cfg(feature = "testing")]
 pub(crate) use owner::{Seen, Witness};

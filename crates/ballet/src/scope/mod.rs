@@ -96,9 +96,10 @@ use crate::job::{Domain, Failure, Fault, current};
 ///
 /// # Cost
 ///
-/// The scope is a node in the tree and a few allocations. A child is one allocation, which holds its node, its
-/// future and later its outcome, and no Tokio task: it is polled by a lane of the runtime, one long-running task for
-/// each worker. See [`Dispatcher`](crate::Dispatcher) for other places to run.
+/// The scope is a node in the tree and a few allocations; its future is as large as its body's and some hundred bytes.
+/// A child is one allocation, which holds its node, its future and later its outcome, and no Tokio task: it is polled
+/// by a lane of the runtime, one long-running task for each worker. See [`Dispatcher`](crate::Dispatcher) for other
+/// places to run.
 ///
 /// # Examples
 ///

@@ -2,12 +2,13 @@
 //!
 //! Left to itself, a kernel may put a worker that was woken on the core of the one that woke it, and let it wait
 //! there for milliseconds while another core idles. Whether a wave of children spreads is then the kernel's doing.
+//! Threads that such a worker makes stay on its core, too: make those that should move freely before.
 
 /// Returns what the threads of a runtime call as they start: each moves to the next of the cores that this process
 /// may use, and stays there. Where the system has no such call, nothing happens.
-pub fn one_for_each_thread() -> impl Fn() + Send + Sync + 'static {
+pub fn a_core_for_each_thread() -> impl Fn() + Send + Sync + 'static {
     #[cfg(target_os = "linux")]
-    return linux::one_for_each_thread();
+    return linux::a_core_for_each_thread();
     #[cfg(not(target_os = "linux"))]
     || {}
 }
@@ -18,7 +19,7 @@ mod linux {
 
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-    pub(super) fn one_for_each_thread() -> impl Fn() + Send + Sync + 'static {
+    pub(super) fn a_core_for_each_thread() -> impl Fn() + Send + Sync + 'static {
         let cores = cores();
         let started = AtomicUsize::new(0);
         move || {
@@ -53,7 +54,7 @@ mod linux {
         fn threads_take_the_allowed_cores_in_turn() {
             let allowed = cores();
             assert!(!allowed.is_empty());
-            let take_one = one_for_each_thread();
+            let take_one = a_core_for_each_thread();
             thread::scope(|threads| {
                 for turn in 0..2 * allowed.len() {
                     let taken = threads.spawn(|| {

@@ -5,9 +5,10 @@
 //! measured are programs of their own, `contestant` keeps them ready, so that they can take turns.
 
 mod contestant;
-pub mod cores;
+mod cores;
 
 pub use contestant::Contestant;
+pub use cores::a_core_for_each_thread;
 
 use std::fmt;
 

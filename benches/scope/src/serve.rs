@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Write};
 use std::pin::Pin;
 
-use anyhow::{Context, Result};
-use bench_report::cores;
+use anyhow::{Context, Result, anyhow};
+use bench_report::a_core_for_each_thread;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::case::{Case, Flavour, Scenario};
@@ -17,12 +17,21 @@ use crate::scenario::measure;
 ///
 /// When a line is not a case, or a runtime cannot be built, or the measurement panicked.
 pub fn serve() -> Result<()> {
+    start_watch()?;
     for line in io::stdin().lock().lines() {
         let line = line?;
         let case: Case = serde_json::from_str(&line).with_context(|| format!("not a case: {line}"))?;
         writeln!(io::stdout(), "{}", answer(case)?)?;
     }
     Ok(())
+}
+
+/// The first scope on several workers starts ballet's watch, a thread that looks after those who stand behind a long poll:
+/// here, where no worker has a core of its own yet, since the watch would stay on that.
+fn start_watch() -> Result<()> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    let opened = runtime.block_on(ballet::scope(async |_: ballet::Scope| Ok(())));
+    opened.map_err(|failure| anyhow!("cannot open a scope: {failure}"))
 }
 
 /// Each measurement has a runtime of its own, so that none leaves anything to the next.
@@ -37,7 +46,7 @@ fn runtime(flavour: Flavour) -> io::Result<Runtime> {
     match flavour {
         Flavour::TwoWorkers => Builder::new_multi_thread()
             .worker_threads(2)
-            .on_thread_start(cores::one_for_each_thread())
+            .on_thread_start(a_core_for_each_thread())
             .enable_time()
             .build(),
         Flavour::CurrentThread => Builder::new_current_thread().enable_time().build(),

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use ballet::testing::take_unobserved;
 use ballet::{Ending, Error, LocalScope, Phase, Scope, Stage, SupervisorScope};
+use futures_util::FutureExt;
+use futures_util::future::join;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 const fn seconds(count: u64) -> Duration {
@@ -129,6 +132,52 @@ async fn a_destructor_that_panics_in_a_cut_finalizer_does_not_stop_the_next() {
     sleep(seconds(5)).await;
     assert!(ran.load(Ordering::Relaxed));
     assert!(take_unobserved().concat().contains("bomb"));
+}
+
+#[ballet::test]
+#[should_panic(expected = "the conductor fell")]
+async fn a_body_that_panics_and_is_no_async_block_lets_go_before_the_scope_waits() {
+    let (hold, released) = oneshot::channel::<()>();
+    let _ = ballet::scope(|s: Scope| {
+        s.spawn(ballet::shield(async {
+            let _ = released.await;
+            Ok(())
+        }));
+        let holds = async {
+            let _hold = hold;
+            pending::<()>().await;
+        };
+        let falls = async {
+            sleep(seconds(1)).await;
+            panic!("the conductor fell")
+        };
+        // A join keeps the half that did not panic.
+        join(holds, falls).map(|_| Ok::<(), Error>(()))
+    })
+    .await;
+}
+
+#[ballet::test]
+async fn a_finalizer_goes_on_beside_the_scope_that_it_left_behind() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        s.defer(async {
+            let (release, released) = oneshot::channel::<()>();
+            let left = ballet::scope(async |inner: Scope| {
+                inner.spawn(ballet::shield(async {
+                    let _ = released.await;
+                    Ok(())
+                }));
+                pending::<Result<(), Error>>().await
+            });
+            assert!(timeout(seconds(1), left).await.is_err());
+            // The shielded child is waited for by the scope of this finalizer now, and ends only if this goes on.
+            sleep(seconds(1)).await;
+            release.send(()).map_err(|()| Error::msg("the child is gone"))
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(())
 }
 
 #[ballet::test]

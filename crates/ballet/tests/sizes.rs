@@ -30,12 +30,19 @@ async fn large() -> Result<(), Error> {
 #[test]
 fn what_wraps_a_future_keeps_it_once() {
     const LIMIT: Duration = Duration::from_secs(1);
+    let captured = [1_u8; BODY];
+    let capturing = async move |_: Scope, _: Lent<u32>| {
+        tokio::task::yield_now().await;
+        black_box(&captured);
+        Ok::<_, Error>(())
+    };
     let breaker = Breaker::new("peer", Trip::in_a_row(3), Backoff::NONE);
     let place = Bulkhead::new("peer", 1).try_acquire().expect("the one place");
     let sizes = [
         ("scope", size_of_val(&scope(async |_: Scope| large().await))),
         ("supervisor_scope", size_of_val(&supervisor_scope(async |_: SupervisorScope| large().await))),
         ("scope_with", size_of_val(&scope_with(1, async |_: Scope, _: Lent<u32>| large().await))),
+        ("scope_with of what is captured", size_of_val(&scope_with(1, capturing))),
         ("timeout", size_of_val(&timeout(LIMIT, large()))),
         ("shield", size_of_val(&shield(large()))),
         ("with", size_of_val(&with(Tenant, 1, large()))),

@@ -76,10 +76,7 @@ impl<T> InContext<T> {
     /// As `work`.
     pub fn enter<F: Future>(self, work: impl FnOnce(T) -> F) -> impl Future<Output = F::Output> {
         let Self { item, values, span, place } = self;
-        let values = || match current().values().deadline() {
-            Some(deadline) => values.with_deadline(deadline),
-            None => values,
-        };
+        let values = || values.bounded_by(current().values().deadline());
         // What `work` does before its future is polled is in the context too.
         within(values, place, lazy(|_| work(item)).flatten().instrument(span))
     }

@@ -54,6 +54,14 @@ impl Values {
         Self::of(Some(nearest), self.rows().to_vec())
     }
 
+    /// These values with the deadline, if there is one.
+    pub(crate) fn bounded_by(self, deadline: Option<Instant>) -> Self {
+        match deadline {
+            Some(own) => self.with_deadline(own),
+            None => self,
+        }
+    }
+
     pub(crate) fn with<K: Key>(&self, value: K::Value) -> Self {
         let own = Row::new::<K>(value);
         let mut rows = self.rows().to_vec();

@@ -10,7 +10,8 @@
 //! This file owns the layout and the table of functions that see through it; how a job lives stands in `life`, and
 //! what a turn is in `dispatch/guest.rs`, whose invariants are cited here by their numbers. It adds two of its own:
 //!
-//! 6. A job is born in an [`Owner`] of the same error type, which is there as long as the job is (see `node`, 7).
+//! 6. A job is born in an [`Owner`] of the same error type, which is there at least until the job has ended and left (see
+//!    `node`, 7).
 //! 7. The waiter is the claim's as long as `AWAITED` is not set, and whoever ended the job takes it where it was.
 #![expect(unsafe_code, reason = "one allocation for a child, seen through a table without its type")]
 

@@ -14,7 +14,8 @@
 //! 6. A node leaves its family before its memory is freed: a job's life lasts until the job has left, a scope's frame
 //!    ends the scope before it lets go of it. So a family counts no references.
 //! 7. A job that its scope has taken in keeps that scope's node by the number of `records` in the family, and by no
-//!    reference of its own. All other births are counted references.
+//!    reference of its own: until its memory is freed, or until it has left the family and nobody but the holder of its
+//!    turn knows it, who does not go back to its birth. All other births are counted references.
 //!
 //! This file is the node by itself; `birth` is where it comes from, `household` what it has once it owns something, `family`
 //! what happens between nodes, `kin` the lists of them, `snapshot` what can be seen of them.

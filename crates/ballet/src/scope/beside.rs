@@ -53,7 +53,9 @@ impl Beside {
 
     /// Drops what is left, and from now on whatever is added.
     pub(super) fn end<E: Fault>(&self, owner: &Ref<Owner<E>>) {
-        for watch in self.watches.lock().take().into_iter().flatten() {
+        // Dropped without the lock, to which their destructors may come.
+        let watches = self.watches.lock().take();
+        for watch in watches.into_iter().flatten() {
             guarded(owner, || drop(watch));
         }
     }

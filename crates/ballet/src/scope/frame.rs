@@ -147,7 +147,11 @@ impl<E: Fault> Frame<E> {
             Ok(Poll::Pending) if body.is_none() => Poll::Ready(None),
             Ok(Poll::Pending) => Poll::Pending,
             Err(payload) => {
-                self.owner.panicked(Panic::caught(payload, node));
+                // It may be no `async` block, and still hold what it held.
+                let dropped = catch_unwind(AssertUnwindSafe(|| body.set(None)));
+                for payload in [Some(payload), dropped.err()].into_iter().flatten() {
+                    self.owner.panicked(Panic::caught(payload, node));
+                }
                 Poll::Ready(None)
             }
         }
@@ -164,6 +168,9 @@ impl<E: Fault> Frame<E> {
                 return self.poll_finalizers(cx).map(drop);
             }
             let closing = node.close_if_childless();
+            if !closing.is_childless {
+                self.poll_patience(cx);
+            }
             // Also where a finalizer has left a scope behind, which was adopted here, and others are still to come.
             if closing.is_closed && ready!(self.poll_finalizers(cx)) {
                 continue;
@@ -171,7 +178,6 @@ impl<E: Fault> Frame<E> {
             if closing.is_childless {
                 return Poll::Ready(());
             }
-            self.poll_patience(cx);
             return Poll::Pending;
         }
     }
@@ -233,7 +239,8 @@ impl<E: Fault> Frame<E> {
 
     /// As [`defer`](Self::defer); gives the finalizer back where the scope has ended.
     pub(super) fn try_defer(&self, finalizer: Finalizer<E>) -> Result<(), Finalizer<E>> {
-        // Locked first: a scope that closes after this look finds the finalizer when it comes to the list.
+        // Locked first, and the family inside: a scope that closes after this look finds the finalizer when it comes to
+        // the list.
         let mut finalizers = self.finalizers.lock();
         if self.owner.node().is_closed() {
             return Err(finalizer);
@@ -282,10 +289,11 @@ impl<E: Fault> Frame<E> {
 }
 
 pin_project! {
-    /// An open scope, from the first poll of its body to the verdict.
+    /// An open scope, from before the first poll of its body to the verdict. Dropped in between, it is given up.
     ///
-    /// Written by hand, because an `async fn` keeps its argument beside what it makes of it: each scope would take twice the
-    /// room of its body, and scopes inside scopes that of many.
+    /// Written by hand, because an `async fn` keeps its argument beside what it makes of it: each scope would take twice
+    /// the room of its body, and one that stands in three others sixteen times.
+    #[must_use = "dropping it cancels the scope"]
     pub(crate) struct Running<F, T, E: Fault> {
         // Dropped first: what the body drops still finds its scope open.
         #[pin]
@@ -293,8 +301,11 @@ pin_project! {
         // What the body came to, once it is over.
         value: Option<Option<T>>,
         custody: Custody<E>,
+        // When it was opened, where its first poll follows at once.
         just_now: Option<Moment>,
+        // Whether the children of a local scope were polled before the body the last time.
         children_first: bool,
+        // Whether they had more to do when it was the turn of others.
         has_more: bool,
     }
 }

@@ -37,7 +37,7 @@ impl<E: Fault> Held<E> {
             Ok(())
         };
         let mut held = Self { scope, run: Some(Box::pin(frame.run(body))), close: Some(close), place };
-        // From the first poll on, the scope sees to it that no child is orphaned.
+        // So that it waits to be closed.
         let _ = held.poll(cx);
         held
     }

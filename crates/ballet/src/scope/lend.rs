@@ -186,6 +186,6 @@ where
     E: Fault,
 {
     let (lent, home) = lend(value, Location::caller());
-    let scope = scope(async move |s: Scope<E>| body(s, lent).await);
+    let scope = scope(move |s: Scope<E>| body(s, lent));
     scope.map(|result| (result, home.look()))
 }

@@ -148,5 +148,5 @@ where
         s.cancel_children_from(place);
         Ok(verdict)
     });
-    race.map(|ended| ended.and_then(|verdict| verdict))
+    race.map(Result::flatten)
 }

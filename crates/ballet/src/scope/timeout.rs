@@ -7,7 +7,7 @@ use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::lazy;
+use futures_util::future::{Either, lazy, ready};
 use pin_project_lite::pin_project;
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -44,24 +44,22 @@ use crate::job::{Node, Origin, Reason, Watched, current};
 pub fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
     let place = Location::caller();
     lazy(move |_| {
-        let values = current().values();
-        let is_over = limit.is_zero();
-        // Beyond what the clock can say there is no deadline.
-        let deadline = if is_over { None } else { Instant::now().checked_add(limit) };
-        let values = deadline.map_or(values.clone(), |deadline| values.with_deadline(deadline));
-        Timed {
-            future: (!is_over).then_some(future),
-            timer: deadline.map(|deadline| unconstrained(sleep_until(deadline))),
-            region: Node::region(values, place),
-            elapsed: Elapsed::new(limit, place),
+        let elapsed = Elapsed::new(limit, place);
+        if limit.is_zero() {
+            return Either::Left(ready(Err(elapsed)));
         }
+        // Beyond what the clock can say there is no deadline.
+        let deadline = Instant::now().checked_add(limit);
+        let region = Node::region(current().values().bounded_by(deadline), place);
+        let timer = deadline.map(|deadline| unconstrained(sleep_until(deadline)));
+        Either::Right(Timed { future: Some(future), timer, region, elapsed })
     })
     .flatten()
 }
 
 pin_project! {
     struct Timed<F> {
-        // `None` once the time is over.
+        // `None` once it was cut.
         #[pin]
         future: Option<F>,
         // Outside the cooperative budget: a future that uses it up must not silence its own clock.
@@ -78,9 +76,9 @@ impl<F: Future> Future for Timed<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let _inside = this.region.enter(cx);
-        let Some(running) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(Err(*this.elapsed)) };
-        if let Poll::Ready(value) = running.poll(cx) {
-            this.future.set(None);
+        if let Some(running) = this.future.as_mut().as_pin_mut()
+            && let Poll::Ready(value) = running.poll(cx)
+        {
             return Poll::Ready(Ok(value));
         }
         if this.timer.as_pin_mut().is_none_or(|timer| timer.poll(cx).is_pending()) {

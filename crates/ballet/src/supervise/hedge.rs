@@ -98,7 +98,7 @@ impl Hedge {
             let copies = Copies { hedge, call, place, scope, racers: FuturesUnordered::new(), made: 0 };
             Ok(copies.first().await)
         });
-        race.map(|ended| ended.and_then(|answer| answer))
+        race.map(Result::flatten)
     }
 }
 

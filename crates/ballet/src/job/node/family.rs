@@ -16,7 +16,7 @@ use crate::sync::{Ordering, ShortGuard};
 pub(super) struct Family {
     pub(super) children: Kin,
     pub(super) inline: Kin,
-    /// Jobs that were taken in here and whose memory is still there.
+    /// Jobs that were taken in here and keep this node, see invariant 7.
     pub(super) records: usize,
     /// The node itself, for as long as there are records.
     pub(super) kept: Option<NodeRef>,
@@ -289,7 +289,7 @@ impl NodeRef {
         } else {
             drop(family);
         }
-        drop(kept);
+        contain(|| drop(kept));
     }
 
     /// Tells whoever waits that `node` was the last child to leave, or the last of all.

@@ -28,7 +28,7 @@ pub(super) struct Household {
 pub(crate) struct Closing {
     /// It takes no child any more.
     pub(crate) is_closed: bool,
-    /// None is left: before it was closed, or of those that were adopted since.
+    /// No child is left. One that is adopted may come in after the family was closed.
     pub(crate) is_childless: bool,
 }
 
@@ -104,6 +104,7 @@ impl Node {
         if self.is_childless() { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Whether no child is left.
     pub(super) fn is_childless(&self) -> bool {
         self.known_household().is_none_or(|household| household.family.lock().children.is_empty())
     }

@@ -62,8 +62,8 @@ impl Acquired {
         Busy(self.0)
     }
 
-    /// Works, for as long as `work` runs, and gives the place back when it has ended, is dropped, or panics. The work
-    /// is gone before the place is free.
+    /// Works, for as long as `work` runs, and gives the place back when that has ended, or when the future is dropped, as
+    /// by a panic that unwinds. The work is gone before the place is free.
     ///
     /// # Cancel safety
     ///

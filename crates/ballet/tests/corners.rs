@@ -216,7 +216,7 @@ async fn shielded_code_learns_that_the_timeout_around_it_has_elapsed() -> Result
 async fn a_handle_of_a_local_scope_spawns_from_another_task() -> Result<(), Error> {
     let scope = ballet::local_scope(async |s: LocalScope<'static>| {
         let handle = s.clone();
-        let (give, take) = tokio::sync::oneshot::channel();
+        let (give, take) = oneshot::channel();
         ballet::scope(async |outer: Scope| {
             outer.spawn(async move {
                 handle.spawn(async {

@@ -289,7 +289,9 @@ impl NodeRef {
         } else {
             drop(family);
         }
-        contain(|| drop(kept));
+        if let Some(kept) = kept {
+            contain(|| drop(kept));
+        }
     }
 
     /// Tells whoever waits that `node` was the last child to leave, or the last of all.

@@ -437,3 +437,18 @@ async fn resizing_under_load_loses_no_place() -> Result<(), Error> {
     assert!(rooms.try_acquire().is_err());
     Ok(())
 }
+
+#[ballet::test]
+async fn work_that_is_dropped_before_it_began_is_gone_before_the_place_is_free() {
+    struct Work(Bulkhead, Arc<AtomicUsize>);
+    impl Drop for Work {
+        fn drop(&mut self) {
+            self.1.store(self.0.occupancy().in_use, Ordering::Relaxed);
+        }
+    }
+    let (rooms, in_use) = (Bulkhead::new("rooms", 1), Arc::new(AtomicUsize::new(0)));
+    let work = Work(rooms.clone(), Arc::clone(&in_use));
+    let running = rooms.try_acquire().unwrap().run(async move { drop(work) });
+    drop(running);
+    assert_eq!((in_use.load(Ordering::Relaxed), rooms.occupancy().in_use), (1, 0));
+}

@@ -2,6 +2,7 @@
 //! panic, awaits that nothing can end, and shutdowns that meet stubborn jobs.
 
 use std::future::pending;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -132,6 +133,47 @@ async fn a_destructor_that_panics_in_a_cut_finalizer_does_not_stop_the_next() {
     sleep(seconds(5)).await;
     assert!(ran.load(Ordering::Relaxed));
     assert!(take_unobserved().concat().contains("bomb"));
+}
+
+/// Panics when it is dropped, whatever else panics.
+struct LoudBomb;
+
+impl Drop for LoudBomb {
+    fn drop(&mut self) {
+        panic!("loud bomb");
+    }
+}
+
+#[ballet::test]
+async fn a_value_that_nobody_gets_may_panic_in_its_destructor() -> Result<(), Error> {
+    ballet::scope(async |outer: Scope| {
+        let failing = ballet::scope(async |s: Scope| {
+            s.spawn(async { Err::<(), _>(Error::msg("out of tune")) });
+            Ok(Bomb)
+        });
+        assert!(AssertUnwindSafe(failing).catch_unwind().await.is_err(), "the bomb is not told");
+        // The failure that came first is not lost, and the scope has left the tree.
+        assert!(take_unobserved().concat().contains("out of tune"));
+        assert!(outer.tree().children.is_empty(), "{}", outer.tree());
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+#[should_panic(expected = "a child fell")]
+async fn a_panic_resumes_though_the_value_panics_too() {
+    let _ = ballet::scope(async |s: Scope| {
+        s.spawn(async {
+            sleep(seconds(1)).await;
+            panic!("a child fell");
+            #[expect(unreachable_code, reason = "it gives the block its type")]
+            Ok(())
+        });
+        Ok::<_, Error>(LoudBomb)
+    })
+    .await;
 }
 
 #[ballet::test]

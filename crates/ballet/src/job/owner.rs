@@ -93,6 +93,19 @@ pub(crate) struct Ledger<E> {
     pub(crate) failures: Vec<Failure<E>>,
 }
 
+impl<E> Ledger<E> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.panic.is_none() && self.failures.is_empty()
+    }
+
+    pub(crate) fn enter_panic(&mut self, panic: Panic) {
+        match self.panic {
+            None => self.panic = Some(panic),
+            Some(_) => self.failures.push(Failure::panicked(panic)),
+        }
+    }
+}
+
 /// The terms on which a child is spawned.
 #[derive(Clone)]
 pub(crate) struct Terms {
@@ -229,12 +242,7 @@ impl<E: Fault> Ref<Owner<E>> {
     /// As [`fail`](Self::fail), for a panic.
     pub(crate) fn panicked(&self, panic: Panic) {
         let reason = Reason::SiblingFailed(Origin::new(panic.path().clone(), panic.place()));
-        let mut ledger = self.ledger.lock();
-        match ledger.panic {
-            None => ledger.panic = Some(panic),
-            Some(_) => ledger.failures.push(Failure::panicked(panic)),
-        }
-        drop(ledger);
+        self.ledger.lock().enter_panic(panic);
         self.cancel(&reason);
     }
 

@@ -249,10 +249,18 @@ impl<E: Fault> Frame<E> {
         Ok(())
     }
 
-    fn verdict<T>(&self, value: Option<T>) -> Result<T, Failure<E>> {
+    fn verdict<T>(&self, mut value: Option<T>) -> Result<T, Failure<E>> {
         let node = self.owner.node();
         self.beside.end(&self.owner);
-        let Ledger { panic, failures } = self.owner.settle_accounts();
+        let mut ledger = self.owner.settle_accounts();
+        if !ledger.is_empty() {
+            // Nobody gets it. Dropped here, since its destructor may panic, and the node has to end.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(value.take())));
+            if let Err(payload) = dropped {
+                ledger.enter_panic(Panic::caught(payload, node));
+            }
+        }
+        let Ledger { panic, failures } = ledger;
         let reason = node.asked();
         let mut failures = failures.into_iter();
         let (state, verdict) = match (panic, failures.next(), value) {

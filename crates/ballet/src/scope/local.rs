@@ -38,7 +38,7 @@ use crate::job::{Deferred, Domain, Error, Failure, Fault, Origin, Reason, Terms,
 ///
 /// # Panics
 ///
-/// Resumes the first panic of the body, a child or a finalizer. Panics outside a Tokio runtime.
+/// Resumes the first panic of the body, a child or a finalizer. Panics outside a Tokio runtime with its timer on.
 ///
 /// # Cancel safety
 ///

@@ -69,8 +69,11 @@ impl Acquired {
     ///
     /// Dropping the future drops the work, then gives the place back.
     pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        // In this order, in which they are dropped where nobody polls this.
+        let held = (work, self);
         lazy(|_| {
-            let busy = self.begin();
+            let (work, place) = held;
+            let busy = place.begin();
             work.map(|output| {
                 busy.end();
                 output

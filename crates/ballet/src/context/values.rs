@@ -49,17 +49,11 @@ impl Values {
         row.value.downcast_ref()
     }
 
-    pub(crate) fn with_deadline(&self, own: Instant) -> Self {
+    /// These values with the deadline, if there is one; the nearest stays.
+    pub(crate) fn bounded_by(self, deadline: Option<Instant>) -> Self {
+        let Some(own) = deadline else { return self };
         let nearest = self.deadline().map_or(own, |outer| outer.min(own));
         Self::of(Some(nearest), self.rows().to_vec())
-    }
-
-    /// These values with the deadline, if there is one.
-    pub(crate) fn bounded_by(self, deadline: Option<Instant>) -> Self {
-        match deadline {
-            Some(own) => self.with_deadline(own),
-            None => self,
-        }
     }
 
     pub(crate) fn with<K: Key>(&self, value: K::Value) -> Self {

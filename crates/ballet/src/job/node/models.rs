@@ -2,6 +2,7 @@
 
 use std::mem::ManuallyDrop;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context as Poller, Poll, Wake, Waker};
@@ -42,6 +43,14 @@ fn job(scope: &NodeRef) -> NodeRef {
     cell::passive(birth, None).upcast()
 }
 
+/// A scope, and another thread on which its only child ends.
+fn scope_whose_child_leaves(root: &NodeRef) -> (NodeRef, thread::JoinHandle<()>) {
+    let scope = scope(root);
+    let child = job(&scope);
+    assert!(scope.admit(&child));
+    (scope, thread::spawn(move || child.end(State::Completed)))
+}
+
 /// Another thread that spawns `child`; it gives whether the scope took it.
 fn spawning(scope: &NodeRef, child: &NodeRef) -> thread::JoinHandle<bool> {
     let (scope, child) = (scope.clone(), child.clone());
@@ -54,6 +63,13 @@ fn reason() -> Reason {
 
 /// Whether a task was woken.
 struct Woken(AtomicBool);
+
+impl Woken {
+    fn watch() -> (Arc<Self>, Waker) {
+        let woken = Arc::new(Self(AtomicBool::new(false)));
+        (Arc::clone(&woken), Waker::from(woken))
+    }
+}
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -103,12 +119,8 @@ fn a_scope_does_not_close_over_a_child() {
 fn the_last_child_to_leave_wakes_its_scope() {
     loom::model(|| {
         let root = node(Role::Root, None);
-        let scope = scope(&root);
-        let child = job(&scope);
-        assert!(scope.admit(&child));
-        let leaver = thread::spawn(move || child.end(State::Completed));
-        let woken = Arc::new(Woken(AtomicBool::new(false)));
-        let waker = Waker::from(Arc::clone(&woken));
+        let (scope, leaver) = scope_whose_child_leaves(&root);
+        let (woken, waker) = Woken::watch();
         // SAFETY: `node` makes watched nodes.
         let watched = unsafe { scope.downcast_ref::<Watched>() };
         watched.watcher.register(Poller::from_waker(&waker).waker());
@@ -125,13 +137,9 @@ fn the_last_child_to_leave_wakes_its_scope() {
 fn the_last_child_to_leave_is_told_to_whoever_else_waits() {
     loom::model(|| {
         let root = node(Role::Root, None);
-        let scope = scope(&root);
-        let child = job(&scope);
-        assert!(scope.admit(&child));
-        let leaver = thread::spawn(move || child.end(State::Completed));
-        let woken = Arc::new(Woken(AtomicBool::new(false)));
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut waiting = std::pin::pin!(scope.wait_childless());
+        let (scope, leaver) = scope_whose_child_leaves(&root);
+        let (woken, waker) = Woken::watch();
+        let mut waiting = pin!(scope.wait_childless());
         let ready = waiting.as_mut().poll(&mut Poller::from_waker(&waker));
         leaver.join().unwrap();
         assert!(ready == Poll::Ready(()) || woken.0.load(Ordering::Acquire));

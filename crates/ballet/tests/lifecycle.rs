@@ -6,6 +6,7 @@
 )]
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -329,7 +330,7 @@ async fn a_shutdown_that_takes_too_long_fails_its_assertion() {
         });
         Ok(())
     };
-    let watch = std::panic::AssertUnwindSafe(assert_shutdown_within(seconds(2), Stage::new(), app));
+    let watch = AssertUnwindSafe(assert_shutdown_within(seconds(2), Stage::new(), app));
     let failed = futures_util::FutureExt::catch_unwind(watch).await.unwrap_err();
     let message = failed.downcast_ref::<String>().unwrap();
     assert!(message.starts_with("the shutdown was to take 2s at most"), "{message}");
@@ -392,4 +393,30 @@ async fn the_timeline_says_at_once_where_there_is_nothing_to_measure() {
     let row = |name: &str| told.lines().find(|line| line.contains(&format!("/{name} ("))).unwrap();
     assert!(row("calm").starts_with("    at once  completed  "), "{told}");
     assert!(row("http").starts_with("       3.0s  completed  "), "{told}");
+}
+
+#[ballet::test]
+async fn budgets_may_be_as_long_as_a_duration_can_be() {
+    let stage = Stage::new().drain(Duration::MAX).cancel(Duration::MAX).finalize(Duration::MAX);
+    let phases = stage.phases();
+    let curtain = stage.run(async |s: Scope| {
+        s.spawn(async {
+            draining().await;
+            Ok(())
+        });
+        phases.shut_down();
+        Ok(())
+    });
+    assert!(matches!(curtain.await.ending(), Ending::Completed));
+}
+
+#[test]
+fn a_stage_that_panics_before_its_program_begins_leaves_its_place() {
+    // Without a driver of signals, Tokio panics where they are to be heard.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let program = ballet::scope(async |_: Scope| {
+        let _ = Stage::new().run(async |_: Scope| Ok(())).await;
+        Ok(())
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| runtime.block_on(program))).is_err());
 }

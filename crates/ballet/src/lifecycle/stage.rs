@@ -163,7 +163,8 @@ impl Stage {
         let place = Location::caller();
         async move {
             let context = current().values().with::<OfStage>(self.phases.clone());
-            let frame = Frame::open(Domain::Together, context, place);
+            let custody = Frame::open(Domain::Together, context, place);
+            let frame = Arc::clone(&custody);
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
             let phases = self.phases.clone();
@@ -171,7 +172,7 @@ impl Stage {
             let early = Mutex::new(None);
             let show = async {
                 let body = lazy(|_| body(handle)).flatten().inspect_ok(|()| phases.open());
-                let verdict = Arc::clone(&frame).run(body).await;
+                let verdict = custody.run(body).await;
                 *lock(&early) = Some(verdict);
                 let root = owner.node().root();
                 root.wait_childless().await;
@@ -196,14 +197,17 @@ impl Stage {
 }
 
 impl Stage {
+    /// How long a shutdown may take.
+    #[cfg(feature = "systemd")]
+    fn longest(&self) -> Duration {
+        [self.cancel, self.finalize, THREADS_WAIT_MAX].into_iter().fold(self.drain, Duration::saturating_add)
+    }
+
     /// Hears signals and, with the feature `systemd`, tells systemd; never ends.
     async fn talk_to_outside(&self) {
         let signals = signals::forward(&self.phases);
         #[cfg(feature = "systemd")]
-        tokio::join!(
-            signals,
-            super::systemd::tell(&self.phases, self.drain + self.cancel + self.finalize + THREADS_WAIT_MAX)
-        );
+        tokio::join!(signals, super::systemd::tell(&self.phases, self.longest()));
         #[cfg(not(feature = "systemd"))]
         signals.await;
     }

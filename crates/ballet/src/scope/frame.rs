@@ -4,6 +4,7 @@
 //! of the same runtime poll the frame to its end, as a child of the nearest node that has not ended. Everything
 //! that must survive that drop therefore lives in the frame and not on the owner's stack.
 
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ enum Patience {
 
 impl<E: Fault> Frame<E> {
     #[track_caller]
-    pub(crate) fn open(domain: Domain, values: Values, place: &'static Location<'static>) -> Arc<Self> {
+    pub(crate) fn open(domain: Domain, values: Values, place: &'static Location<'static>) -> Custody<E> {
         Self::open_on(Dispatcher::lanes(), domain, values, place)
     }
 
@@ -60,40 +61,16 @@ impl<E: Fault> Frame<E> {
         domain: Domain,
         values: Values,
         place: &'static Location<'static>,
-    ) -> Arc<Self> {
+    ) -> Custody<E> {
         let _looked = look_at_clock();
-        Arc::new(Self {
+        let frame = Arc::new(Self {
             owner: Owner::open(domain, values, dispatcher, place),
             finalizers: ShortLock::default(),
             beside: Beside::new(),
             given_up: AtomicBool::new(false),
             patience: Mutex::default(),
-        })
-    }
-
-    /// Polls `body`, and the children of a local scope, until all has ended.
-    pub(crate) fn run<T, F>(self: Arc<Self>, body: F) -> Running<F, T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let custody = Custody { frame: self, is_over: false };
-        Running {
-            body: Some(body),
-            value: None,
-            custody,
-            just_now: None,
-            children_first: false,
-            has_more: false,
-        }
-    }
-
-    /// As [`run`](Self::run), where the first poll follows at once, so that the clock need not be looked at again.
-    pub(super) fn run_at_once<T, F>(self: Arc<Self>, body: F) -> Running<F, T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let just_now = Some(self.owner.node().born);
-        Running { just_now, ..self.run(body) }
+        });
+        Custody { frame, is_over: false }
     }
 
     /// Polls the children of a local scope; returns whether it is other tasks' turn before all had theirs.
@@ -352,9 +329,44 @@ where
 }
 
 /// Guards an open frame: dropped before that is over, it gives the frame up for adoption.
-struct Custody<E: Fault> {
+#[must_use = "dropping it cancels the scope"]
+pub(crate) struct Custody<E: Fault> {
     frame: Arc<Frame<E>>,
     is_over: bool,
+}
+
+impl<E: Fault> Custody<E> {
+    /// Polls `body`, and the children of a local scope, until all has ended.
+    pub(crate) fn run<T, F>(self, body: F) -> Running<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        Running {
+            body: Some(body),
+            value: None,
+            custody: self,
+            just_now: None,
+            children_first: false,
+            has_more: false,
+        }
+    }
+
+    /// As [`run`](Self::run), where the first poll follows at once, so that the clock need not be looked at again.
+    pub(super) fn run_at_once<T, F>(self, body: F) -> Running<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let just_now = Some(self.owner.node().born);
+        Running { just_now, ..self.run(body) }
+    }
+}
+
+impl<E: Fault> Deref for Custody<E> {
+    type Target = Arc<Frame<E>>;
+
+    fn deref(&self) -> &Arc<Frame<E>> {
+        &self.frame
+    }
 }
 
 impl<E: Fault> Drop for Custody<E> {

@@ -2,8 +2,10 @@
 
 mod chunked;
 mod group_by;
+mod mailbox;
 mod within;
 
 pub use chunked::{Chunked, Windowed};
-pub use group_by::{Group, GroupBy};
+pub use group_by::GroupBy;
+pub use mailbox::Group;
 pub use within::GroupedWithin;

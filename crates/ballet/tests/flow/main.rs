@@ -4,6 +4,7 @@ mod builders;
 mod children;
 mod cut;
 mod failures;
+mod groups;
 mod laws;
 mod models;
 mod spawned;

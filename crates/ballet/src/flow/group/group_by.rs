@@ -1,22 +1,21 @@
 //! A flow for each kind of item.
 
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context as Poller, Poll, Waker, ready};
+use std::task::{Context as Poller, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::mailbox::{Group, Mailbox, Refused};
 use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::is_spent;
 use crate::flow::describe;
-use crate::flow::error::{Both, Never, Unify};
+use crate::flow::error::{Both, Unify};
 use crate::flow::herd::{Herd, Round};
 use crate::flow::upstream::Upstream;
-use crate::job::lock;
-use crate::sync::Mutex;
 
 pin_project! {
     /// The flow of [`FlowExt::group_by`](crate::FlowExt::group_by).
@@ -29,8 +28,8 @@ pin_project! {
         limit: usize,
         members: Herd<I>,
         groups: Groups<V, T>,
-        // Taken from the source, and not yet wanted by its group.
-        next: Option<(V, T)>,
+        // The source used up the last poll, so the groups come first in the next.
+        source_owes: bool,
     }
 }
 
@@ -39,7 +38,7 @@ impl<S, T, V, F, M, I> GroupBy<S, T, V, F, M, I> {
     pub(in crate::flow) fn new(source: S, limit: usize, key: F, make: M) -> Self {
         assert!(limit > 0, "with zero groups at a time there would be none for any item");
         let (source, members) = (Upstream::new(source), Herd::new());
-        Self { source, key, make, limit, members, groups: Groups::default(), next: None }
+        Self { source, key, make, limit, members, groups: Groups::default(), source_owes: false }
     }
 }
 
@@ -59,47 +58,35 @@ where
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
         let mut me = self.project();
+        let mut is_asked = !mem::take(me.source_owes);
         loop {
-            loop {
-                if me.next.is_none() {
-                    let Poll::Ready(next) = me.source.as_mut().poll_next(cx).map_err(Unify::first)? else {
-                        break;
-                    };
-                    let Some(item) = next else {
-                        me.groups.close_all();
-                        break;
-                    };
-                    *me.next = Some(((me.key)(&item), item));
-                }
-                let Some((key, item)) = me.next.take() else { unreachable!("it was put there just now") };
-                let item = match me.groups.give(&key, item) {
-                    Ok(()) => continue,
-                    Err(Refused::Full(item)) => item,
-                    Err(Refused::NoGroup(item)) if me.members.len() < *me.limit => {
-                        let mailbox = Mailbox::with(item);
-                        let seat = me.members.let_in((me.make)(key.clone(), Group(Arc::clone(&mailbox))));
+            while is_asked
+                && let next = me.groups.poll_next(me.source.as_mut(), me.key, cx)
+                && let Poll::Ready(Some((key, item))) = next.map_err(Unify::first)?
+            {
+                match me.groups.give(key, item, me.members.len() < *me.limit) {
+                    Given::Away => {}
+                    Given::Waits => break,
+                    Given::Begins(key, item) => {
+                        let (mailbox, group) = Mailbox::with(item);
+                        let seat = me.members.let_in((me.make)(key.clone(), group));
                         me.groups.open(key, seat, mailbox);
-                        continue;
                     }
-                    Err(Refused::NoGroup(item)) => {
-                        me.groups.close_oldest();
-                        item
-                    }
-                };
-                *me.next = Some((key, item));
-                break;
+                }
             }
+            *me.source_owes = is_asked && is_spent();
             match me.members.poll_round(cx, sink) {
                 Round::Spent => {}
                 Round::Ended(seat) => me.groups.forget(seat),
                 Round::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
                 Round::Failed(error) => return Poll::Ready(Err(S::Error::second(error))),
-                Round::Waits if me.next.as_ref().is_some_and(|(key, _)| me.groups.has_room(key)) => {}
-                Round::Waits if me.members.is_empty() && me.source.is_ended() && me.next.is_none() => {
+                Round::Waits if !is_asked || me.groups.poll_room(cx).is_ready() => {}
+                Round::Waits if me.members.is_empty() && me.source.is_ended() && me.groups.are_served() => {
                     return Poll::Ready(Ok(ControlFlow::Continue(())));
                 }
                 Round::Waits => return Poll::Pending,
             }
+            is_asked = true;
         }
     }
 }
@@ -108,7 +95,7 @@ impl<S: Clone, T, V, F: Clone, M: Clone, I> Clone for GroupBy<S, T, V, F, M, I> 
     fn clone(&self) -> Self {
         let (source, key, make) = (self.source.clone(), self.key.clone(), self.make.clone());
         let (members, groups) = (Herd::new(), Groups::default());
-        Self { source, key, make, limit: self.limit, members, groups, next: None }
+        Self { source, key, make, limit: self.limit, members, groups, source_owes: false }
     }
 }
 
@@ -119,58 +106,97 @@ struct Groups<V, T> {
     by_key: HashMap<V, Open<T>>,
     /// Counts what is given, so that it is known who was given something longest ago.
     now: u64,
-    /// How many were closed to make room, and have not ended.
-    closing: Vec<usize>,
+    /// Those that get no more, and whose flows have not ended.
+    closing: Vec<(V, Open<T>)>,
+    /// Taken from the source and given to no group yet, the oldest first: one item at most, and those that came back.
+    waiting: VecDeque<(V, T)>,
 }
 
 struct Open<T> {
     seat: usize,
-    mailbox: Arc<Mutex<Mailbox<T>>>,
+    mailbox: Mailbox<T>,
     /// When it was last given something.
     used: u64,
 }
 
-/// Why an item did not go to its group.
-enum Refused<T> {
-    /// The group has not taken the one before.
-    Full(T),
-    NoGroup(T),
+/// An item with its key, or the end.
+type Next<V, T, E> = Poll<Result<Option<(V, T)>, E>>;
+
+/// What became of an item.
+enum Given<V, T> {
+    /// Its group has it.
+    Away,
+    /// It waits.
+    Waits,
+    /// A group is to begin with it.
+    Begins(V, T),
 }
 
 impl<V, T> Default for Groups<V, T> {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), now: 0, closing: Vec::new() }
+        Self { by_key: HashMap::new(), now: 0, closing: Vec::new(), waiting: VecDeque::new() }
     }
 }
 
 impl<V: Eq + Hash + Clone, T> Groups<V, T> {
-    fn give(&mut self, key: &V, item: T) -> Result<(), Refused<T>> {
-        let Some(open) = self.by_key.get_mut(key) else { return Err(Refused::NoGroup(item)) };
-        let mut mailbox = lock(&open.mailbox);
-        if mailbox.is_closed {
-            return Err(Refused::NoGroup(item));
+    /// The next item: one that waits, or the source's next. With the source's end the groups end.
+    fn poll_next<S: Flow<Item = T>>(
+        &mut self,
+        source: Pin<&mut Upstream<S>>,
+        key_of: &mut impl FnMut(&T) -> V,
+        cx: &mut Poller<'_>,
+    ) -> Next<V, T, S::Error> {
+        if let Some(next) = self.waiting.pop_front() {
+            return Poll::Ready(Ok(Some(next)));
         }
-        if mailbox.item.is_some() {
-            return Err(Refused::Full(item));
+        let next = ready!(source.poll_next(cx))?;
+        if next.is_none() {
+            self.close_all();
         }
-        mailbox.item = Some(item);
-        let reader = mailbox.reader.take();
-        drop(mailbox);
-        self.now += 1;
-        open.used = self.now;
-        reader.into_iter().for_each(Waker::wake);
-        Ok(())
+        Poll::Ready(Ok(next.map(|item| (key_of(&item), item))))
     }
 
-    /// Whether an item that was refused would not be refused for the same reason now.
-    fn has_room(&self, key: &V) -> bool {
-        self.by_key.get(key).is_some_and(|open| {
-            let mailbox = lock(&open.mailbox);
-            !mailbox.is_closed && mailbox.item.is_none()
-        })
+    /// Gives an item to its group, if that has room.
+    fn give(&mut self, key: V, item: T, has_seat: bool) -> Given<V, T> {
+        let Some(open) = self.by_key.get_mut(&key) else { return self.begin(key, item, has_seat) };
+        match open.mailbox.put(item) {
+            Ok(()) => {
+                self.now += 1;
+                open.used = self.now;
+                Given::Away
+            }
+            Err(Refused::Full(item)) => self.wait(key, item),
+            Err(Refused::Over(left, item)) => {
+                self.closing.extend(self.by_key.remove_entry(&key));
+                let Some(left) = left else { return self.begin(key, item, has_seat) };
+                self.waiting.push_front((key.clone(), item));
+                self.begin(key, left, has_seat)
+            }
+        }
     }
 
-    fn open(&mut self, key: V, seat: usize, mailbox: Arc<Mutex<Mailbox<T>>>) {
+    /// Has a group begin with an item, if there is a seat for it.
+    fn begin(&mut self, key: V, item: T, has_seat: bool) -> Given<V, T> {
+        if has_seat {
+            return Given::Begins(key, item);
+        }
+        self.close_oldest();
+        self.wait(key, item)
+    }
+
+    fn wait(&mut self, key: V, item: T) -> Given<V, T> {
+        self.waiting.push_front((key, item));
+        Given::Waits
+    }
+
+    /// Ready when the first item that waits need not wait any more.
+    fn poll_room(&self, cx: &Poller<'_>) -> Poll<()> {
+        let group = self.waiting.front().and_then(|(key, _)| self.by_key.get(key));
+        // Where it has none, a flow has to end, which the herd tells.
+        group.map_or(Poll::Pending, |open| open.mailbox.poll_room(cx))
+    }
+
+    fn open(&mut self, key: V, seat: usize, mailbox: Mailbox<T>) {
         self.now += 1;
         self.by_key.insert(key, Open { seat, mailbox, used: self.now });
     }
@@ -181,93 +207,39 @@ impl<V: Eq + Hash + Clone, T> Groups<V, T> {
             return;
         }
         let oldest = self.by_key.iter().min_by_key(|(_, open)| open.used).map(|(key, _)| key.clone());
-        if let Some(open) = oldest.and_then(|key| self.by_key.remove(&key)) {
-            self.closing.push(open.seat);
-            close(&open.mailbox);
+        if let Some((key, open)) = oldest.and_then(|key| self.by_key.remove_entry(&key)) {
+            open.mailbox.close();
+            self.closing.push((key, open));
         }
     }
 
-    fn close_all(&mut self) {
-        self.by_key.values().for_each(|open| close(&open.mailbox));
-    }
-
-    /// The group in this seat has ended.
+    /// The flow of the group in this seat has ended. What it was given and has not taken goes to the next group.
     fn forget(&mut self, seat: usize) {
-        self.closing.retain(|closing| *closing != seat);
-        self.by_key.retain(|_, open| open.seat != seat);
-    }
-}
-
-/// Room for one item on its way to a group.
-struct Mailbox<T> {
-    item: Option<T>,
-    /// Nothing more comes, or nothing more is wanted.
-    is_closed: bool,
-    reader: Option<Waker>,
-}
-
-impl<T> Mailbox<T> {
-    fn with(item: T) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { item: Some(item), is_closed: false, reader: None }))
-    }
-}
-
-fn close<T>(mailbox: &Mutex<Mailbox<T>>) {
-    let reader = {
-        let mut mailbox = lock(mailbox);
-        mailbox.is_closed = true;
-        mailbox.reader.take()
-    };
-    reader.into_iter().for_each(Waker::wake);
-}
-
-/// The items of one kind, as a flow; see [`FlowExt::group_by`](crate::FlowExt::group_by). It cannot fail.
-///
-/// It ends when the source ends, or when its place is wanted for another group.
-pub struct Group<T>(Arc<Mutex<Mailbox<T>>>);
-
-impl<T> Flow for Group<T> {
-    type Item = T;
-    type Error = Never;
-
-    fn poll_each<K>(self: Pin<&mut Self>, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
-    where
-        K: FnMut(T) -> ControlFlow<()>,
-    {
-        loop {
-            let Some(item) = ready!(self.poll_take(cx)) else {
-                return Poll::Ready(Ok(ControlFlow::Continue(())));
-            };
-            if sink(item).is_break() {
-                return Poll::Ready(Ok(ControlFlow::Break(())));
+        let closed = self.closing.extract_if(.., |(_, open)| open.seat == seat);
+        for (key, open) in closed.chain(self.by_key.extract_if(|_, open| open.seat == seat)) {
+            // It may be read elsewhere still.
+            open.mailbox.close();
+            if let Some(item) = open.mailbox.take_back() {
+                self.waiting.push_front((key, item));
             }
         }
     }
 }
 
-impl<T> Group<T> {
-    fn poll_take(&self, cx: &Poller<'_>) -> Poll<Option<T>> {
-        let mut mailbox = lock(&self.0);
-        if mailbox.item.is_some() || mailbox.is_closed {
-            return Poll::Ready(mailbox.item.take());
-        }
-        let before = mailbox.reader.replace(cx.waker().clone());
-        drop(mailbox);
-        drop(before);
-        Poll::Pending
+impl<V, T> Groups<V, T> {
+    /// Whether no item waits.
+    fn are_served(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn close_all(&mut self) {
+        self.by_key.values().for_each(|open| open.mailbox.close());
     }
 }
 
-impl<T> Drop for Group<T> {
+/// Groups that are read elsewhere end with the flow.
+impl<V, T> Drop for Groups<V, T> {
     fn drop(&mut self) {
-        close(&self.0);
-        let unwanted = lock(&self.0).item.take();
-        drop(unwanted);
-    }
-}
-
-impl<T> fmt::Debug for Group<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Group")
+        self.close_all();
     }
 }

@@ -1,0 +1,95 @@
+//! Groups: every item of the source reaches one, wherever the group is read, and however it ends.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ballet::flow::{Group, Never};
+use ballet::{Dispatcher, Flow, FlowExt, flow};
+use tokio::time::sleep;
+
+use crate::support::MS;
+
+/// How much comes out of two groups of 50 numbers each.
+async fn of_two_groups<F>(make: impl FnMut(u32, Group<u32>) -> F) -> usize
+where
+    F: Flow<Item = u32, Error = Never>,
+{
+    flow::iter(0..100).group_by(2, |n| n % 2, make).count().await
+}
+
+#[ballet::test]
+async fn a_group_that_is_read_in_a_child_may_hand_on_less_than_it_takes() {
+    assert_eq!(of_two_groups(|_, group| group.chunked(10).map(|ten| ten[0]).buffer(4)).await, 10);
+    assert_eq!(of_two_groups(|_, group| group.filter(|n| n % 10 >= 8).buffer(4)).await, 20);
+    assert!(of_two_groups(|_, group| group.filter(|n| *n > 90).conflate()).await > 0);
+    let elsewhere = Dispatcher::limited(1, "groups");
+    let sums = |_, group: Group<u32>| {
+        flow(async move |out| out.emit(group.fold(0, |sum, n| sum + n).await).await).flow_on(&elsewhere)
+    };
+    assert_eq!(of_two_groups(sums).await, 2);
+}
+
+#[ballet::test]
+async fn a_group_may_be_read_in_a_task_of_its_own() {
+    let read = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&read);
+    let told = of_two_groups(move |_, group| {
+        let count = Arc::clone(&count);
+        let reader = tokio::spawn(async move {
+            let mut group = pin!(group);
+            while group.next().await.is_some() {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        flow(async move |out| {
+            reader.await.unwrap();
+            out.emit(1).await;
+        })
+    });
+    assert_eq!((told.await, read.load(Ordering::Relaxed)), (2, 100));
+}
+
+#[ballet::test]
+async fn a_group_that_is_read_elsewhere_ends_with_the_flow() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let endless = flow(async |out| {
+        out.emit(0).await;
+        pending::<()>().await;
+    });
+    let grouped = endless.group_by(
+        1,
+        |_| (),
+        |(), group: Group<i32>| {
+            let tell = tell.take().unwrap();
+            tokio::spawn(async move { tell.send(group.count().await) });
+            flow(async |out| {
+                out.emit("begun").await;
+                pending::<()>().await;
+            })
+        },
+    );
+    assert_eq!(grouped.first().await, Some("begun"));
+    assert_eq!(told.await, Ok(1));
+}
+
+#[ballet::test]
+async fn what_a_group_was_given_and_did_not_take_begins_the_next() {
+    let slow = async |n| {
+        sleep(10 * MS).await;
+        n
+    };
+    let one_each = flow::iter(0..6).group_by(4, |_| 0, |_, group| group.then(slow).take(1));
+    assert_eq!(one_each.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
+    let in_children = flow::iter(0..6).group_by(4, |_| 0, |_, group| group.then(slow).take(1).buffer(1));
+    assert_eq!(in_children.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
+    let crowded = flow::iter(0..60).group_by(2, |n| n % 3, |_, group| group.then(slow).take(1));
+    assert_eq!(crowded.count().await, 60);
+}
+
+#[ballet::test]
+async fn a_group_that_takes_nothing_ends_with_the_item_that_it_began_with() {
+    assert_eq!(flow::iter(0..10).group_by(4, |n| n % 2, |_, _| flow::iter([1])).count().await, 10);
+}

@@ -3,20 +3,23 @@
 //! Each member is polled with a waker of its own. So a wake costs one poll of one member, however many there are, and
 //! members that are ready take turns.
 
+#[cfg(all(test, ballet_loom))]
+mod models;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context as Poller, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
 
 use super::basis::Flow;
+use super::budget::is_spent;
 use super::upstream::{Burst, Upstream};
 use crate::job::lock;
-use crate::sync::{Mutex, Ordering};
+use crate::sync::{AtomicU8, Mutex, Ordering};
 
 /// Flows of one kind that are polled together. Seats that have become free are used again.
 pub(super) struct Herd<I> {
@@ -41,12 +44,30 @@ struct Bell {
     task: AtomicWaker,
 }
 
+/// Values of [`Call::is_queued`].
+const FREE: u8 = 0;
+const QUEUED: u8 = 1;
+
 /// Wakes one member.
 struct Call {
     bell: Arc<Bell>,
     seat: usize,
     /// Whether the seat is written down, at the bell or in `ready`; so it is there at most once.
-    is_queued: AtomicBool,
+    is_queued: AtomicU8,
+}
+
+impl Call {
+    /// Whether the seat was not written down until now, so that the caller does it.
+    fn queue(&self) -> bool {
+        self.is_queued.swap(QUEUED, Ordering::AcqRel) == FREE
+    }
+
+    /// Before a poll: a wake during it counts. Who woke before it found the seat written down, and left it at that; this
+    /// step reads theirs, so that the poll sees what they did before. A mere store would not be ordered before what the
+    /// poll reads.
+    fn begin(&self) {
+        self.is_queued.swap(FREE, Ordering::AcqRel);
+    }
 }
 
 impl Wake for Call {
@@ -55,7 +76,7 @@ impl Wake for Call {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.is_queued.swap(true, Ordering::AcqRel) {
+        if self.queue() {
             lock(&self.bell.woken).push(self.seat);
             self.bell.task.wake();
         }
@@ -104,7 +125,7 @@ impl<I> Herd<I> {
 
     fn add_seat(&mut self) -> usize {
         let seat = self.seats.len();
-        let (bell, is_queued) = (Arc::clone(&self.bell), AtomicBool::new(false));
+        let (bell, is_queued) = (Arc::clone(&self.bell), AtomicU8::new(FREE));
         let call = Arc::new(Call { bell, seat, is_queued });
         let waker = Waker::from(Arc::clone(&call));
         self.seats.push(Seat { flow: Box::pin(Upstream::none()), call, waker });
@@ -112,7 +133,7 @@ impl<I> Herd<I> {
     }
 
     fn queue(&mut self, seat: usize) {
-        if !self.seats[seat].call.is_queued.swap(true, Ordering::AcqRel) {
+        if self.seats[seat].call.queue() {
             self.ready.push_back(seat);
         }
     }
@@ -129,12 +150,18 @@ impl<I: Flow> Herd<I> {
         for _ in 0..self.ready.len() {
             let Some(seat) = self.ready.pop_front() else { break };
             let Seat { flow, call, waker } = &mut self.seats[seat];
-            // Before the poll: a wake during it counts.
-            call.is_queued.store(false, Ordering::Release);
+            call.begin();
             if flow.is_ended() {
                 continue;
             }
             match flow.as_mut().poll_burst(&mut Poller::from_waker(waker), sink) {
+                // Nothing is left for the others. They come first in the next poll.
+                Burst::Waits if is_spent() => {
+                    if !self.ready.is_empty() {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Round::Waits;
+                }
                 Burst::Waits => {}
                 Burst::Spent => self.queue(seat),
                 Burst::Paused => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::flow::Never;
 use ballet::testing::{EVENTS_MAX, Event, Events, PATIENCE, ShowError, test_flow};
-use ballet::{Error, Flow, SharedFlow, Sharing, StateFlow, flow};
+use ballet::{Error, Flow, FlowExt, SharedFlow, Sharing, StateFlow, flow};
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 
@@ -217,4 +217,25 @@ async fn a_panic_of_the_test_is_told_and_not_what_it_left() {
     let panics = test_flow(flow::iter([1, 2]), async |_: Events<i32, Never>| panic!("on purpose"));
     let panic = AssertUnwindSafe(panics).catch_unwind().await.unwrap_err();
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+}
+
+/// In real time: virtual time stands still while anything can run.
+#[test]
+fn the_code_and_its_patience_have_turns_beside_a_flow_that_never_waits() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let busy = || flow::iter(0_u64..).filter(|_| false);
+        test_flow(busy(), async |events: Events<_>| {
+            sleep(S / 100).await;
+            events.cancel_and_ignore().await;
+        })
+        .await;
+        let said = message(busy(), async |mut events: Events<_>| {
+            events.set_patience(S / 100);
+            events.await_item().await;
+        })
+        .await;
+        assert!(said.contains("nothing came within 10ms"), "{said}");
+    });
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Instant;
 
-use tokio::task::coop::poll_proceed;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
 /// The least that a unit pays for; twice as long is the most, where one item does not take longer by itself.
 const UNIT_NS: u64 = 2_000;
@@ -70,6 +70,13 @@ fn worth(took_ns: u64) -> u32 {
 pub(crate) fn poll_unit(cx: &mut Poller<'_>) -> Poll<()> {
     ready!(poll_proceed(cx)).made_progress();
     Poll::Ready(())
+}
+
+/// Whether nothing is left of this poll: whatever is polled now gives way at once, and who was polled before it may be the
+/// reason. Who is in every poll would leave those after it without a turn for ever, so they come first in the next one.
+#[inline]
+pub(crate) fn is_spent() -> bool {
+    !has_budget_remaining()
 }
 
 /// Whether a test has set the order in which the guests of this thread are polled, which no measured time may change.

@@ -4,7 +4,7 @@ use std::task::{Context as Poller, Poll, ready};
 
 use crate::dispatch::unit::{self, Mark, Next, UNKNOWN};
 
-pub(super) use crate::dispatch::unit::poll_unit;
+pub(super) use crate::dispatch::unit::{is_spent, poll_unit};
 
 /// In the first unit, which pays for flows of few items without a look at the clock.
 const ITEMS_AT_FIRST: u32 = 32;

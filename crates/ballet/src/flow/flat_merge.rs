@@ -1,5 +1,6 @@
 //! A flow for each item, many of them at the same time.
 
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll};
@@ -7,6 +8,7 @@ use std::task::{Context as Poller, Poll};
 use pin_project_lite::pin_project;
 
 use super::basis::{Flow, Polled};
+use super::budget::is_spent;
 use super::describe;
 use super::error::{Both, Unify};
 use super::herd::{Herd, Round};
@@ -22,6 +24,8 @@ pin_project! {
         limit: usize,
         // Boxed: each member stands still in its seat.
         members: Herd<I>,
+        // The source used up the last poll, so the members come first in the next.
+        source_owes: bool,
     }
 }
 
@@ -29,7 +33,7 @@ impl<S, F, I> FlatMapMerge<S, F, I> {
     #[track_caller]
     pub(super) fn new(source: S, limit: usize, map: F) -> Self {
         assert!(limit > 0, "a merge of zero flows at a time could never give an item");
-        Self { source: Upstream::new(source), map, limit, members: Herd::new() }
+        Self { source: Upstream::new(source), map, limit, members: Herd::new(), source_owes: false }
     }
 }
 
@@ -47,28 +51,34 @@ where
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
         let mut me = self.project();
+        let mut is_asked = !mem::take(me.source_owes);
         loop {
-            while me.members.len() < *me.limit
+            while is_asked
+                && me.members.len() < *me.limit
                 && let Poll::Ready(Some(item)) = me.source.as_mut().poll_next(cx).map_err(Unify::first)?
             {
                 me.members.let_in((me.map)(item));
             }
+            *me.source_owes = is_asked && is_spent();
             match me.members.poll_round(cx, sink) {
                 Round::Spent | Round::Ended(_) => {}
                 Round::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
                 Round::Failed(error) => return Poll::Ready(Err(S::Error::second(error))),
+                Round::Waits if !is_asked => {}
                 Round::Waits if me.members.is_empty() && me.source.is_ended() => {
                     return Poll::Ready(Ok(ControlFlow::Continue(())));
                 }
                 Round::Waits => return Poll::Pending,
             }
+            is_asked = true;
         }
     }
 }
 
 impl<S: Clone, F: Clone, I> Clone for FlatMapMerge<S, F, I> {
     fn clone(&self) -> Self {
-        Self { source: self.source.clone(), map: self.map.clone(), limit: self.limit, members: Herd::new() }
+        let (source, map) = (self.source.clone(), self.map.clone());
+        Self { source, map, limit: self.limit, members: Herd::new(), source_owes: false }
     }
 }
 

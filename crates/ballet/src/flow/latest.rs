@@ -1,5 +1,6 @@
 //! Only the newest counts: a new item ends the work for the one before it.
 
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
@@ -7,6 +8,7 @@ use std::task::{Context as Poller, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::basis::{Flow, Polled};
+use super::budget::is_spent;
 use super::describe;
 use super::error::{Both, Unify};
 use super::then::poll_in;
@@ -22,12 +24,14 @@ pin_project! {
         // For the newest item.
         #[pin]
         work: Option<W>,
+        // The source used up the last poll, so the work comes first in the next.
+        source_owes: bool,
     }
 }
 
 impl<S, F, W> MapLatest<S, F, W> {
     pub(super) fn new(source: S, map: F) -> Self {
-        Self { source: Upstream::new(source), map, work: None }
+        Self { source: Upstream::new(source), map, work: None, source_owes: false }
     }
 }
 
@@ -46,6 +50,14 @@ where
     {
         let mut me = self.project();
         let (map, waker) = (&*me.map, cx.waker());
+        if mem::take(me.source_owes)
+            && let Poll::Ready(mapped) = poll_in(me.work.as_mut(), waker)
+        {
+            me.work.set(None);
+            if sink(mapped).is_break() {
+                return Poll::Ready(Ok(ControlFlow::Break(())));
+            }
+        }
         let polled = me.source.as_mut().poll_each(cx, &mut |item| {
             // The work before has ended when the next one begins.
             me.work.set(None);
@@ -61,6 +73,7 @@ where
         if matches!(polled, Poll::Ready(Ok(ControlFlow::Break(())) | Err(_))) {
             return polled;
         }
+        *me.source_owes = is_spent();
         if let Some(work) = me.work.as_mut().as_pin_mut() {
             let mapped = ready!(work.poll(cx));
             me.work.set(None);
@@ -74,7 +87,7 @@ where
 
 impl<S: Clone, F: Clone, W> Clone for MapLatest<S, F, W> {
     fn clone(&self) -> Self {
-        Self { source: self.source.clone(), map: self.map.clone(), work: None }
+        Self { source: self.source.clone(), map: self.map.clone(), work: None, source_owes: false }
     }
 }
 
@@ -90,12 +103,14 @@ pin_project! {
         // Of the newest item.
         #[pin]
         inner: Upstream<I>,
+        // The source used up the last poll, so the inner flow comes first in the next.
+        source_owes: bool,
     }
 }
 
 impl<S, F, I> FlatMapLatest<S, F, I> {
     pub(super) fn new(source: S, map: F) -> Self {
-        Self { source: Upstream::new(source), map, inner: Upstream::none() }
+        Self { source: Upstream::new(source), map, inner: Upstream::none(), source_owes: false }
     }
 }
 
@@ -114,6 +129,13 @@ where
     {
         let mut me = self.project();
         let waker = cx.waker();
+        if mem::take(me.source_owes) {
+            match me.inner.as_mut().poll_burst(cx, sink) {
+                Burst::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
+                Burst::Failed(error) => return Poll::Ready(Err(S::Error::second(error))),
+                Burst::Waits | Burst::Spent | Burst::Ended => {}
+            }
+        }
         loop {
             let mut turn = None;
             let polled = me.source.as_mut().poll_each(cx, &mut |item| {
@@ -131,6 +153,7 @@ where
             if let Poll::Ready(Err(error)) = polled {
                 return Poll::Ready(Err(error.first()));
             }
+            *me.source_owes = is_spent();
             match turn.unwrap_or_else(|| me.inner.as_mut().poll_burst(cx, sink)) {
                 Burst::Waits => return Poll::Pending,
                 Burst::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
@@ -144,7 +167,8 @@ where
 
 impl<S: Clone, F: Clone, I> Clone for FlatMapLatest<S, F, I> {
     fn clone(&self) -> Self {
-        Self { source: self.source.clone(), map: self.map.clone(), inner: Upstream::none() }
+        let (source, map) = (self.source.clone(), self.map.clone());
+        Self { source, map, inner: Upstream::none(), source_owes: false }
     }
 }
 

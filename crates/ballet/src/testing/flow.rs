@@ -11,6 +11,7 @@ pub use log::{Event, ShowError};
 
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::{Pin, pin};
@@ -18,6 +19,9 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
+
+use crate::dispatch::unit::is_spent;
 use crate::flow::{Flow, Never};
 use crate::job::lock;
 use crate::sync::{Mutex, MutexGuard};
@@ -83,9 +87,17 @@ where
     let mut flow = pin!(Some(flow));
     let result = {
         let mut code = pin!(code(Events { log: Arc::clone(&log), patience: PATIENCE }));
+        let mut flow_owes = false;
         poll_fn(|cx| {
+            // A flow that used up the last poll has left the code nothing.
+            if mem::take(&mut flow_owes)
+                && let Poll::Ready(result) = code.as_mut().poll(cx)
+            {
+                return Poll::Ready(result);
+            }
             loop {
                 let is_full = run(flow.as_mut(), &log, cx);
+                flow_owes = is_spent();
                 if let Poll::Ready(result) = code.as_mut().poll(cx) {
                     return Poll::Ready(result);
                 }
@@ -276,7 +288,8 @@ impl<T: fmt::Debug, E: ShowError> Events<T, E> {
         take: impl FnOnce(Event<T, E>) -> Result<R, Event<T, E>>,
     ) -> R {
         let next = poll_fn(|cx| lock(&self.log).poll_next(cx));
-        let Ok(event) = tokio::time::timeout(self.patience, next).await else {
+        // Outside the cooperative budget, as the flow may use that up.
+        let Ok(event) = unconstrained(tokio::time::timeout(self.patience, next)).await else {
             let wrong = format!("expected {wanted}, but nothing came within {:?}, at {place}", self.patience);
             fail(lock(&self.log), &wrong);
         };

@@ -1,11 +1,15 @@
 //! Flows that never wait: others run all the same, and who collects can be cancelled.
 
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context as Poller, Poll};
 use std::time::{Duration, Instant};
 
-use ballet::flow::{BoxFlow, Emitter};
-use ballet::{Error, FlowExt, Scope, flow};
+use ballet::flow::{BoxFlow, Emitter, Never, Polled};
+use ballet::{Error, Flow, FlowExt, Scope, flow};
 
 /// Flows that are always ready, each by another part of the code.
 fn endless() -> Vec<(&'static str, BoxFlow<'static, u64>)> {
@@ -146,4 +150,89 @@ fn take(time: Duration) {
     while start.elapsed() < time {
         std::hint::spin_loop();
     }
+}
+
+/// It comes after a while, and does not ask for the budget of the task.
+fn late() -> BoxFlow<'static, u64> {
+    flow(async |out| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        out.emit(7).await;
+    })
+    .boxed()
+}
+
+/// Always ready, and uses up each poll; it emits so many numbers and nothing more.
+fn busy(numbers: u64) -> BoxFlow<'static, u64> {
+    flow::iter(0..).filter(move |n| *n < numbers).boxed()
+}
+
+/// The first item in real time, of a flow that would never give one if it starved.
+fn first<T>(flow: impl Flow<Item = T, Error = Never>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    let first = ballet::timeout(Duration::from_secs(10), async { flow.first().await });
+    runtime.expect("a runtime").block_on(first).ok().flatten()
+}
+
+#[test]
+fn a_busy_flow_leaves_turns_to_those_beside_it() {
+    let merged = [busy(0).merge(late()).boxed(), late().merge(busy(0)).boxed()];
+    assert_eq!(merged.map(first), [Some(7); 2], "merge");
+    let raced = [busy(0).race(late()).boxed(), late().race(busy(0)).boxed()];
+    assert_eq!(raced.map(first), [Some(7); 2], "race");
+    let combined = [busy(1).combine(late()).boxed(), late().combine(busy(1)).map(|(a, b)| (b, a)).boxed()];
+    assert_eq!(combined.map(first), [Some((0, 7)); 2], "combine");
+    let zipped = [busy(1).zip(late()).boxed(), late().zip(busy(1)).map(|(a, b)| (b, a)).boxed()];
+    assert_eq!(zipped.map(first), [Some((0, 7)); 2], "zip");
+    let ended = busy(0).zip(late().filter(|_| false)).map(|_| 0).chain(flow::iter([3]));
+    assert_eq!(first(ended), Some(3), "the end of one ends a zip");
+    assert_eq!(first(busy(2).flat_map_merge(4, |_| late())), Some(7), "flat_map_merge");
+    let members = flow::iter([0, 1]).flat_map_merge(2, |n| if n == 0 { busy(0) } else { late() });
+    assert_eq!(first(members), Some(7), "members of flat_map_merge");
+    assert_eq!(first(busy(1).flat_map_latest(|_| late())), Some(7), "flat_map_latest");
+    assert_eq!(first(busy(1).map_latest(async |_| late().first().await)), Some(Some(7)), "map_latest");
+    let slow = async |n| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        n
+    };
+    assert_eq!(first(busy(1).group_by(4, |n| *n, move |_, group| group.then(slow))), Some(0), "group_by");
+}
+
+/// As [`Flow`]s may be: it asks for no budget.
+struct AtOnce;
+
+impl Flow for AtOnce {
+    type Item = u32;
+    type Error = Never;
+
+    fn poll_each<K>(self: Pin<&mut Self>, _: &mut Poller<'_>, sink: &mut K) -> Polled<Never>
+    where
+        K: FnMut(u32) -> ControlFlow<()>,
+    {
+        Poll::Ready(Ok(sink(2)))
+    }
+}
+
+#[ballet::test]
+async fn the_first_of_a_race_does_not_lose_for_want_of_budget() {
+    let mut spends = Some(Box::pin(async {
+        loop {
+            tokio::task::consume_budget().await;
+        }
+    }));
+    let mut race = pin!(flow::iter([1]).race(AtOnce).first());
+    let first = poll_fn(|cx| {
+        if let Some(mut spends) = spends.take() {
+            let _: Poll<()> = spends.as_mut().poll(cx);
+        }
+        race.as_mut().poll(cx)
+    });
+    assert_eq!(first.await, Some(1));
+}
+
+#[ballet::test]
+async fn a_combination_with_an_empty_flow_takes_next_to_nothing_of_the_other() {
+    let taken = AtomicUsize::new(0);
+    let other = flow::iter(0..).tap(|_| _ = taken.fetch_add(1, Ordering::Relaxed));
+    assert_eq!(flow::iter(None::<u32>).combine(other).count().await, 0);
+    assert!(taken.load(Ordering::Relaxed) <= 1, "{taken:?}");
 }

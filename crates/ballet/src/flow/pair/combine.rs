@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 
 use super::Turn;
 use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::is_spent;
 use crate::flow::describe;
 use crate::flow::error::{Both, Unify};
 use crate::flow::upstream::Upstream;
@@ -50,7 +51,7 @@ where
     {
         let mut me = self.project();
         // One item of each in turn, so that neither runs away from the other.
-        let mut in_vain = 0;
+        let (mut in_vain, mut is_unfair) = (0, false);
         while in_vain < 2 {
             let is_new = match me.turn {
                 Turn::First => {
@@ -63,23 +64,28 @@ where
                 }
             };
             *me.turn = me.turn.next();
+            let never_left = me.left.is_none() && me.first.is_ended();
+            let never_right = me.right.is_none() && me.second.is_ended();
+            if never_left || never_right || me.first.is_ended() && me.second.is_ended() && !is_new {
+                me.first.stop();
+                me.second.stop();
+                return Poll::Ready(Ok(ControlFlow::Continue(())));
+            }
             if !is_new {
+                is_unfair |= in_vain == 0 && is_spent();
                 in_vain += 1;
                 continue;
             }
-            in_vain = 0;
+            (in_vain, is_unfair) = (0, false);
             if let (Some(left), Some(right)) = (&*me.left, &*me.right)
                 && sink((left.clone(), right.clone())).is_break()
             {
                 return Poll::Ready(Ok(ControlFlow::Break(())));
             }
         }
-        let never_left = me.left.is_none() && me.first.is_ended();
-        let never_right = me.right.is_none() && me.second.is_ended();
-        if never_left || never_right || me.first.is_ended() && me.second.is_ended() {
-            me.first.stop();
-            me.second.stop();
-            return Poll::Ready(Ok(ControlFlow::Continue(())));
+        if is_unfair {
+            // Nothing was left for the other one, which is the first to be asked in the next poll.
+            *me.turn = me.turn.next();
         }
         Poll::Pending
     }

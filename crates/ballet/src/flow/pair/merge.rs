@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 
 use super::Turn;
 use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::is_spent;
 use crate::flow::describe;
 use crate::flow::error::{Both, Unify};
 use crate::flow::upstream::{Burst, Upstream};
@@ -44,7 +45,7 @@ where
         K: FnMut(A::Item) -> ControlFlow<()>,
     {
         let mut me = self.project();
-        let mut in_vain = 0;
+        let (mut in_vain, mut is_unfair) = (0, false);
         while in_vain < 2 {
             let turn = match me.turn {
                 Turn::First => me.first.as_mut().poll_burst(cx, sink).map_err(Unify::first),
@@ -52,14 +53,21 @@ where
             };
             *me.turn = me.turn.next();
             match turn {
-                Burst::Waits | Burst::Ended => in_vain += 1,
-                Burst::Spent => in_vain = 0,
+                Burst::Waits | Burst::Ended => {
+                    is_unfair |= in_vain == 0 && is_spent();
+                    in_vain += 1;
+                }
+                Burst::Spent => (in_vain, is_unfair) = (0, false),
                 Burst::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
                 Burst::Failed(error) => return Poll::Ready(Err(error)),
             }
         }
         if me.first.is_ended() && me.second.is_ended() {
             return Poll::Ready(Ok(ControlFlow::Continue(())));
+        }
+        if is_unfair {
+            // Nothing was left for the other one, which is the first to be asked in the next poll.
+            *me.turn = me.turn.next();
         }
         Poll::Pending
     }

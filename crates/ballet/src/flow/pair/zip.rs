@@ -6,7 +6,9 @@ use std::task::{Context as Poller, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::Turn;
 use crate::flow::basis::{Flow, Polled};
+use crate::flow::budget::is_spent;
 use crate::flow::describe;
 use crate::flow::error::{Both, Unify};
 use crate::flow::upstream::Upstream;
@@ -23,12 +25,15 @@ pin_project! {
         // Taken, and waiting for their other halves.
         left: Option<X>,
         right: Option<Y>,
+        // Who is asked first.
+        turn: Turn,
     }
 }
 
 impl<A, B, X, Y> Zip<A, B, X, Y> {
     pub(in crate::flow) fn new(first: A, second: B) -> Self {
-        Self { first: Upstream::new(first), second: Upstream::new(second), left: None, right: None }
+        let (first, second) = (Upstream::new(first), Upstream::new(second));
+        Self { first, second, left: None, right: None, turn: Turn::First }
     }
 }
 
@@ -47,15 +52,18 @@ where
         let mut me = self.project();
         loop {
             // Both are asked each time: the end of one ends the other, though that one may be waiting.
-            if me.left.is_none()
-                && let Poll::Ready(next) = me.first.as_mut().poll_next(cx).map_err(Unify::first)?
-            {
-                *me.left = next;
-            }
-            if me.right.is_none()
-                && let Poll::Ready(next) = me.second.as_mut().poll_next(cx).map_err(A::Error::second)?
-            {
-                *me.right = next;
+            let mut is_unfair = false;
+            for turn in [*me.turn, me.turn.next()] {
+                match turn {
+                    Turn::First if me.left.is_none() => {
+                        *me.left = found(me.first.as_mut().poll_next(cx).map_err(Unify::first)?);
+                    }
+                    Turn::Second if me.right.is_none() => {
+                        *me.right = found(me.second.as_mut().poll_next(cx).map_err(A::Error::second)?);
+                    }
+                    Turn::First | Turn::Second => {}
+                }
+                is_unfair |= turn == *me.turn && is_spent();
             }
             let is_over =
                 me.left.is_none() && me.first.is_ended() || me.right.is_none() && me.second.is_ended();
@@ -65,6 +73,10 @@ where
                 return Poll::Ready(Ok(ControlFlow::Continue(())));
             }
             if me.left.is_none() || me.right.is_none() {
+                if is_unfair {
+                    // Nothing was left for the other one, which is the first to be asked in the next poll.
+                    *me.turn = me.turn.next();
+                }
                 return Poll::Pending;
             }
             let (Some(left), Some(right)) = (me.left.take(), me.right.take()) else {
@@ -75,6 +87,10 @@ where
             }
         }
     }
+}
+
+fn found<T>(polled: Poll<Option<T>>) -> Option<T> {
+    if let Poll::Ready(item) = polled { item } else { None }
 }
 
 describe!(Zip<A, B, X, Y>);

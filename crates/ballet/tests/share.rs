@@ -293,3 +293,43 @@ async fn whoever_stops_waiting_for_the_first_item_stops_the_flow() -> Result<(),
     .await?;
     Ok(())
 }
+
+/// In real time: virtual time stands still while anything can run.
+#[test]
+fn while_subscribed_it_stops_a_flow_that_never_waits() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let living = Arc::new(());
+        let stopped = ballet::scope(async |s: Scope| {
+            let running = Arc::clone(&living);
+            let numbers = flow::iter(0_u64..).tap(move |_| _ = &running);
+            let policy = WhileSubscribed::new().stop_after(10 * MS);
+            let shared = numbers.share_in(&s, policy, Sharing::drop_oldest(4));
+            assert!(shared.clone().first().await.is_some());
+            let stopped = async {
+                // One is the test's, and one is in the flow that will run again.
+                while Arc::strong_count(&living) > 2 {
+                    sleep(MS).await;
+                }
+            };
+            timeout(10 * S, stopped).await?;
+            Ok(())
+        });
+        stopped.await.unwrap();
+    });
+}
+
+#[test]
+fn while_subscribed_it_needs_no_timer_unless_it_is_to_wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shared = ballet::scope(async |s: Scope| {
+        let shared = flow::iter(1..).share_in(&s, WhileSubscribed::new(), Sharing::suspend(4));
+        for _ in 0..2 {
+            assert_eq!(shared.clone().first().await, Some(1));
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    });
+    runtime.block_on(shared).unwrap();
+}

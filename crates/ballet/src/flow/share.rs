@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
+use tokio::task::coop::unconstrained;
 
 use super::audience::Wanted;
 use super::basis::Flow;
@@ -314,7 +315,7 @@ async fn is_heard(outlet: &impl Outlet, visits: u64) -> bool {
 /// As [`is_heard`], and what has been emitted is forgotten if that takes too long.
 async fn is_heard_again(outlet: &impl Outlet, visits: u64, forget_after: Option<Duration>) -> bool {
     let Some(time) = forget_after else { return is_heard(outlet, visits).await };
-    if let Some(is_heard) = until(is_heard(outlet, visits), tokio::time::sleep(time)).await {
+    if let Some(is_heard) = until(is_heard(outlet, visits), pass(time)).await {
         return is_heard;
     }
     outlet.reset();
@@ -326,9 +327,17 @@ async fn unheard(outlet: &impl Outlet, time: Duration) -> u64 {
     loop {
         outlet.audience(Wanted::Nobody).await;
         let visits = outlet.visits();
-        if until(is_heard(outlet, visits), tokio::time::sleep(time)).await != Some(true) {
+        if until(is_heard(outlet, visits), pass(time)).await != Some(true) {
             return visits;
         }
+    }
+}
+
+/// Lets time pass. It asks for none of the cooperative budget, which the flow beside it may have used up; nor for the
+/// runtime's timer, where no time is to pass.
+async fn pass(time: Duration) {
+    if !time.is_zero() {
+        unconstrained(tokio::time::sleep(time)).await;
     }
 }
 

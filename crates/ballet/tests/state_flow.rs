@@ -239,3 +239,44 @@ async fn updates_on_two_threads_lose_none() -> Result<(), Error> {
     .await?;
     Ok(())
 }
+
+/// A value that writes to its own state when it is dropped.
+struct Writes {
+    value: u32,
+    to: Option<ballet::flow::StateCell<Writes>>,
+}
+
+impl PartialEq for Writes {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Drop for Writes {
+    fn drop(&mut self) {
+        if let Some(cell) = self.to.take() {
+            cell.set(Writes { value: self.value + 10, to: None });
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_refused_may_write_to_the_state_as_it_is_dropped() {
+    let (cell, _state) = StateFlow::new(Writes { value: 1, to: None });
+    let writes = |value| Writes { value, to: Some(cell.clone()) };
+    let now = || {
+        let mut now = 0;
+        cell.update(|held| {
+            now = held.value;
+            Writes { value: now, to: None }
+        });
+        now
+    };
+    cell.set(writes(1));
+    assert_eq!(now(), 11);
+    assert!(!cell.compare_and_set(&Writes { value: 1, to: None }, writes(2)));
+    assert_eq!(now(), 12);
+    cell.set(writes(3));
+    cell.set(Writes { value: 4, to: None });
+    assert_eq!(now(), 13);
+}

@@ -1,5 +1,6 @@
 //! The writing handle of a state.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ impl<T: Send + Sync + 'static> StateCell<T> {
     where
         T: PartialEq,
     {
-        self.held().write(|_| Some(value));
+        let Ok(()) = self.held().write(|_| Ok::<_, Infallible>(value));
     }
 
     /// Sets what `compute` makes of the value. No other write comes between, and readers see the old value meanwhile.
@@ -84,7 +85,7 @@ impl<T: Send + Sync + 'static> StateCell<T> {
     where
         T: PartialEq,
     {
-        self.held().write(|value| Some(compute(value)));
+        let Ok(()) = self.held().write(|value| Ok::<_, Infallible>(compute(value)));
     }
 
     /// Sets the value to `new` if it equals `expected`, and says whether it did.
@@ -93,7 +94,7 @@ impl<T: Send + Sync + 'static> StateCell<T> {
     where
         T: PartialEq,
     {
-        self.held().write(|value| (value == expected).then_some(new))
+        self.held().write(|value| if value == expected { Ok(new) } else { Err(new) }).is_ok()
     }
 
     /// The reading side.

@@ -78,15 +78,17 @@ impl<T> Held<T> {
         Arc::clone(&lock(&self.now).value)
     }
 
-    /// Sets what `write` makes of the value, if it makes anything that differs. No other write comes between.
-    pub(super) fn write(&self, write: impl FnOnce(&T) -> Option<T>) -> bool
+    /// Sets what `write` makes of the value, if that differs. No other write comes between. What `write` refuses comes
+    /// back to its caller: values are dropped when the locks have been released.
+    pub(super) fn write<R>(&self, write: impl FnOnce(&T) -> Result<T, R>) -> Result<(), R>
     where
         T: PartialEq,
     {
         let mut writer = lock(&self.writers);
-        let Some(value) = write(&writer) else { return false };
+        let value = write(&writer)?;
         if value == **writer {
-            return true;
+            drop(writer);
+            return Ok(());
         }
         let value = Arc::new(value);
         let old = mem::replace(&mut *writer, Arc::clone(&value));
@@ -94,7 +96,7 @@ impl<T> Held<T> {
         drop(writer);
         called.wake();
         drop(old);
-        true
+        Ok(())
     }
 
     pub(super) fn end(&self) {

@@ -294,3 +294,41 @@ async fn an_item_that_asks_for_it_brings_the_context_of_its_sender() -> Result<(
     .await?;
     Ok(())
 }
+
+#[ballet::test]
+async fn a_sender_that_was_given_away_does_not_keep_the_channel_open() -> Result<(), Error> {
+    let (give, given) = tokio::sync::oneshot::channel();
+    ballet::scope(async |s: Scope| {
+        let rx = s.produce(channel::bounded(4), |tx| async move {
+            tx.send(1).await?;
+            drop(give.send(tx));
+            Ok(())
+        });
+        let elsewhere = given.await.unwrap();
+        assert_eq!(all(rx).await?, [1]);
+        assert!(elsewhere.is_closed());
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn what_the_workers_have_taken_comes_before_the_cause() -> Result<(), Error> {
+    let (tx, rx) = channel::bounded(4);
+    ballet::scope(async |s: Scope| {
+        let slow = s.pipe(rx, 3, channel::bounded(4), async |n: u32| {
+            tokio::time::sleep(10 * MS).await;
+            Ok(n)
+        });
+        tx.send(1).await?;
+        tx.send(2).await?;
+        tokio::time::sleep(MS).await;
+        tx.close_with(Error::msg("broke off"));
+        assert_eq!([slow.recv().await?, slow.recv().await?], [Some(1), Some(2)]);
+        assert_eq!(slow.recv().await.unwrap_err().to_string(), "broke off");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}

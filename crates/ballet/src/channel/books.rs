@@ -45,6 +45,8 @@ pub(super) struct Books<T> {
     receivers: Line<()>,
     /// Those who wait for the channel to take nothing any more.
     watchers: Line<()>,
+    /// What it is closed with when its last sender goes, unless it was closed before.
+    farewell: Option<Cause>,
     /// The cause, once it was closed or its last sender has gone.
     closed: Option<Option<Cause>>,
     /// Whether a sender was turned away because the last receiver has gone.
@@ -73,6 +75,7 @@ impl<T> Books<T> {
             senders: Line::new(),
             receivers: Line::new(),
             watchers: Line::new(),
+            farewell: None,
             closed: None,
             has_missed_receivers: false,
             stats,
@@ -310,8 +313,14 @@ impl<T> Books<T> {
     pub(super) fn remove_sender(&mut self, after: &mut Aftermath) {
         self.stats.senders -= 1;
         if self.stats.senders == 0 {
-            self.close(None, after);
+            let cause = if self.closed.is_none() { self.farewell.take() } else { None };
+            self.close(cause, after);
         }
+    }
+
+    /// The channel is closed with this cause when the last sender has gone; the one that was said before comes out.
+    pub(super) fn bid_farewell(&mut self, cause: Cause) -> Option<Cause> {
+        self.farewell.replace(cause)
     }
 
     pub(super) fn add_receiver(&mut self) {

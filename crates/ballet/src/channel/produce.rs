@@ -9,6 +9,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::thread::panicking;
 
+use futures_util::TryFutureExt;
+
 use super::books::Books;
 use super::shared::Shared;
 use super::watch::Watch;
@@ -178,7 +180,9 @@ where
     E: Fault,
 {
     let place = Location::caller();
-    let body = producer(tx.clone());
+    let (closer, body) = (tx.clone(), producer(tx.clone()));
+    // Also where a sender has been given away.
+    let body = body.inspect_ok(move |()| _ = closer.close());
     (fill(Keeper::new(tx), body, place), rx)
 }
 
@@ -221,7 +225,8 @@ where
             }
             Ok(None) => return Ok(()),
             Err(cause) => {
-                tx.shared.close_because(cause);
+                // The others send what they have first.
+                drop(tx.shared.change(|books, _| books.bid_farewell(cause)));
                 return Ok(());
             }
         }

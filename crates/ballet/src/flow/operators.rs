@@ -706,8 +706,7 @@ pub trait FlowExt: Flow {
         Self::Error: Raise<E>,
         E: Fault,
     {
-        let (sender, receiver) = channel::bounded(places);
-        scope.spawn(async move {
+        scope.produce(channel::bounded(places), |sender| async move {
             let mut flow = pin!(self.map_err(Raise::raise as fn(Self::Error) -> E));
             while let Some(item) = flow.next().await? {
                 if sender.send(item).await.is_err() {
@@ -715,8 +714,7 @@ pub trait FlowExt: Flow {
                 }
             }
             Ok(())
-        });
-        receiver
+        })
     }
 
     // Other shapes.

@@ -239,3 +239,77 @@ async fn flows_run_on_any_executor_where_they_need_no_clock_and_no_child() {
     let thread = std::thread::spawn(|| future::FutureExt::now_or_never(numbers().count()));
     assert_eq!(thread.join().unwrap(), Some(10));
 }
+
+#[ballet::test]
+async fn produce_in_ends_a_flow_that_waits_when_nobody_receives() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let waiting = flow(async |out| {
+            out.emit(1).await;
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(waiting.produce_in(&s, 2).recv().await?, Some(1));
+        Ok(())
+    })
+    .await?; // the child ended, or the scope would wait for ever
+    Ok(())
+}
+
+#[ballet::test]
+async fn who_receives_what_a_flow_produces_is_told_of_its_failure() -> Result<(), Error> {
+    ballet::supervisor_scope(async |s: ballet::SupervisorScope| {
+        s.on_failure(|_| {});
+        let torn = flow::iter([Ok(1), Err(Error::msg("torn"))]).or_fail();
+        let rx = torn.produce_in(&s, 2);
+        assert_eq!(rx.recv().await?, Some(1));
+        let cause = rx.recv().await.unwrap_err().to_string();
+        assert!(cause.ends_with("failed: torn"), "{cause}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_channel_flow_ends_with_its_scope_though_somebody_else_has_a_sender() {
+    let elsewhere: Arc<std::sync::Mutex<Vec<Sender<u32>>>> = Arc::default();
+    let kept = Arc::clone(&elsewhere);
+    let numbers = flow::channel_flow(4, async move |_: Scope, tx: Sender<u32>| {
+        kept.lock().unwrap().push(tx.clone());
+        tx.send(1).await?;
+        tx.send(2).await?;
+        Ok(())
+    });
+    assert_eq!(numbers.collect::<Vec<_>>().await.unwrap(), [1, 2]);
+    let kept = Arc::clone(&elsewhere);
+    let torn = flow::channel_flow(4, async move |_: Scope, tx: Sender<u32>| {
+        kept.lock().unwrap().push(tx);
+        Err::<(), _>(Error::msg("torn"))
+    });
+    assert_eq!(torn.drain().await.unwrap_err().error().unwrap().to_string(), "torn");
+    assert!(elsewhere.lock().unwrap().iter().all(Sender::is_closed));
+}
+
+#[ballet::test]
+async fn a_panic_in_a_channel_flow_comes_after_what_was_sent() {
+    let seen = AtomicUsize::new(0);
+    let panics = flow::channel_flow(4, async |_: Scope, tx: Sender<usize>| {
+        tx.send(7).await?;
+        if tx.stats().sent == 1 {
+            panic!("on purpose");
+        }
+        Ok::<_, Error>(())
+    });
+    let drained = std::panic::AssertUnwindSafe(panics.tap(|n| seen.store(*n, Ordering::Relaxed)).drain());
+    assert!(futures_util::FutureExt::catch_unwind(drained).await.is_err());
+    assert_eq!(seen.load(Ordering::Relaxed), 7);
+}
+
+#[ballet::test]
+async fn a_flow_that_broke_off_by_a_panic_does_not_pass_for_one_that_has_ended() {
+    let mut numbers = std::pin::pin!(flow::iter(0..9).tap(|n| assert_ne!(*n, 1, "on purpose")));
+    assert_eq!(numbers.next().await, Some(0));
+    for _ in 0..2 {
+        let next = std::panic::AssertUnwindSafe(numbers.next());
+        assert!(futures_util::FutureExt::catch_unwind(next).await.is_err());
+    }
+}

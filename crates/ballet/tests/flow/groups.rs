@@ -1,12 +1,9 @@
 //! Groups: every item of the source reaches one, wherever the group is read, and however it ends.
 
 use std::future::pending;
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet::flow::{Group, Never};
-use ballet::{Dispatcher, Flow, FlowExt, flow};
+use ballet::{Dispatcher, Error, Flow, FlowExt, Scope, flow};
 use tokio::time::sleep;
 
 use crate::support::MS;
@@ -32,47 +29,43 @@ async fn a_group_that_is_read_in_a_child_may_hand_on_less_than_it_takes() {
 }
 
 #[ballet::test]
-async fn a_group_may_be_read_in_a_task_of_its_own() {
-    let read = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&read);
-    let told = of_two_groups(move |_, group| {
-        let count = Arc::clone(&count);
-        let reader = tokio::spawn(async move {
-            let mut group = pin!(group);
-            while group.next().await.is_some() {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
+async fn a_group_may_be_read_in_a_child_of_its_own() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let sums = of_two_groups(|_, group| {
+            let reader = s.spawn(async move { Ok(group.count().await) });
+            flow(async move |out| {
+                assert_eq!(reader.await, 50);
+                out.emit(1).await;
+            })
         });
-        flow(async move |out| {
-            reader.await.unwrap();
-            out.emit(1).await;
-        })
-    });
-    assert_eq!((told.await, read.load(Ordering::Relaxed)), (2, 100));
+        assert_eq!(sums.await, 2);
+        Ok(())
+    })
+    .await?;
+    Ok(())
 }
 
 #[ballet::test]
-async fn a_group_that_is_read_elsewhere_ends_with_the_flow() {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let mut tell = Some(tell);
-    let endless = flow(async |out| {
-        out.emit(0).await;
-        pending::<()>().await;
-    });
-    let grouped = endless.group_by(
-        1,
-        |_| (),
-        |(), group: Group<i32>| {
-            let tell = tell.take().unwrap();
-            tokio::spawn(async move { tell.send(group.count().await) });
+async fn a_group_that_is_read_elsewhere_ends_with_the_flow() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let endless = flow(async |out| {
+            out.emit(0).await;
+            pending::<()>().await;
+        });
+        let mut reader = None;
+        let make = |(), group: Group<u32>| {
+            reader = Some(s.spawn(async move { Ok(group.count().await) }));
             flow(async |out| {
                 out.emit("begun").await;
                 pending::<()>().await;
             })
-        },
-    );
-    assert_eq!(grouped.first().await, Some("begun"));
-    assert_eq!(told.await, Ok(1));
+        };
+        assert_eq!(endless.group_by(1, |_| (), make).first().await, Some("begun"));
+        assert_eq!(reader.unwrap().await, 1);
+        Ok(())
+    })
+    .await?;
+    Ok(())
 }
 
 #[ballet::test]

@@ -27,6 +27,9 @@ use tokio::task::coop::poll_proceed;
 ///
 /// Where the first arms are ever ready, the last have no turn. See [`select_fair`].
 ///
+/// Do not send and receive at one rendezvous in the same `select`: its two arms can meet each other, and the item then waits
+/// for the next receiver.
+///
 /// # Panics
 ///
 /// With a `Vec` of no arms, which would wait for ever; and when the future is polled again after it has ended.

@@ -1,7 +1,10 @@
 //! Flows of what comes from elsewhere: channels, other tasks, callbacks.
 
 use std::future::poll_fn;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, resume_unwind};
+
+use futures_util::FutureExt;
+use futures_util::future::join;
 
 use crate::channel::{self, Cause, Receiver, Sender};
 use crate::flow::describe;
@@ -53,7 +56,7 @@ async fn forward<T>(receiver: &Receiver<T>, out: &mut Emitter<'_, T>) -> Result<
 /// clone; it runs in a child of its own, in parallel with the collector.
 ///
 /// Up to `places` items wait for the collector; with 0, each is handed over when it is wanted. The flow ends when the
-/// code and all its children have ended and what they sent has been taken. A collector that has had enough ends them.
+/// code and all its children have ended and what was sent by then has been taken. A collector that has had enough ends them.
 ///
 /// # Errors
 ///
@@ -101,9 +104,11 @@ where
         let held = poll_fn(|cx| std::task::Poll::Ready(Held::open(place, cx))).await;
         let (sender, receiver) = channel::bounded(places);
         held.named("channel_flow").spawn(code(held.handle(), sender));
+        // Who has a sender elsewhere does not keep the flow from ending.
+        let ended = AssertUnwindSafe(held.ended()).catch_unwind().inspect(|_| _ = receiver.close());
         // A cause is for those who read the channel itself; the failure of the scope says more.
-        let _ = forward(&receiver, &mut Emitter::new(&slot)).await;
-        held.ended().await
+        let (_, ended) = join(forward(&receiver, &mut Emitter::new(&slot)), ended).await;
+        ended.unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 

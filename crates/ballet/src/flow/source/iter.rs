@@ -57,16 +57,17 @@ impl<I: Iterator> Flow for Iter<I> {
     {
         if const { size_of::<I>() > SMALL } {
             let Self { items, turns } = &mut *self;
-            return items.as_mut().map_or(ENDED, |items| poll_items(items, turns, cx, sink));
+            let Some(items) = items else { unreachable!("only a small one is taken out") };
+            return poll_items(items, turns, cx, sink);
         }
-        let Some(mut items) = self.items.take() else { return ENDED };
+        let Some(mut items) = self.items.take() else {
+            panic!("this flow was polled again after it, or what it was handed on to, had panicked")
+        };
         let polled = poll_items(&mut items, &mut self.turns, cx, sink);
         self.items = Some(items);
         polled
     }
 }
-
-const ENDED: Polled<Never> = Poll::Ready(Ok(ControlFlow::Continue(())));
 
 #[inline]
 fn poll_items<I, K>(items: &mut I, turns: &mut Turns, cx: &mut Poller<'_>, sink: &mut K) -> Polled<Never>

@@ -2,9 +2,10 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, resume_unwind};
+use std::pin::{Pin, pin};
 
 use futures_util::FutureExt;
-use futures_util::future::join;
+use futures_util::future::maybe_done;
 
 use crate::channel::{self, Cause, Receiver, Sender};
 use crate::flow::describe;
@@ -106,9 +107,36 @@ where
         held.named("channel_flow").spawn(code(held.handle(), sender));
         // Who has a sender elsewhere does not keep the flow from ending.
         let ended = AssertUnwindSafe(held.ended()).catch_unwind().inspect(|_| _ = receiver.close());
+        let (mut ended, mut out) = (pin!(maybe_done(ended)), Emitter::new(&slot));
         // A cause is for those who read the channel itself; the failure of the scope says more.
-        let (_, ended) = join(forward(&receiver, &mut Emitter::new(&slot)), ended).await;
-        ended.unwrap_or_else(|panic| resume_unwind(panic))
+        while let Ok(Some(item)) = receive_beside(&receiver, ended.as_mut()).await {
+            out.emit(item).await;
+        }
+        ended.as_mut().await;
+        match ended.take_output() {
+            Some(Ok(verdict)) => verdict,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => unreachable!("it is done, and nobody else has taken its output"),
+        }
+    })
+}
+
+/// Receives; and polls what goes on beside, but only while nothing comes.
+fn receive_beside<T>(
+    receiver: &Receiver<T>,
+    mut beside: Pin<&mut impl Future<Output = ()>>,
+) -> impl Future<Output = Result<Option<T>, Cause>> {
+    let mut receiving = receiver.recv();
+    let mut is_over = false;
+    poll_fn(move |cx| {
+        loop {
+            let received = receiving.poll_unpin(cx);
+            if received.is_ready() || is_over || beside.as_mut().poll(cx).is_pending() {
+                return received;
+            }
+            // It has closed the channel.
+            is_over = true;
+        }
     })
 }
 

@@ -141,6 +141,9 @@ async fn without_a_server_the_whole_file_is_restored_and_the_old_one_kept() {
     said(&server.command(&["backup", file.to_str().unwrap()]));
     room.as_artist().join("Grace").await.act([stroke(&dot(2))]).await;
     server.kill();
+    let mut read_only = fs::metadata(&file).unwrap().permissions();
+    read_only.set_readonly(true);
+    fs::set_permissions(&file, read_only).unwrap();
     let restored = said(&server.command(&["restore", file.to_str().unwrap()]));
     assert!(restored.contains("artnest.db.before-restore-1"), "{restored}");
     server.start_again().await;
@@ -152,6 +155,31 @@ async fn without_a_server_the_whole_file_is_restored_and_the_old_one_kept() {
     complained(&server.command(&["restore", nonsense.to_str().unwrap()]));
     server.start_again().await;
     assert_eq!(room.as_viewer().join("Late").await.replica.picture().len(), 1, "nothing has changed");
+}
+
+#[tokio::test]
+async fn whoever_knew_the_log_before_a_whole_restore_gets_the_room_anew() {
+    let directory = scratch();
+    let mut server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let mut ada = room.as_artist().join("Ada").await;
+    ada.act([stroke(&dot(1))]).await;
+    let file = directory.path().join("artnest.backup");
+    said(&server.command(&["backup", file.to_str().unwrap()]));
+    ada.act([stroke(&dot(2)), stroke(&dot(3))]).await;
+    ada.settle(3).await;
+    let (log_id, replica) = (ada.welcome.log_id, ada.leave());
+    server.kill();
+    said(&server.command(&["restore", file.to_str().unwrap()]));
+    server.start_again().await;
+
+    // The log is as long as it was, and says something else.
+    let mut eve = room.as_artist().join("Eve").await;
+    eve.act([stroke(&dot(7)), stroke(&dot(8)), stroke(&dot(9))]).await;
+    let ada = room.as_artist().resume(crate::support::key(), "Ada", log_id, replica).await.unwrap();
+    assert!(!ada.welcome.resumes, "the log is another one");
+    eve.settle(4).await;
+    assert_eq!(ada.replica.picture(), eve.replica.picture());
 }
 
 #[tokio::test]

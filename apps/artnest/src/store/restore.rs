@@ -1,7 +1,8 @@
 //! Bringing back what a backup has: one room into a store in use, or the whole file into a directory at rest.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -73,7 +74,12 @@ pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>
     let failed = |source| OpenError::Io { path: directory.to_owned(), source };
     fs::create_dir_all(directory).map_err(failed)?;
     let (file, fresh) = (directory.join("artnest.db"), directory.join("artnest.db.restoring"));
-    fs::copy(backup, &fresh).and_then(|_| fs::File::open(&fresh)?.sync_all()).map_err(failed)?;
+    // A backup may be kept as one that nobody can write; what is restored is written to.
+    File::open(backup)
+        .and_then(|mut backup| io::copy(&mut backup, &mut File::create(&fresh)?))
+        .map_err(failed)?;
+    give_fresh_logs(&fresh).map_err(|source| OpenError::Database { path: fresh.clone(), source })?;
+    File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;
     let mut kept = None;
     if exists {
         let aside = free_name(directory).map_err(failed)?;
@@ -85,6 +91,22 @@ pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>
     }
     fs::rename(&fresh, &file).map_err(failed)?;
     Ok(kept)
+}
+
+/// Gives every room of a file another log, so that nobody resumes in the one that they knew.
+fn give_fresh_logs(file: &Path) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(file)?;
+    // Nothing may be left beside a file that is about to get another name.
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    let transaction = connection.transaction()?;
+    let rooms: Vec<i64> = transaction
+        .prepare("SELECT room FROM room")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for room in rooms {
+        transaction.execute("UPDATE room SET log_id = ?2 WHERE room = ?1", params![room, fresh_log_id()])?;
+    }
+    transaction.commit()
 }
 
 fn free_name(directory: &Path) -> io::Result<PathBuf> {

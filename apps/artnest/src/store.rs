@@ -2,8 +2,8 @@
 //!
 //! What a write returned is durable. The log is the truth about a drawing; a snapshot is a shortcut to a point in it,
 //! and never more. The store keeps bytes and refuses to judge: what may be drawn is decided in `room`. When a disk
-//! operation fails it closes itself, and [`Store::keep_open`] opens it again. Read `schema/1.sql` for the tables, then
-//! `log` and `compact`.
+//! operation fails it closes itself, and [`Store::keep_open`] opens it again; the directory stays locked meanwhile. Read
+//! `schema/1.sql` for the tables, then `log` and `compact`.
 
 mod compact;
 mod load;
@@ -88,7 +88,7 @@ impl Store {
     /// When another process holds it, when a later version wrote it, and when the disk or SQLite fail.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let mut link_secret = [0; 32];
-        let ledger = open_ledger(directory, &options, |connection| {
+        let ledger = Ledger::open(directory, ledger_options(&options), &MIGRATIONS, |connection| {
             link_secret = secret(connection)?;
             Ok(())
         })?;
@@ -127,8 +127,10 @@ impl Store {
 
     async fn reopen(&self) -> Result<(), OpenError> {
         let inner = Arc::clone(&self.0);
-        let opened =
-            tokio::task::spawn_blocking(move || open_ledger(&inner.directory, &inner.options, |_| Ok(())));
+        let closed = self.ledger();
+        let opened = tokio::task::spawn_blocking(move || {
+            closed.reopen(&inner.directory, ledger_options(&inner.options), &MIGRATIONS, |_| Ok(()))
+        });
         let ledger = opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         *self.0.ledger.write().unwrap_or_else(PoisonError::into_inner) = ledger;
         Ok(())
@@ -195,18 +197,13 @@ impl Store {
     }
 }
 
-fn open_ledger(
-    directory: &Path,
-    options: &Options,
-    begin: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
-) -> Result<Ledger, OpenError> {
-    let options = ledger::Options {
+fn ledger_options(options: &Options) -> ledger::Options {
+    ledger::Options {
         readers: READERS,
         disk_free_min: options.disk_free_min,
         pages_max: options.pages_max,
         ..ledger::Options::new("artnest")
-    };
-    Ledger::open(directory, options, &MIGRATIONS, begin)
+    }
 }
 
 /// The secret of this file, made when it is first opened.

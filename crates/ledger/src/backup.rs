@@ -70,12 +70,22 @@ impl Drop for Unfinished {
     }
 }
 
+/// Makes durable that a file has its name.
+///
+/// # Errors
+///
+/// When the disk fails.
 #[cfg(unix)]
-fn sync_parent(path: &Path) -> io::Result<()> {
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     path.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }
 
+/// Does nothing: here, names are the system's business.
+///
+/// # Errors
+///
+/// None.
 #[cfg(not(unix))]
-fn sync_parent(_path: &Path) -> io::Result<()> {
+pub fn sync_parent(_path: &Path) -> io::Result<()> {
     Ok(())
 }

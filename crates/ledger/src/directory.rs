@@ -4,6 +4,7 @@ use std::{
     fs::{DirBuilder, File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use crate::error::OpenError;
 const LOOK_VALID: Duration = Duration::from_millis(100);
 
 /// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it.
-pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
+fn create(directory: &Path) -> Result<(), OpenError> {
     make_durably(directory).map_err(|source| {
         let path = directory.to_owned();
         if directory.exists() && !directory.is_dir() {
@@ -38,15 +39,21 @@ fn make_durably(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(directory)
 }
 
-/// Held for as long as the directory is in use. The kernel lets go of it however the process ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
+/// Held for as long as the directory is in use, which is until its last clone is gone. The kernel lets go of it however
+/// the process ends.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    _file: Arc<File>,
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it.
-    pub(crate) fn acquire(directory: &Path, application: &'static str) -> Result<Self, OpenError> {
+    /// Takes the directory, which is made where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// With who has it, or when the disk fails.
+    pub fn acquire(directory: &Path, application: &'static str) -> Result<Self, OpenError> {
+        create(directory)?;
         let path = directory.join(format!("{application}.lock"));
         let failed = |source| OpenError::Io { path: path.clone(), source };
         let mut file = File::options()
@@ -65,7 +72,7 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         write_pid(&mut file).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: Arc::new(file) })
     }
 }
 

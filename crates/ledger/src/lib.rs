@@ -3,6 +3,7 @@
 //! What a write returned is durable: the file is in WAL mode with `synchronous=FULL`, and the answer comes after the
 //! commit. Operations that come close together share one commit; the one that fails spoils nothing for the others.
 //! After a failed disk operation nobody knows what is durable, so the ledger closes itself; opening it again finds out.
+//! Until then it keeps the directory, so that nobody else takes it for one at rest.
 //! What the tables mean is up to the application, which brings its migrations and, as a [`Book`], what its operations
 //! share. Read `writer` for how commits are grouped, then `readers`.
 
@@ -16,18 +17,22 @@ mod schema;
 mod wal;
 mod writer;
 
-pub use backup::{check_copy, copy};
+pub use backup::{check_copy, copy, sync_parent};
+pub use directory::Lock;
 pub use error::{Error, OpenError};
 pub use operation::Tx;
 pub use options::Options;
 pub use writer::{Backdoor, WriterStats};
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use rusqlite::Connection;
 
 use self::{
-    directory::{Disk, Lock},
+    directory::Disk,
     readers::Readers,
     wal::Wal,
     writer::{Shared, Writer},
@@ -69,6 +74,8 @@ struct Inner<B: Book> {
     writer: Writer<B>,
     readers: Readers,
     shared: Arc<Shared>,
+    /// Let go after the writer and the readers, or by [`Ledger::close`]; not by a ledger that closes itself.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl<B: Book> Ledger<B> {
@@ -84,8 +91,36 @@ impl<B: Book> Ledger<B> {
         migrations: &[&str],
         begin: impl FnOnce(&mut Connection) -> rusqlite::Result<B>,
     ) -> Result<Self, OpenError> {
-        directory::create(directory)?;
         let lock = Lock::acquire(directory, options.application)?;
+        Self::open_locked(lock, directory, options, migrations, begin)
+    }
+
+    /// Like [`Ledger::open`], in the place of this one that has closed itself, whose hold on the directory it takes over.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Ledger::open`]. Then this one holds the directory still.
+    pub fn reopen(
+        &self,
+        directory: &Path,
+        options: Options,
+        migrations: &[&str],
+        begin: impl FnOnce(&mut Connection) -> rusqlite::Result<B>,
+    ) -> Result<Self, OpenError> {
+        let held = self.lock().clone();
+        match held {
+            Some(lock) if self.is_closed() => Self::open_locked(lock, directory, options, migrations, begin),
+            _ => Self::open(directory, options, migrations, begin),
+        }
+    }
+
+    fn open_locked(
+        lock: Lock,
+        directory: &Path,
+        options: Options,
+        migrations: &[&str],
+        begin: impl FnOnce(&mut Connection) -> rusqlite::Result<B>,
+    ) -> Result<Self, OpenError> {
         let path = directory.join(options.file_name());
         let database = |source| OpenError::Database { path: path.clone(), source };
         let mut connection = schema::open_writer(&path, &options, migrations)?;
@@ -94,9 +129,9 @@ impl<B: Book> Ledger<B> {
         let readers = Readers::open(&path, options.readers).map_err(database)?;
         let shared = Arc::new(Shared::default());
         let disk = Disk::new(directory, options.disk_free_min);
-        let writer = Writer::start(connection, wal, lock, disk, book, options, Arc::clone(&shared))
+        let writer = Writer::start(connection, wal, lock.clone(), disk, book, options, Arc::clone(&shared))
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        Ok(Self(Arc::new(Inner { writer, readers, shared })))
+        Ok(Self(Arc::new(Inner { writer, readers, shared, lock: Mutex::new(Some(lock)) })))
     }
 
     /// Runs `run` in a transaction, perhaps with others, and returns what it returned once that is durable. It may run
@@ -159,7 +194,7 @@ impl<B: Book> Ledger<B> {
         !self.0.shared.is_open()
     }
 
-    /// Waits until it takes no writes any more and has let go of the directory.
+    /// Waits until it takes no writes any more and the writer has closed the file.
     pub async fn closed(&self) {
         self.0.shared.closed().await;
     }
@@ -179,6 +214,12 @@ impl<B: Book> Ledger<B> {
         self.0.writer.refuse_new();
         // A read that still runs would keep the log from being folded.
         self.0.readers.close().await;
-        self.0.writer.stop().await
+        let stopped = self.0.writer.stop().await;
+        *self.lock() = None;
+        stopped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

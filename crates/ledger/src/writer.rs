@@ -107,7 +107,7 @@ impl<B: Book> Writer<B> {
         let closed = CloseAtEnd { places: Arc::clone(&worker.places), shared: Arc::clone(&worker.shared) };
         let name = format!("{}-writer", worker.options.application);
         let thread = thread::Builder::new().name(name).spawn(move || {
-            // After the worker is gone, and with it the connection and the lock.
+            // After the worker is gone, and with it the connection.
             let _closed = closed;
             worker.run()
         })?;

@@ -103,6 +103,28 @@ async fn a_closed_ledger_says_so_to_whoever_waits_and_whoever_writes() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_closed_itself_keeps_the_directory_for_the_one_that_follows_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = open(&directory);
+    add(&ledger, "one").await.unwrap();
+    let failed_disk = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    let failed = ledger.write(move |_| Err::<(), _>(rusqlite::Error::SqliteFailure(failed_disk, None))).await;
+    assert!(matches!(failed, Err(Error::Failed(_))));
+    ledger.closed().await;
+    let open_anew = || Ledger::<()>::open(directory.path(), Options::new("test"), &MIGRATIONS, |_| Ok(()));
+    assert!(matches!(open_anew(), Err(OpenError::Locked { .. })));
+    let reopen = |migrations| ledger.reopen(directory.path(), Options::new("test"), migrations, |_| Ok(()));
+    assert!(matches!(reopen(&[]), Err(OpenError::TooNew { .. })));
+    assert!(matches!(open_anew(), Err(OpenError::Locked { .. })), "a failed try lets nothing go");
+    let again = reopen(&MIGRATIONS).expect("it opens again");
+    drop(ledger);
+    assert!(matches!(open_anew(), Err(OpenError::Locked { .. })));
+    add(&again, "two").await.unwrap();
+    again.close().await.unwrap();
+    assert_eq!(count(&open(&directory)).await, 2);
+}
+
+#[tokio::test]
 async fn a_copy_of_a_file_in_use_is_whole_and_opens() {
     let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let ledger = open(&directory);

@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, params, params_from_iter, types::Value};
+use ledger::{Lock, sync_parent};
+use rusqlite::{Connection, OpenFlags, params, params_from_iter, types::Value, wal::CheckpointMode};
 
 use super::{
     Error, MIGRATIONS, OpenError, Store,
@@ -66,13 +67,9 @@ impl Store {
 /// When the backup is none of ours or damaged, the directory is in use, or the disk fails. Then nothing has changed.
 pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>, OpenError> {
     open(backup)?;
-    // Whoever has the directory is asked by opening it; what is in the write-ahead log is folded by closing it.
-    let exists = directory.join("artnest.db").exists();
-    if exists {
-        drop(Store::open(directory, super::Options { disk_free_min: 0, pages_max: None })?);
-    }
     let failed = |source| OpenError::Io { path: directory.to_owned(), source };
-    fs::create_dir_all(directory).map_err(failed)?;
+    // Until the new file has its name, nobody may begin on the old one.
+    let _lock = Lock::acquire(directory, "artnest")?;
     let (file, fresh) = (directory.join("artnest.db"), directory.join("artnest.db.restoring"));
     // A backup may be kept as one that nobody can write; what is restored is written to.
     File::open(backup)
@@ -80,17 +77,23 @@ pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>
         .map_err(failed)?;
     give_fresh_logs(&fresh).map_err(|source| OpenError::Database { path: fresh.clone(), source })?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;
-    let mut kept = None;
-    if exists {
-        let aside = free_name(directory).map_err(failed)?;
-        fs::rename(&file, &aside).map_err(failed)?;
-        kept = Some(aside);
-        for companion in ["artnest.db-wal", "artnest.db-shm"] {
-            let _ = fs::remove_file(directory.join(companion));
-        }
-    }
-    fs::rename(&fresh, &file).map_err(failed)?;
+    let kept = file.exists().then(|| put_aside(directory, &file)).transpose()?;
+    fs::rename(&fresh, &file).and_then(|()| sync_parent(&file)).map_err(failed)?;
     Ok(kept)
+}
+
+/// Gives the file of a directory another name, with all that is in its write-ahead log.
+fn put_aside(directory: &Path, file: &Path) -> Result<PathBuf, OpenError> {
+    let folded = Connection::open(file)
+        .and_then(|connection| connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE));
+    folded.map_err(|source| OpenError::Database { path: file.to_owned(), source })?;
+    let failed = |source| OpenError::Io { path: directory.to_owned(), source };
+    let aside = free_name(directory).map_err(failed)?;
+    fs::rename(file, &aside).map_err(failed)?;
+    for companion in ["artnest.db-wal", "artnest.db-shm"] {
+        let _ = fs::remove_file(directory.join(companion));
+    }
+    Ok(aside)
 }
 
 /// Gives every room of a file another log, so that nobody resumes in the one that they knew.

@@ -192,3 +192,22 @@ async fn below_the_floor_of_free_disk_nothing_is_written() {
     assert_eq!(store.append(batch).await.unwrap(), Appended::DiskIsLow);
     assert!(matches!(store.probe().await, Err(Error::DiskFull)));
 }
+
+#[tokio::test]
+async fn a_store_whose_disk_failed_is_not_replaced_under_its_server_and_opens_again() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&directory);
+    let backup = elsewhere.path().join("backup");
+    ledger::copy(directory.path(), "artnest", &backup).unwrap();
+    let row = room(&store).await;
+    let failed_disk = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    let fails = move |_: &ledger::Tx<'_, ()>| Err::<(), _>(rusqlite::Error::SqliteFailure(failed_disk, None));
+    store.ledger().write(fails).await.unwrap_err();
+    store.ledger().closed().await;
+    let replaced = replace(directory.path(), &backup);
+    assert!(matches!(replaced, Err(OpenError::Locked { .. })), "{replaced:?}");
+    store.reopen().await.unwrap();
+    assert!(store.is_writable() && store.load(row.key).await.unwrap().is_some());
+    store.close().await.unwrap();
+    assert!(replace(directory.path(), &backup).unwrap().is_some());
+}

@@ -3,7 +3,7 @@
 //! An order is carried out by whoever has the store: the server while one runs, else the command line itself. So each
 //! is here once, and knows neither.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -16,7 +16,7 @@ use crate::{
     model::{Code, RoomId, Visibility, clean_name},
     room::Message,
     rooms::Rooms,
-    store::{self, Changes, Cursor, NewRoom, RoomRow, Store},
+    store::{self, Backup, Changes, Cursor, NewRoom, RoomRow, Store},
 };
 
 /// Rooms in one part of the list.
@@ -189,16 +189,12 @@ impl Office {
     }
 
     async fn restore(&self, backup: PathBuf, rooms: Vec<String>) -> Result<Value, Error> {
-        let wanted = match rooms.is_empty() {
-            true => Store::rooms_in(&backup)?,
-            false => rooms
-                .iter()
-                .map(|room| room.parse().map_err(|_| Error::NoRoom(room.clone())))
-                .collect::<Result<_, _>>()?,
-        };
+        let choosing = tokio::task::spawn_blocking(move || choose(&backup, &rooms));
+        let chosen = choosing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (backup, rooms) = chosen?;
         let mut restored = Vec::new();
-        for id in wanted {
-            let row = self.store.restore_room(backup.clone(), id).await?;
+        for id in rooms {
+            let row = self.store.restore_room(&backup, id).await?;
             let row = row.ok_or_else(|| Error::NoRoom(id.to_string()))?;
             // Whoever is there has the room as it was; they come again and see it as it is.
             self.tell(id, Message::Close(Code::Internal)).await;
@@ -213,7 +209,7 @@ impl Office {
             let page = self.store.all_rooms(cursor, LISTED).await?;
             for row in page.items {
                 rooms += 1;
-                if let Err(error) = self.store.load(row.key).await {
+                if let Err(error) = self.store.check(row.key).await {
                     damaged.push(json!({ "id": row.id, "error": error.to_string() }));
                 }
             }
@@ -223,4 +219,22 @@ impl Office {
             }
         }
     }
+}
+
+/// Opens a backup, and reads all that is to be restored of it before anything is changed.
+fn choose(path: &Path, rooms: &[String]) -> Result<(Backup, Vec<RoomId>), Error> {
+    let backup = Backup::open(path)?;
+    let chosen = match rooms {
+        [] => backup.rooms()?,
+        named => named
+            .iter()
+            .map(|room| room.parse().map_err(|_| Error::NoRoom(room.clone())))
+            .collect::<Result<_, _>>()?,
+    };
+    for &id in &chosen {
+        if !backup.check(id)? {
+            return Err(Error::Wrong(format!("{} has no room {id}; nothing was restored", path.display())));
+        }
+    }
+    Ok((backup, chosen))
 }

@@ -35,6 +35,7 @@ pub use self::{
     load::Loaded,
     log::{Appended, Batch},
     members::{Admission, Entry},
+    restore::Backup,
     rooms::{Changes, NewRoom},
     view::{Cursor, MemberRow, NotACursor, Page, RoomKey, RoomRow, SnapshotRow, Totals},
 };

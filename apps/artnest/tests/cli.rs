@@ -132,6 +132,51 @@ async fn a_backup_is_made_and_a_room_brought_back_while_the_server_runs() {
 }
 
 #[tokio::test]
+async fn a_bad_backup_changes_nothing_and_stops_nobody() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let (harbour, meadow) = (server.room("Harbour").await, server.room("Meadow").await);
+    let mut ada = harbour.as_artist().join("Ada").await;
+    let mut grace = meadow.as_artist().join("Grace").await;
+    ada.act([stroke(&dot(1))]).await;
+    grace.act([stroke(&dot(1))]).await;
+    let path = |name: &str| directory.path().join(name);
+    let good = path("good");
+    said(&server.command(&["backup", good.to_str().unwrap()]));
+    ada.act([stroke(&dot(2))]).await;
+
+    let whole = fs::read(&good).unwrap();
+    fs::write(path("cut"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(path("text"), "not a database").unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    fs::copy(&good, path("senseless")).unwrap();
+    damage(&path("senseless"), &harbour.id);
+    let (known, other, unknown) = (harbour.id.as_str(), meadow.id.as_str(), "abcdefghijkl");
+    for (name, rooms, reason) in [
+        ("cut", &[known][..], "cut"),
+        ("text", &[known], "not a database"),
+        ("folder", &[known], "folder"),
+        ("missing", &[known], "missing"),
+        ("senseless", &[known], known),
+        ("senseless", &[other, known], known),
+        ("senseless", &[], known),
+        ("good", &[known, unknown], unknown),
+        ("good", &[known, "Harbour"], "Harbour"),
+    ] {
+        let file = path(name);
+        let mut words = vec!["restore", file.to_str().unwrap()];
+        words.extend(rooms.iter().flat_map(|room| ["--room", room]));
+        let told = complained(&server.command(&words));
+        assert!(told.contains(reason), "{name}: {told}");
+    }
+    ada.act([stroke(&dot(3))]).await;
+    grace.act([stroke(&dot(2))]).await;
+    assert_eq!((ada.end, grace.end), (None, None), "nobody was sent away");
+    assert_eq!(harbour.as_viewer().join("Late").await.replica.picture().len(), 3);
+    assert_eq!(server.metric("artnest_store_writable").await, 1.0);
+}
+
+#[tokio::test]
 async fn without_a_server_the_whole_file_is_restored_and_the_old_one_kept() {
     let directory = scratch();
     let mut server = Server::start(directory.path()).await;

@@ -47,6 +47,15 @@ impl Store {
         self.ledger().read(move |connection| load(connection, room, |_| Ok(()))).await
     }
 
+    /// Reads all that there is of a room; whether there is such a room.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or what it holds is damaged.
+    pub async fn check(&self, room: RoomKey) -> Result<bool, Error> {
+        self.ledger().read(move |connection| read_all(connection, room)).await
+    }
+
     /// The newest snapshot; `None` where there is none yet.
     ///
     /// # Errors
@@ -95,6 +104,36 @@ impl Store {
             })
             .await
     }
+}
+
+/// Reads all that there is of a room, also what joining does without: older history, and the snapshot that it begins
+/// with. Whether there is such a room.
+///
+/// # Errors
+///
+/// When it cannot be read, or is damaged.
+pub(super) fn read_all(connection: &Connection, room: RoomKey) -> rusqlite::Result<bool> {
+    if load::<Tally>(connection, room, |_| Ok(()))?.is_none() {
+        return Ok(false);
+    }
+    let sql = "SELECT bytes FROM part WHERE room = ?1 ORDER BY seq, number";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut parts = select.query([room.0])?;
+    while let Some(part) = parts.next()? {
+        let packed: Vec<u8> = part.get(0)?;
+        decode(RecordIter::new(&unpack_part(&packed).map_err(damaged)?))?;
+    }
+    each_row_after(connection, room, 0, |row| {
+        for frame in row.frames()? {
+            decode(frame.iter())?;
+        }
+        Ok(true)
+    })?;
+    Ok(true)
+}
+
+fn decode(mut records: RecordIter<'_>) -> rusqlite::Result<()> {
+    records.try_for_each(|record| record.map(drop).map_err(|error| damaged(io::Error::other(error))))
 }
 
 fn snapshot_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SnapshotRow> {

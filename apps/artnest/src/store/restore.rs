@@ -4,13 +4,17 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ledger::{Lock, sync_parent};
-use rusqlite::{Connection, OpenFlags, params, params_from_iter, types::Value, wal::CheckpointMode};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, params, params_from_iter, types::Value, wal::CheckpointMode,
+};
 
 use super::{
     Error, MIGRATIONS, OpenError, Store,
+    load::read_all,
     rooms::{fresh_log_id, room},
     view::RoomRow,
 };
@@ -27,35 +31,71 @@ const PARTS: [(&str, &str); 4] = [
     ("part", "seq, number, bytes"),
 ];
 
-impl Store {
-    /// The rooms of a backup.
+/// A backup that SQLite finds whole, and of this version.
+///
+/// It is somebody else's file: whatever fails in it is no fault of the store, and is told before the store is changed.
+#[derive(Debug, Clone)]
+pub struct Backup {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Backup {
+    /// Opens a backup. This and what follows takes its time and must not be done where others wait.
     ///
     /// # Errors
     ///
-    /// When it is none of ours, or damaged.
-    pub fn rooms_in(backup: &Path) -> Result<Vec<RoomId>, OpenError> {
-        let database = |source| OpenError::Database { path: backup.to_owned(), source };
-        let connection = open(backup)?;
+    /// When it is none of ours, or damaged. So with the others.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { connection: Arc::new(Mutex::new(open(path)?)), path: path.to_owned() })
+    }
+
+    /// Its rooms.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn rooms(&self) -> Result<Vec<RoomId>, OpenError> {
+        let database = |source| OpenError::Database { path: self.path.clone(), source };
+        let connection = self.lock();
         let mut select = connection.prepare("SELECT id FROM room ORDER BY room").map_err(database)?;
         let ids = select.query_map([], |row| row.get::<_, String>(0)).map_err(database)?;
         let ids: Vec<String> = ids.collect::<Result<_, _>>().map_err(database)?;
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
+    /// Reads a room from end to end; whether there is such a room.
+    ///
+    /// # Errors
+    ///
+    /// When it makes no sense, which SQLite does not see.
+    pub fn check(&self, id: RoomId) -> Result<bool, OpenError> {
+        let connection = self.lock();
+        let read = room(&connection, id).and_then(|row| match row {
+            Some(row) => read_all(&connection, row.key),
+            None => Ok(false),
+        });
+        read.map_err(|error| {
+            let verdict = format!("room {id}: {error}");
+            OpenError::Damaged { path: self.path.clone(), verdict }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
     /// Puts a room of a backup in the place of the one that there is, if there is one, in one transaction. `None` where
     /// the backup has no such room. Its log gets another number, so nobody resumes in the one that they knew.
     ///
     /// # Errors
     ///
     /// When it could not be read or stored.
-    pub async fn restore_room(&self, backup: PathBuf, id: RoomId) -> Result<Option<RoomRow>, Error> {
-        let log_id = fresh_log_id();
-        self.ledger()
-            .write(move |tx| {
-                let backup = Connection::open_with_flags(&backup, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-                restore(tx.connection, &backup, id, log_id)
-            })
-            .await
+    pub async fn restore_room(&self, backup: &Backup, id: RoomId) -> Result<Option<RoomRow>, Error> {
+        let (backup, log_id) = (backup.clone(), fresh_log_id());
+        self.ledger().write(move |tx| restore(tx.connection, &backup.lock(), id, log_id)).await
     }
 }
 
@@ -148,10 +188,7 @@ fn restore(
     let found = backup.query_row(&select, [id.as_str()], |row| {
         (0..=ROOM.split(',').count()).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>()
     });
-    let values = match found {
-        Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
-        found => found?,
-    };
+    let Some(values) = found.optional().map_err(foreign)? else { return Ok(None) };
     let Some((theirs, values)) = values.split_first() else { return Ok(None) };
     connection.execute("DELETE FROM room WHERE id = ?1", [id.as_str()])?;
     let places = ", ?".repeat(values.len());
@@ -174,13 +211,20 @@ fn copy_rows(
     ours: i64,
 ) -> rusqlite::Result<()> {
     let count = columns.split(',').count();
-    let mut select = backup.prepare(&format!("SELECT {columns} FROM {table} WHERE room = ?1"))?;
+    let mut select =
+        backup.prepare(&format!("SELECT {columns} FROM {table} WHERE room = ?1")).map_err(foreign)?;
     let insert = format!("INSERT INTO {table} (room, {columns}) VALUES (?{})", ", ?".repeat(count));
     let mut insert = connection.prepare(&insert)?;
-    let mut rows = select.query(params![theirs])?;
-    while let Some(row) = rows.next()? {
-        let values: Vec<Value> = (0..count).map(|column| row.get(column)).collect::<Result<_, _>>()?;
+    let mut rows = select.query(params![theirs]).map_err(foreign)?;
+    while let Some(row) = rows.next().map_err(foreign)? {
+        let values = (0..count).map(|column| row.get(column));
+        let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(foreign)?;
         insert.execute(params_from_iter(std::iter::once(Value::Integer(ours)).chain(values)))?;
     }
     Ok(())
+}
+
+/// An error of the backup, which the ledger would take for one of its own file, and close itself.
+fn foreign(error: rusqlite::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }

@@ -211,3 +211,38 @@ async fn a_store_whose_disk_failed_is_not_replaced_under_its_server_and_opens_ag
     store.close().await.unwrap();
     assert!(replace(directory.path(), &backup).unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_backup_that_breaks_while_it_is_copied_closes_nothing() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&directory);
+    let row = room(&store).await;
+    let (mut rng, mut model) = (StdRng::seed_from_u64(1), Model::default());
+    for _ in 0..200 {
+        append(&store, &row, &mut model, &mut rng).await;
+    }
+    let path = elsewhere.path().join("backup");
+    ledger::copy(directory.path(), "artnest", &path).unwrap();
+    let backup = Backup::open(&path).unwrap();
+    assert!(backup.check(row.id).unwrap());
+    let torn = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    torn.set_len(4_096).unwrap();
+    assert!(store.restore_room(&backup, row.id).await.is_err());
+    // A store that closes itself does so after it has answered.
+    store.delete_room(room(&store).await.key).await.unwrap();
+    check(&store, &row, &model, &mut rng).await;
+}
+
+#[tokio::test]
+async fn a_check_reads_also_what_joining_does_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let row = room(&store).await;
+    let (mut rng, mut model) = (StdRng::seed_from_u64(1), Model::default());
+    append(&store, &row, &mut model, &mut rng).await;
+    store.compact(row.key).await.unwrap();
+    assert!(store.check(row.key).await.unwrap());
+    let spoil = |tx: &ledger::Tx<'_, ()>| tx.connection.execute("UPDATE log SET bytes = zeroblob(9)", []);
+    store.ledger().write(spoil).await.unwrap();
+    assert!(store.load(row.key).await.is_ok() && store.check(row.key).await.is_err());
+}

@@ -1,4 +1,7 @@
-// The HTTP API of PROTOCOL.md, and the rooms that this browser has keys to. A token is sent in a header and nowhere else.
+// The HTTP API of PROTOCOL.md, and the rooms that this browser has links to. A token and the key of the member who asks
+// are sent in headers and nowhere else.
+
+import { memberOf } from "./session/disk.js";
 
 const ROOMS = "artnest-rooms";
 /** The rooms visited last are kept. */
@@ -13,9 +16,10 @@ export class Problem extends Error {
   }
 }
 
-async function request(method, path, { token = null, body = null } = {}) {
+async function request(method, path, { token = null, member = null, body = null } = {}) {
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
+  if (member) headers["Artnest-Member"] = member;
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
@@ -35,20 +39,20 @@ export const rooms = (cursor) => json("GET", `/api/rooms${cursor ? `?cursor=${en
 export const createRoom = (body, token) => json("POST", "/api/rooms", { body, token });
 
 const at = (room, path = "") => `/api/rooms/${encodeURIComponent(room)}${path}`;
-const withToken = (room) => ({ token: tokenOf(room) });
+const asMyself = (room) => ({ token: tokenOf(room), member: memberOf(room) });
 
-export const room = (id) => json("GET", at(id), withToken(id));
-export const changeRoom = (id, body) => json("PATCH", at(id), { ...withToken(id), body });
-export const deleteRoom = (id) => request("DELETE", at(id), withToken(id));
-export const links = (id) => json("GET", at(id, "/links"), withToken(id));
-export const renewLink = (id, role) => json("POST", at(id, `/links/${role}`), withToken(id));
-export const members = (id) => json("GET", at(id, "/members"), withToken(id));
-export const unban = (id, member) => request("DELETE", at(id, `/bans/${member}`), withToken(id));
-export const forgetHistory = (id) => json("POST", at(id, "/forget"), withToken(id));
+export const room = (id) => json("GET", at(id), asMyself(id));
+export const changeRoom = (id, body) => json("PATCH", at(id), { ...asMyself(id), body });
+export const deleteRoom = (id) => request("DELETE", at(id), asMyself(id));
+export const links = (id) => json("GET", at(id, "/links"), asMyself(id));
+export const renewLink = (id, role) => json("POST", at(id, `/links/${role}`), asMyself(id));
+export const members = (id) => json("GET", at(id, "/members"), asMyself(id));
+export const unban = (id, member) => request("DELETE", at(id, `/bans/${member}`), asMyself(id));
+export const forgetHistory = (id) => json("POST", at(id, "/forget"), asMyself(id));
 
-/** A picture or a stream of the room. An <img> or a link cannot send a token, so it is fetched. */
-export const file = (id, path) => request("GET", at(id, path), withToken(id));
-export const picture = async (path, id) => (await request("GET", path, withToken(id))).blob();
+/** A picture or a stream of the room. An <img> or a link cannot say who asks, so it is fetched. */
+export const file = (id, path) => request("GET", at(id, path), asMyself(id));
+export const picture = async (path, id) => (await request("GET", path, asMyself(id))).blob();
 
 /** The rooms this browser has visited: `{ id, name, token, visited }`, the last one first. */
 export function knownRooms() {

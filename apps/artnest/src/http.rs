@@ -1,7 +1,7 @@
 //! The HTTP API, the page and the way to the socket, as one axum router.
 //!
-//! Handlers read and write the store, and tell live rooms what they changed. Authority is a bearer token and nothing
-//! else (`access`). Every error is a problem document (`problem`). `ballet_http` accepts the connections; read `upgrade`
+//! Handlers read and write the store, and tell live rooms what they changed. Authority is a bearer token and the key of a
+//! member (`access`). Every error is a problem document (`problem`). `ballet_http` accepts the connections; read `upgrade`
 //! for how one becomes a WebSocket.
 
 mod access;

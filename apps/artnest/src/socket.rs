@@ -31,10 +31,10 @@ use crate::{
     clock::now_ms,
     links::Mint,
     metrics::Metrics,
-    model::{Code, RoomId, clean_name},
+    model::{Code, Role, RoomId, Visibility, clean_name},
     room::{Mail, Mailbox, Message, Presence, Tick},
     rooms::Rooms,
-    store::Store,
+    store::{RoomRow, Store},
     wire::{ClientFrame, Cursor, Frames, Pointing},
 };
 
@@ -56,6 +56,14 @@ pub(crate) struct Door {
     pub(crate) rooms: Rooms,
     pub(crate) mint: Mint,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Door {
+    /// What a newcomer with this token may be; `None`: nothing lets them in.
+    pub(crate) fn role_by(&self, row: &RoomRow, token: &str) -> Option<Role> {
+        let as_anybody = (row.visibility == Visibility::Public).then_some(Role::Viewer);
+        self.mint.role_of(row, token).or(as_anybody)
+    }
 }
 
 /// Serves a socket that was upgraded, until it ends.

@@ -6,7 +6,7 @@ use artnest::{
 };
 use serde_json::json;
 
-use crate::support::{Client, End, Server, begin, key, scratch};
+use crate::support::{Client, End, Room, Server, begin, key, scratch};
 
 /// The codes of PROTOCOL.md.
 const FORBIDDEN: u16 = 3;
@@ -163,6 +163,103 @@ async fn whoever_is_kicked_may_come_back_and_whoever_is_banned_may_not() {
     let unban = server.http().delete(server.url(&format!("/api/rooms/{}/bans/{member}", room.id)));
     assert_eq!(unban.bearer_auth(&room.owner).send().await.unwrap().status(), 204);
     assert_eq!(join_code(&room.as_artist(), ada_key).await, None);
+}
+
+/// The status of everything over HTTP that is for owners, asked by a link and perhaps as a member.
+async fn owners_routes(server: &Server, room: &Room, token: &str, key: Option<[u8; 16]>) -> Vec<u16> {
+    let http = server.http();
+    let path = |rest: &str| server.url(&format!("/api/rooms/{}{rest}", room.id));
+    let requests = [
+        http.get(path("/links")),
+        http.get(path("/members")),
+        http.patch(path("")).json(&json!({ "name": "Harbour" })),
+        http.post(path("/forget")),
+        http.post(path("/links/viewer")),
+        http.delete(path("/bans/999")),
+    ];
+    let mut statuses = Vec::new();
+    for request in requests {
+        statuses.push(send_as(request.bearer_auth(token), key).await);
+    }
+    statuses
+}
+
+async fn send_as(request: reqwest::RequestBuilder, key: Option<[u8; 16]>) -> u16 {
+    let request = match key {
+        Some(key) => request.header("Artnest-Member", format!("{:032x}", u128::from_be_bytes(key))),
+        None => request,
+    };
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+const ALL_DONE: [u16; 6] = [200, 200, 200, 200, 200, 404];
+
+#[tokio::test]
+async fn a_member_made_an_owner_may_do_over_http_what_owners_do() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let mut owner = room.as_owner().join("Olga").await;
+    let ada_key = key();
+    let mut ada = room.as_artist().join_as(ada_key, "Ada").await.unwrap();
+    let member = ada.member();
+    assert_eq!(owners_routes(&server, &room, &room.artist, Some(ada_key)).await, [403; 6]);
+    owner.send_frame(&ClientFrame::SetRole { member, role: Role::Owner }).await;
+    ada.until("she is an owner", |ada| ada.replica.roster.get(&member).is_some_and(|line| line.1 == 2)).await;
+    assert_eq!(owners_routes(&server, &room, &room.artist, Some(ada_key)).await, ALL_DONE);
+    assert_eq!(owners_routes(&server, &room, "", Some(ada_key)).await, ALL_DONE, "members stay members");
+    assert_eq!(
+        owners_routes(&server, &room, &room.artist, None).await,
+        [403; 6],
+        "the link alone is no owner's"
+    );
+    assert_eq!(
+        owners_routes(&server, &room, &room.artist, Some(key())).await,
+        [403; 6],
+        "nor is another's key"
+    );
+    let delete = server.http().delete(server.url(&format!("/api/rooms/{}", room.id)));
+    assert_eq!(send_as(delete.bearer_auth(&room.artist), Some(ada_key)).await, 204);
+}
+
+#[tokio::test]
+async fn an_owner_who_is_demoted_or_banned_manages_no_more_as_that_member() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let mut olga = room.as_owner().join("Olga").await;
+    let eve_key = key();
+    let mut eve = room.as_owner().join_as(eve_key, "Eve").await.unwrap();
+    let member = eve.member();
+    olga.send_frame(&ClientFrame::SetRole { member, role: Role::Viewer }).await;
+    eve.until("she is a viewer", |eve| eve.replica.roster.get(&member).is_some_and(|line| line.1 == 0)).await;
+    assert_eq!(owners_routes(&server, &room, &room.owner, Some(eve_key)).await, [403; 6]);
+    olga.send_frame(&ClientFrame::Kick { member, ban: true }).await;
+    assert_eq!(eve.ended().await, End::Told(BANNED));
+    assert_eq!(owners_routes(&server, &room, &room.owner, Some(eve_key)).await, [403; 6]);
+    let path = server.url(&format!("/api/rooms/{}", room.id));
+    let as_eve = |token: &str| send_as(server.http().get(&path).bearer_auth(token), Some(eve_key));
+    assert_eq!(as_eve(&room.owner).await, 403, "who is banned sees nothing either");
+
+    // The link is the owner's still, for whoever comes as nobody; the remedy is to renew it.
+    assert_eq!(owners_routes(&server, &room, &room.owner, None).await, ALL_DONE);
+    let renew = server.http().post(format!("{path}/links/owner"));
+    assert_eq!(renew.bearer_auth(&room.owner).send().await.unwrap().status(), 200);
+    assert_eq!(owners_routes(&server, &room, &room.owner, None).await, [404; 6]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused_with_its_form() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let path = server.url(&format!("/api/rooms/{}", room.id));
+    for wrong in ["", "abc", "+0000000000000000000000000000000", "zz000000000000000000000000000000"] {
+        let request = server.http().get(&path).bearer_auth(&room.owner).header("Artnest-Member", wrong);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{wrong}");
+        assert!(answer.text().await.unwrap().contains("32 hexadecimal digits"));
+    }
 }
 
 async fn join_code(door: &crate::support::Door, key: [u8; 16]) -> Option<u16> {

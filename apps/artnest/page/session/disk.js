@@ -6,6 +6,8 @@ const OPERATIONS = "operations";
 const KEYS = "artnest-keys";
 /** More identities than this are not kept for a room: no browser has so many tabs on one. */
 const KEYS_MAX = 16;
+/** The keys that this tab holds, by room. */
+const held = new Map();
 
 /**
  * The identity of this tab in a room: `{ key, disk, items }`. An identity that no living tab holds is taken over,
@@ -17,9 +19,13 @@ export async function identify(room) {
   const waiting = database ? await keysWithOperations(database, room) : new Set();
   const candidates = [...waiting, ...known.filter((key) => !waiting.has(key))];
   const key = (await firstFree(room, candidates)) ?? (await fresh(room));
+  held.set(room, key);
   const disk = database ? new Disk(database, room, key) : new Nowhere();
   return { key: fromHex(key), disk, items: await disk.items() };
 }
+
+/** Who this tab is in a room, as a key in hexadecimal; else who this browser was there last. Null if it never was. */
+export const memberOf = (room) => held.get(room) ?? keysOf(room).at(-1) ?? sessionKey(room);
 
 /** Takes the lock of the first identity that no other tab holds, for as long as this tab lives. */
 async function firstFree(room, keys) {

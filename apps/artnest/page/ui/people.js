@@ -4,6 +4,7 @@ import { confirmed } from "./dialogs.js";
 import { byId, h } from "./dom.js";
 import { colourOf, initialsOf } from "./palette.js";
 import { iconButton } from "./parts.js";
+import { toast } from "./toast.js";
 import { ROLE_WORDS } from "./words.js";
 
 const FACES_MAX = 4;
@@ -48,13 +49,19 @@ function row(person, session, onRename) {
 }
 
 function ownersActs({ member, name, role }, session) {
-  const roles = h("select", { "aria-label": `Role of ${name}`, onchange: () => session.setRole(member, roles.value) },
+  const give = () => {
+    session.setRole(member, roles.value);
+    if (role === "owner") toast("If they know the owners’ link, renew it under Share: it still opens the room to own.");
+  };
+  const roles = h("select", { "aria-label": `Role of ${name}`, onchange: give },
     ["viewer", "artist", "owner"].map((each) => h("option", { value: each, selected: each === role }, ROLE_WORDS[each])));
   const out = iconButton("close", `Send ${name} out`, {
     class: "small",
     async onclick() {
       const choice = await confirmed({
-        title: `Send ${name} out?`, text: "They may come back by the link, unless you ban them. What they drew stays.",
+        title: `Send ${name} out?`,
+        text: "They may come back by the link, unless you ban them. What they drew stays. " +
+          "A link that they know lets them in as somebody new until you renew it under Share.",
         acts: [{ label: "Send out", value: "kick" }, { label: "Send out and ban", value: "ban", tone: "bad" }],
       });
       if (choice) session.kick(member, choice === "ban");

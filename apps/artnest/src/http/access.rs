@@ -1,6 +1,8 @@
-//! Who asks, and for which room: the room in the path and the token in `Authorization: Bearer`.
+//! Who asks, and for which room: the room in the path, the token in `Authorization: Bearer`, and in `Artnest-Member` the
+//! key of the member who asks, if one does.
 //!
-//! A room that the caller may not see is answered as one that does not exist.
+//! A member has the role that the socket would give them, so what an owner decided about them counts here as well. A
+//! room that the caller may not see is answered as one that does not exist.
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{
@@ -17,9 +20,12 @@ use super::{
 };
 use crate::{
     config::Creation,
-    model::{Role, RoomId, Visibility},
-    store::RoomRow,
+    model::{Code, Role, RoomId},
+    store::{Admission, Entry, RoomRow},
 };
+
+/// Names the member who asks, by the key that only they have.
+const MEMBER: &str = "artnest-member";
 
 /// Somebody who may see the room.
 pub(super) struct Visitor {
@@ -43,10 +49,27 @@ impl FromRequestParts<Arc<Api>> for Visitor {
         let id: RoomId =
             in_path.ok().and_then(|Path(InPath { room })| room.parse().ok()).ok_or_else(absent)?;
         let room = api.door.store.room(id).await?.ok_or_else(absent)?;
-        let by_token = bearer(&parts.headers).and_then(|token| api.door.mint.role_of(&room, token));
-        let as_anybody = (room.visibility == Visibility::Public).then_some(Role::Viewer);
-        let role = by_token.or(as_anybody).ok_or_else(absent)?;
-        Ok(Self { room, role })
+        let by_link = api.door.role_by(&room, bearer(&parts.headers).unwrap_or_default());
+        let role = match member_key(&parts.headers)? {
+            Some(key) => role_of_member(api, &room, key, by_link).await?,
+            None => by_link,
+        };
+        Ok(Self { role: role.ok_or_else(absent)?, room })
+    }
+}
+
+/// The role of the member with this key who comes by this link. A key that nobody has counts for nothing.
+async fn role_of_member(
+    api: &Api,
+    room: &RoomRow,
+    key: [u8; 16],
+    by_link: Option<Role>,
+) -> Result<Option<Role>, Problem> {
+    let entry = Entry { key_sha256: Sha256::digest(key).into(), role: by_link, name: String::new() };
+    match api.door.store.recognise(room.key, entry).await? {
+        Some(Admission::Banned) => Err(Problem::new(Kind::Banned, Code::Banned.text())),
+        Some(Admission::Member { role, .. }) => Ok(Some(role)),
+        _ => Ok(by_link),
     }
 }
 
@@ -95,6 +118,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case("Bearer ").then(|| token.trim())
+}
+
+/// The key of `Artnest-Member`.
+fn member_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
+    let Some(header) = headers.get(MEMBER) else { return Ok(None) };
+    let digits = header.to_str().ok().filter(|text| text.len() == 32 && !text.starts_with('+'));
+    let key = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok()).map(u128::to_be_bytes);
+    let wrong =
+        || Problem::new(Kind::MalformedRequest, "`Artnest-Member` is a key as 32 hexadecimal digits.");
+    key.map(Some).ok_or_else(wrong)
 }
 
 /// The query, read as a `T`.

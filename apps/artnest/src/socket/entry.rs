@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
-    model::{Code, Role, RoomId, Visibility, clean_name},
+    model::{Code, Role, RoomId, clean_name},
     room::{ConnectionId, Joined, Joining, Live, Mailbox, Presence},
     store::{self, Admission, Entry, RoomRow},
     wire::{ClientFrame, Frames, Join, RosterEntry, Welcome},
@@ -81,11 +81,8 @@ pub(super) async fn enter(door: &Door, id: RoomId, join: &Join) -> Result<Entere
 /// Who they are: a member, or a guest who can only look because nothing can be remembered now.
 async fn admit(door: &Door, row: &RoomRow, join: &Join) -> Result<(Option<u32>, Role, String), Code> {
     let name = if join.name.is_empty() { String::new() } else { clean_name(&join.name).unwrap_or_default() };
-    let entry = Entry {
-        key_sha256: Sha256::digest(join.key).into(),
-        role: role_at_the_door(door, row, &join.token),
-        name,
-    };
+    let entry =
+        Entry { key_sha256: Sha256::digest(join.key).into(), role: door.role_by(row, &join.token), name };
     let admission = match door.store.admit(row.key, entry.clone()).await {
         Ok(admission) => admission,
         Err(_) => match door.store.recognise(row.key, entry).await.map_err(|error| failed(&error))? {
@@ -99,12 +96,6 @@ async fn admit(door: &Door, row: &RoomRow, join: &Join) -> Result<(Option<u32>, 
         Admission::NoEntry => Err(Code::NoEntry),
         Admission::Full => Err(Code::Full),
     }
-}
-
-/// What a newcomer with this token may be.
-fn role_at_the_door(door: &Door, row: &RoomRow, token: &str) -> Option<Role> {
-    let by_token = door.mint.role_of(row, token);
-    by_token.or((row.visibility == Visibility::Public).then_some(Role::Viewer))
 }
 
 fn resumes(join: &Join, joined: &Joined) -> Option<u64> {

@@ -56,8 +56,8 @@ impl Store {
             .await
     }
 
-    /// Whether somebody may come in, where nothing can be remembered: they are known, or they are a guest without a
-    /// number.
+    /// Who somebody is, where nothing can be or is to be remembered. `None`: nobody who is known, and their link lets
+    /// them in.
     ///
     /// # Errors
     ///
@@ -67,7 +67,10 @@ impl Store {
             .read(move |connection| {
                 Ok(match known(connection, room, &entry)? {
                     Some(Known { banned: true, .. }) => Some(Admission::Banned),
-                    Some(Known { member, role, name, .. }) => Some(Admission::Member { member, role, name }),
+                    Some(known) => {
+                        let role = known.role_by(entry.role);
+                        Some(Admission::Member { member: known.member, role, name: known.name })
+                    }
                     None if entry.role.is_none() => Some(Admission::NoEntry),
                     None => None,
                 })
@@ -166,6 +169,13 @@ struct Known {
     banned: bool,
 }
 
+impl Known {
+    /// Their role where they come by a link of this one: a better link raises it, unless an owner chose it.
+    fn role_by(&self, link: Option<Role>) -> Role {
+        link.filter(|_| !self.is_fixed).map_or(self.role, |link| link.max(self.role))
+    }
+}
+
 fn known(connection: &Connection, room: RoomKey, entry: &Entry) -> rusqlite::Result<Option<Known>> {
     let sql = "SELECT member, name, role, is_fixed, banned FROM member WHERE room = ?1 AND key_sha256 = ?2";
     let mut select = connection.prepare_cached(sql)?;
@@ -187,8 +197,7 @@ fn welcome_back(
     entry: &Entry,
     known: Known,
 ) -> rusqlite::Result<Admission> {
-    let Known { member, is_fixed, .. } = known;
-    let role = if is_fixed { known.role } else { entry.role.map_or(known.role, |role| role.max(known.role)) };
+    let (member, role) = (known.member, known.role_by(entry.role));
     let name = if entry.name.is_empty() { known.name } else { entry.name.clone() };
     let sql = "UPDATE member SET name = ?3, role = ?4, seen_at = ?5 WHERE room = ?1 AND member = ?2";
     connection.prepare_cached(sql)?.execute(params![room.0, member, name, role.code(), now_ms()])?;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { becomes, draw, ink, pixels, showing, visit } from "./browser.mjs";
+import { createRoom } from "./server.mjs";
 import { stage } from "./stage.mjs";
 
 const on = stage();
@@ -25,6 +26,45 @@ test("a viewer sees and cannot draw, until an owner lets them", async () => {
   await guest.getByText("You may draw now.").waitFor();
   await draw(guest, [300, 320], [500, 320]);
   await showing(2, ada, guest);
+});
+
+test("whoever is made an owner can do what owners do, and is none any more when that is taken back", async () => {
+  const ada = await visit(on.browser, on.link("owner"), "Ada");
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  await ada.getByRole("button", { name: "2 here" }).click();
+  await ada.getByLabel("Role of Grace").selectOption("owner");
+  await grace.getByText("You own this room now.").waitFor();
+  await grace.getByRole("button", { name: "Share" }).click();
+  assert.equal(await grace.getByLabel("To own", { exact: true }).inputValue(), on.link("owner"));
+  await grace.keyboard.press("Escape");
+  await grace.getByRole("button", { name: "More" }).click();
+  await grace.getByRole("menuitem", { name: "Room…" }).click();
+  await grace.getByLabel("Name", { exact: true }).fill("Grace’s harbour");
+  await grace.getByRole("button", { name: "Save", exact: true }).click();
+  await ada.reload();
+  await ada.getByRole("heading", { name: "Grace’s harbour" }).waitFor();
+  await becomes(ada, "live");
+  // Ada came by the owners' link, and is a viewer all the same.
+  await grace.getByRole("button", { name: "2 here" }).click();
+  await grace.getByLabel("Role of Ada").selectOption("viewer");
+  await grace.getByText("renew it under Share").waitFor();
+  await ada.getByText("You are watching now.").waitFor();
+  const refused = await ada.evaluate(async () => {
+    const api = await import("/assets/api.js");
+    return api.links(location.pathname.split("/").at(-1)).catch(({ status }) => status);
+  });
+  assert.equal(refused, 403);
+});
+
+test("a member comes back to a private room whose link was renewed", async () => {
+  on.room = await createRoom(on.server.url, { name: "Cove" });
+  const grace = await visit(on.browser, on.link("artist"), "Grace");
+  const renewed = await fetch(`${on.server.url}/api/rooms/${on.room.room.id}/links/artist`, {
+    method: "POST", headers: { Authorization: `Bearer ${on.room.links.owner.token}` },
+  });
+  assert.equal(renewed.status, 200);
+  await grace.reload();
+  await becomes(grace, "live");
 });
 
 test("a locked layer is closed to artists and open to owners", async () => {

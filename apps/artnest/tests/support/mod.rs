@@ -15,7 +15,7 @@ use artnest::wire::{Op, Point, Points, PointsWriter};
 
 pub(crate) use client::{Client, Door, End, key, read};
 pub(crate) use replica::Replica;
-pub(crate) use server::{Server, command, signal};
+pub(crate) use server::{Room, Server, command, signal};
 
 /// How long anything may take that should happen, on a machine that has much else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(120);

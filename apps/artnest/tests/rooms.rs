@@ -134,6 +134,21 @@ async fn the_newer_connection_of_a_key_replaces_the_older() {
 }
 
 #[tokio::test]
+async fn in_a_full_room_a_member_takes_their_own_place_again() {
+    let directory = scratch();
+    let server = Server::with(directory.path(), "room_connections_max = 2\n").await;
+    let room = server.room("Harbour").await;
+    let ada_key = key();
+    let mut first = room.as_artist().join_as(ada_key, "Ada").await.unwrap();
+    let _grace = room.as_artist().join("Grace").await;
+    assert_eq!(room.as_artist().join_as(key(), "Late").await.err(), Some(End::Told(7)));
+    let second = room.as_artist().join_as(ada_key, "Ada").await.unwrap();
+    assert_eq!(second.member(), first.member());
+    assert_eq!(first.ended().await, End::Told(9));
+    assert_eq!(room.as_artist().join_as(key(), "Late").await.err(), Some(End::Told(7)));
+}
+
+#[tokio::test]
 async fn undo_and_redo_reach_everybody_and_survive_a_snapshot() {
     let directory = scratch();
     let server = Server::start(directory.path()).await;

@@ -90,6 +90,10 @@ impl Crowd {
         None
     }
 
+    pub(super) fn has(&self, member: u32) -> bool {
+        self.by_member.contains_key(&member)
+    }
+
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connections.get_mut(&id)
     }

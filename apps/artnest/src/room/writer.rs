@@ -366,10 +366,12 @@ impl Writer {
     }
 
     fn admit(&mut self, joining: Joining) -> Result<Joined, Code> {
-        if self.crowd.len() >= self.limits.connections_max {
+        let Joining { id, mailbox, member, role, name } = joining;
+        // Whoever is here already gives their own place to the newer connection.
+        let is_here = member.is_some_and(|member| self.crowd.has(member));
+        if !is_here && self.crowd.len() >= self.limits.connections_max {
             return Err(Code::Full);
         }
-        let Joining { id, mailbox, member, role, name } = joining;
         if member.is_none() && self.trouble.is_none() {
             // The store could remember nobody a moment ago. If it can now, guests are to come again.
             (self.trouble, self.probe_at) = (Some(ReadOnly::Store), Some(Instant::now()));

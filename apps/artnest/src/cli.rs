@@ -13,7 +13,7 @@ pub use orders::{Error, run};
 
 use crate::{
     config::{Overrides, Place},
-    model::{Role, Visibility},
+    model::{Role, Visibility, sheet},
     office::Format,
 };
 
@@ -150,10 +150,10 @@ impl Cli {
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {
-    let wrong = || "expected WIDTHxHEIGHT, each 16 to 8192".to_owned();
-    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
-    let side = |text: &str| text.parse().ok().filter(|side| (16..=8_192).contains(side));
-    Ok((side(width).ok_or_else(wrong)?, side(height).ok_or_else(wrong)?))
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let (width, height) = sides.ok_or_else(|| "expected WIDTHxHEIGHT, such as 2400x1600".to_owned())?;
+    sheet(width, height).map_err(|error| error.to_string())
 }
 
 fn role(text: &str) -> Result<Role, String> {

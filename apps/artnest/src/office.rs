@@ -13,7 +13,7 @@ use crate::{
     config::MIB,
     ink::{self, Sheet},
     links::Mint,
-    model::{Code, RoomId, Visibility, clean_name},
+    model::{Code, RoomId, Visibility, clean_name, sheet},
     room::Message,
     rooms::Rooms,
     store::{self, Backup, Changes, Cursor, NewRoom, RoomRow, Store},
@@ -102,6 +102,8 @@ impl Office {
             }
             Order::Create { name, visibility, width, height } => {
                 let name = clean_name(&name).map_err(|error| Error::Wrong(error.to_string()))?;
+                let (width, height) =
+                    sheet(width, height).map_err(|error| Error::Wrong(error.to_string()))?;
                 let new = NewRoom { name, visibility, width, height };
                 // The operator's own rooms do not count.
                 let row = self.store.create_room(new, u64::MAX).await?.ok_or(store::Error::Closed)?;

@@ -84,6 +84,26 @@ async fn a_quota_is_a_whole_number_of_mib_and_what_is_none_changes_nothing() {
     assert_eq!(quota().await, json!(null), "it is the server's own again");
 }
 
+#[tokio::test]
+async fn a_sheet_that_no_room_has_is_refused_at_every_entrance() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    for (width, height) in [(0, 0), (15, 100), (100, 8_193), (65_535, 65_535)] {
+        let body = json!({ "name": "Harbour", "visibility": "public", "width": width, "height": height });
+        let asked = server.http().post(server.url("/api/rooms")).json(&body).send().await.unwrap();
+        let mut order = body.clone();
+        order["order"] = json!("create");
+        for answer in [asked, server.order(order).await] {
+            assert_eq!(answer.status(), 422, "{width} x {height}");
+            assert!(answer.text().await.unwrap().contains("16 to 8192"));
+        }
+        let size = format!("{width}x{height}");
+        let told = complained(&server.command(&["rooms", "create", "Harbour", "--sheet", &size]));
+        assert!(told.contains("16 to 8192"), "{told}");
+    }
+    assert!(!said(&server.command(&["rooms", "list"])).contains("Harbour"));
+}
+
 #[test]
 fn in_a_folder_without_data_nothing_is_made_and_the_flag_is_named() {
     let directory = scratch();

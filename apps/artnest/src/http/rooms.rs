@@ -21,7 +21,7 @@ use super::{
 use crate::{
     config::Creation,
     links::Links,
-    model::{Code, ReadOnly, Role, RoomId, Visibility, clean_name},
+    model::{Code, ReadOnly, Role, RoomId, Visibility, clean_name, sheet},
     room::Message,
     store::{Changes, Cursor, NewRoom, RoomRow},
     wire::VERSION,
@@ -29,8 +29,6 @@ use crate::{
 
 /// The sheet of a room that nobody said anything about.
 const SHEET: (u16, u16) = (2_400, 1_600);
-/// How long a side of a sheet may be.
-const SIDE: std::ops::RangeInclusive<u16> = 16..=8_192;
 const GALLERY: usize = 24;
 const GALLERY_MAX: usize = 100;
 const MEMBERS_MAX: usize = 1_000;
@@ -134,11 +132,8 @@ pub(super) async fn create(
     Creator: Creator,
     body::Json(new): body::Json<ToCreate>,
 ) -> Result<Response, Problem> {
-    let (width, height) = (new.width.unwrap_or(SHEET.0), new.height.unwrap_or(SHEET.1));
-    if !SIDE.contains(&width) || !SIDE.contains(&height) {
-        let detail = format!("A sheet has {} to {} units each way.", SIDE.start(), SIDE.end());
-        return Err(Problem::new(Kind::Invalid, detail));
-    }
+    let (width, height) = sheet(new.width.unwrap_or(SHEET.0), new.height.unwrap_or(SHEET.1))
+        .map_err(|error| Problem::new(Kind::Invalid, error.to_string()))?;
     let new = NewRoom { name: shown(&new.name)?, visibility: new.visibility, width, height };
     let Some(row) = api.door.store.create_room(new, api.rooms_max).await? else {
         return Err(Problem::new(Kind::Full, "This server has as many rooms as it may have."));

@@ -29,6 +29,8 @@ const ROOM_QUOTA_MIB: u32 = 64;
 const ROOMS_MAX: u64 = 10_000;
 const CONNECTIONS_MAX: usize = 4_096;
 const ROOM_CONNECTIONS_MAX: usize = 256;
+/// More connections than a kernel lets one process have, as it is set up.
+const PLACES_MAX: usize = 1_000_000;
 pub(crate) const MIB: u64 = 1024 * 1024;
 
 /// A complete configuration.
@@ -124,6 +126,8 @@ pub enum Error {
     NoOrigin { name: &'static str, given: String },
     #[error("`{name}` is 0, which would shut everybody out; write 1 or more")]
     Zero { name: &'static str },
+    #[error("`{name}` is {given}, more than one server holds open; write {PLACES_MAX} or less")]
+    TooMany { name: &'static str, given: usize },
     #[error("`create = \"key\"` needs the key in ARTNEST_CREATE_KEY; make one with `openssl rand -hex 32`")]
     NoCreateKey,
     #[error(
@@ -188,11 +192,7 @@ impl Config {
             return Err(Error::OpenAdmin { admin });
         }
         let room = Limits {
-            connections_max: positive(
-                "room_connections_max",
-                file.room_connections_max,
-                ROOM_CONNECTIONS_MAX,
-            )?,
+            connections_max: places("room_connections_max", file.room_connections_max, ROOM_CONNECTIONS_MAX)?,
             quota_bytes: u64::from(file.room_quota_mib.unwrap_or(ROOM_QUOTA_MIB)) * MIB,
         };
         let public_url = public_url.or(file.public_url);
@@ -209,7 +209,7 @@ impl Config {
             disk_free_min: u64::from(file.disk_free_mib_min.unwrap_or(DISK_FREE_MIB_MIN)) * MIB,
             creation: creation(file.create, secrets.create_key)?,
             rooms_max: positive("rooms_max", file.rooms_max, ROOMS_MAX)?,
-            connections_max: positive("connections_max", file.connections_max, CONNECTIONS_MAX)?,
+            connections_max: places("connections_max", file.connections_max, CONNECTIONS_MAX)?,
             room,
             origins,
             admin_key,
@@ -240,6 +240,13 @@ fn positive<T: Default + PartialEq>(name: &'static str, given: Option<T>, usual:
     match given {
         Some(number) if number == T::default() => Err(Error::Zero { name }),
         given => Ok(given.unwrap_or(usual)),
+    }
+}
+
+fn places(name: &'static str, given: Option<usize>, usual: usize) -> Result<usize, Error> {
+    match positive(name, given, usual)? {
+        given if given > PLACES_MAX => Err(Error::TooMany { name, given }),
+        places => Ok(places),
     }
 }
 
@@ -339,6 +346,19 @@ mod tests {
             let error = load(&format!("{name} = 0"), Secrets::default()).unwrap_err();
             assert!(error.to_string().starts_with(&format!("`{name}` is 0")), "{error}");
             load(&format!("{name} = 1"), Secrets::default()).unwrap();
+        }
+    }
+
+    #[test]
+    fn more_connections_than_there_can_be_are_refused_by_their_name() {
+        for name in ["connections_max", "room_connections_max"] {
+            for many in ["1000001", "2305843009213693952", "9223372036854775807"] {
+                let error = load(&format!("{name} = {many}"), Secrets::default()).unwrap_err().to_string();
+                assert!(
+                    error.starts_with(&format!("`{name}` is {many}")) && error.ends_with("1000000 or less")
+                );
+            }
+            load(&format!("{name} = 1000000"), Secrets::default()).unwrap();
         }
     }
 

@@ -1,6 +1,11 @@
 //! The command line, with a server on the data and without one: orders, backup, restore.
 
-use std::{fs, net::SocketAddr, path::Path, process::Output};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 use serde_json::{Value, json};
 
@@ -102,6 +107,26 @@ async fn a_sheet_that_no_room_has_is_refused_at_every_entrance() {
         assert!(told.contains("16 to 8192"), "{told}");
     }
     assert!(!said(&server.command(&["rooms", "list"])).contains("Harbour"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one_with_a_message() {
+    let directory = scratch();
+    said(&command(directory.path(), free_address(), &["rooms", "create", "Harbour"]));
+    let listing = |into: Stdio| {
+        let mut list = Command::new(env!("CARGO_BIN_EXE_artnest"));
+        list.args(["rooms", "list", "--data"]).arg(directory.path().join("data")).stdout(into);
+        list.stderr(Stdio::piped()).output().unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = listing(writer.into());
+    assert!(unread.status.success() && unread.stderr.is_empty(), "{unread:?}");
+    let full = listing(fs::File::options().write(true).open("/dev/full").unwrap().into());
+    assert_eq!(full.status.code(), Some(1));
+    let told = complained(&full);
+    assert!(told.starts_with("artnest: cannot write to standard output"), "{told}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Orders on the command line: given to the server that has the data directory, or carried out here if none has.
 
 use std::{
-    fs, io,
+    fmt::Display,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -43,6 +45,8 @@ pub enum Error {
     Refused(String),
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("cannot write to standard output: {0}")]
+    Unsaid(#[source] io::Error),
     #[error("say the format with --format png or --format svg")]
     NoFormat,
     #[error("some rooms are damaged")]
@@ -60,8 +64,7 @@ pub async fn run(operate: Operate) -> Result<(), Error> {
         Operate::Export(export) => run_export(export).await,
         Operate::Backup { file, place } => {
             ledger::copy(&existing(place)?.data, "artnest", &file)?;
-            println!("{}", file.display());
-            Ok(())
+            say(file.display())
         }
         Operate::Restore(restore) => run_restore(restore).await,
         Operate::Check { place } => run_check(place).await,
@@ -73,12 +76,10 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
         Rooms::List { place } => list(place).await,
         Rooms::Create { name, public, sheet: (width, height), place } => {
             let order = Order::Create { name, visibility: visibility(public), width, height };
-            print_links(&give(&config(place)?, order).await?, None);
-            Ok(())
+            print_links(&give(&config(place)?, order).await?, None)
         }
         Rooms::Links { room, role, place } => {
-            print_links(&give(&existing(place)?, Order::Links { room }).await?, role);
-            Ok(())
+            print_links(&give(&existing(place)?, Order::Links { room }).await?, role)
         }
         Rooms::Quota { room, mib, place } => {
             print_room(&give(&existing(place)?, Order::Quota { room, mib }).await?)
@@ -86,8 +87,7 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
         Rooms::Forget { room, place } => print_room(&give(&existing(place)?, Order::Forget { room }).await?),
         Rooms::Delete { room, place } => {
             give(&existing(place)?, Order::Delete { room: room.clone() }).await?;
-            println!("{room} is deleted");
-            Ok(())
+            say(format_args!("{room} is deleted"))
         }
     }
 }
@@ -95,23 +95,26 @@ async fn run_rooms(rooms: Rooms) -> Result<(), Error> {
 async fn list(place: Place) -> Result<(), Error> {
     let config = existing(place)?;
     let mut listed = give(&config, Order::List { cursor: None }).await?;
-    print_heading();
+    print_heading()?;
     loop {
         for room in listed["items"].as_array().into_iter().flatten() {
-            print_line(room);
+            print_line(room)?;
         }
         let Some(cursor) = listed["next"].as_str() else { return Ok(()) };
         listed = give(&config, Order::List { cursor: Some(cursor.to_owned()) }).await?;
     }
 }
 
-fn print_heading() {
-    println!("{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name", "room", "strokes", "here", "MiB", "quota MiB");
+fn print_heading() -> Result<(), Error> {
+    say(format_args!(
+        "{:12}  {:>9}  {:>4}  {:>9}  {:>9}  name",
+        "room", "strokes", "here", "MiB", "quota MiB"
+    ))
 }
 
-fn print_line(room: &Value) {
+fn print_line(room: &Value) -> Result<(), Error> {
     let count = |name: &str| room[name].as_u64().unwrap_or(0);
-    println!(
+    say(format_args!(
         "{:12}  {:>9}  {:>4}  {:>9}  {:>9}  {}",
         room["id"].as_str().unwrap_or_default(),
         count("strokes"),
@@ -119,7 +122,7 @@ fn print_line(room: &Value) {
         mib_and_tenths(count("used_bytes")),
         room["quota_bytes"].as_u64().map_or_else(|| "default".to_owned(), |bytes| (bytes / MIB).to_string()),
         room["name"].as_str().unwrap_or_default(),
-    );
+    ))
 }
 
 fn mib_and_tenths(bytes: u64) -> String {
@@ -127,19 +130,27 @@ fn mib_and_tenths(bytes: u64) -> String {
 }
 
 fn print_room(answer: &Value) -> Result<(), Error> {
-    print_heading();
-    print_line(&answer["room"]);
-    Ok(())
+    print_heading()?;
+    print_line(&answer["room"])
 }
 
-fn print_links(answer: &Value, only: Option<Role>) {
+fn print_links(answer: &Value, only: Option<Role>) -> Result<(), Error> {
     let base = answer["base"].as_str().unwrap_or_default();
     for role in Role::ALL.into_iter().rev().filter(|role| only.is_none_or(|only| only == *role)) {
         let path = answer["links"][role.as_str()]["path"].as_str().unwrap_or_default();
         match only {
-            Some(_) => println!("{base}{path}"),
-            None => println!("{:7}  {base}{path}", role.as_str()),
+            Some(_) => say(format_args!("{base}{path}"))?,
+            None => say(format_args!("{:7}  {base}{path}", role.as_str()))?,
         }
+    }
+    Ok(())
+}
+
+/// Prints a line. That nobody reads it is no failure: what was asked for is done all the same.
+fn say(line: impl Display) -> Result<(), Error> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said.map_err(Error::Unsaid),
     }
 }
 
@@ -154,8 +165,7 @@ async fn run_export(export: Export) -> Result<(), Error> {
     let answer = give(&existing(place)?, Order::Export { room, format, scale }).await?;
     let bytes = BASE64_STANDARD.decode(answer["base64"].as_str().unwrap_or_default()).unwrap_or_default();
     fs::write(&file, bytes).map_err(|source| Error::Write { path: file.clone(), source })?;
-    println!("{}", file.display());
-    Ok(())
+    say(file.display())
 }
 
 async fn run_restore(restore: Restore) -> Result<(), Error> {
@@ -164,11 +174,9 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
     if rooms.is_empty() {
         match store::replace(&config.data, &file) {
             Ok(kept) => {
-                println!("{} is restored", config.data.display());
-                if let Some(kept) = kept {
-                    println!("what was there before is {}", kept.display());
-                }
-                return Ok(());
+                say(format_args!("{} is restored", config.data.display()))?;
+                return kept
+                    .map_or(Ok(()), |kept| say(format_args!("what was there before is {}", kept.display())));
             }
             // A server runs; it restores room by room.
             Err(OpenError::Locked { .. }) => {}
@@ -177,9 +185,9 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
     }
     let backup = fs::canonicalize(&file).map_err(|source| Error::Write { path: file, source })?;
     let answer = give(&config, Order::Restore { backup, rooms }).await?;
-    print_heading();
+    print_heading()?;
     for room in answer["restored"].as_array().into_iter().flatten() {
-        print_line(room);
+        print_line(room)?;
     }
     Ok(())
 }
@@ -190,14 +198,11 @@ async fn run_check(place: Place) -> Result<(), Error> {
     let answer = give(&config, Order::Check).await?;
     let damaged: Vec<_> = answer["damaged"].as_array().into_iter().flatten().collect();
     for room in &damaged {
-        println!(
-            "{}  {}",
-            room["id"].as_str().unwrap_or_default(),
-            room["error"].as_str().unwrap_or_default()
-        );
+        let told = |name: &str| room[name].as_str().unwrap_or_default();
+        say(format_args!("{}  {}", told("id"), told("error")))?;
     }
     let rooms = if answer["rooms"] == 1 { "room" } else { "rooms" };
-    println!("{} {rooms}, {} damaged", answer["rooms"], damaged.len());
+    say(format_args!("{} {rooms}, {} damaged", answer["rooms"], damaged.len()))?;
     if damaged.is_empty() { Ok(()) } else { Err(Error::Damaged) }
 }
 

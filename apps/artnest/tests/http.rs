@@ -36,6 +36,30 @@ async fn the_page_is_served_with_its_policy_and_knows_its_routes() {
 }
 
 #[tokio::test]
+async fn a_path_that_leads_nowhere_is_a_problem_like_any_other() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    let room = server.room("Harbour").await;
+    let http = server.http();
+    let at = |path: String| server.url(&path);
+    for request in [
+        http.get(at("/assets/%ff".into())),
+        http.get(at("/api/rooms/%ff".into())),
+        http.get(at("/api/rooms/%ff/socket".into())),
+        http.post(at(format!("/api/rooms/{}/links/king", room.id))),
+        http.delete(at(format!("/api/rooms/{}/bans/abc", room.id))),
+    ] {
+        let answer = request.bearer_auth(&room.owner).send().await.unwrap();
+        let media_type = answer.headers()["content-type"].clone();
+        assert_eq!(
+            (answer.status().as_u16(), media_type.to_str().unwrap()),
+            (404, "application/problem+json")
+        );
+        assert_eq!(answer.json::<Value>().await.unwrap()["code"], "not-found");
+    }
+}
+
+#[tokio::test]
 async fn pictures_show_what_was_drawn() {
     let directory = scratch();
     let server = Server::start(directory.path()).await;

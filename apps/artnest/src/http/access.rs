@@ -37,7 +37,7 @@ pub(super) struct Visitor {
 pub(super) struct Owner(pub(super) RoomRow);
 
 #[derive(Deserialize)]
-struct InPath {
+struct RoomOf {
     room: String,
 }
 
@@ -45,9 +45,8 @@ impl FromRequestParts<Arc<Api>> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let in_path = Path::<InPath>::from_request_parts(parts, api).await;
-        let id: RoomId =
-            in_path.ok().and_then(|Path(InPath { room })| room.parse().ok()).ok_or_else(absent)?;
+        let InPath(RoomOf { room }) = InPath::from_request_parts(parts, api).await?;
+        let id: RoomId = room.parse().map_err(|_| absent())?;
         let room = api.door.store.room(id).await?.ok_or_else(absent)?;
         let by_link = api.door.role_by(&room, bearer(&parts.headers).unwrap_or_default());
         let role = match member_key(&parts.headers)? {
@@ -128,6 +127,20 @@ fn member_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
     let wrong =
         || Problem::new(Kind::MalformedRequest, "`Artnest-Member` is a key as 32 hexadecimal digits.");
     key.map(Some).ok_or_else(wrong)
+}
+
+/// What stands in the path, read as a `T`. A path that cannot be read leads nowhere.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(read)) => Ok(Self(read)),
+            Err(_) => Err(Problem::new(Kind::NotFound, "PROTOCOL.md lists the paths.")),
+        }
+    }
 }
 
 /// The query, read as a `T`.

@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 
 use axum::{
-    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::RustEmbed;
 
-use super::problem::{Kind, Problem};
+use super::{
+    access::InPath,
+    problem::{Kind, Problem},
+};
 
 /// The page runs only its own scripts and speaks only to its own server; its images may be made by itself.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
@@ -45,7 +47,7 @@ fn document(headers: &HeaderMap, status: StatusCode) -> Response {
     response
 }
 
-pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn asset(InPath(path): InPath<String>, headers: HeaderMap) -> Result<Response, Problem> {
     file(&path, &headers)
 }
 

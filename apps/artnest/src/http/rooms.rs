@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
-    access::{Asked, Creator, Owner, Visitor, absent},
+    access::{Asked, Creator, InPath, Owner, Visitor, absent},
     body,
     problem::{Kind, Problem},
 };
@@ -188,7 +188,7 @@ pub(super) async fn links(State(api): State<Arc<Api>>, Owner(row): Owner) -> Jso
 pub(super) async fn renew(
     State(api): State<Arc<Api>>,
     Owner(row): Owner,
-    Path((_room, role)): Path<(String, Role)>,
+    InPath((_room, role)): InPath<(String, Role)>,
 ) -> Result<Json<Links>, Problem> {
     let row = api.door.store.renew_link(row.id, role).await?.ok_or_else(absent)?;
     api.door.rooms.tell(row.id, Message::Changed(row.clone())).await;
@@ -216,7 +216,7 @@ pub(super) async fn members(State(api): State<Arc<Api>>, Owner(row): Owner) -> R
 pub(super) async fn unban(
     State(api): State<Arc<Api>>,
     Owner(row): Owner,
-    Path((_room, member)): Path<(String, u32)>,
+    InPath((_room, member)): InPath<(String, u32)>,
 ) -> Result<StatusCode, Problem> {
     if !api.door.store.set_banned(row.key, member, false).await? {
         return Err(Problem::new(Kind::NotFound, "The room has no such member."));

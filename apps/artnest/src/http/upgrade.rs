@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     Api,
-    access::absent,
+    access::{InPath, absent},
     problem::{Kind, Problem},
 };
 use crate::{model::RoomId, socket, wire::SUBPROTOCOL};
@@ -58,7 +58,7 @@ impl Sockets {
 
 pub(super) async fn upgrade(
     State(api): State<Arc<Api>>,
-    Path(room): Path<String>,
+    InPath(room): InPath<String>,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let room: RoomId = room.parse().map_err(|_| absent())?;

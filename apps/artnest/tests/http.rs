@@ -214,6 +214,27 @@ async fn the_admin_listener_answers_only_to_names_of_this_machine() {
 }
 
 #[tokio::test]
+async fn the_admin_key_opens_in_whatever_case_the_scheme_is_written() {
+    let directory = scratch();
+    let key = "a key of ümlauts, which is long enough";
+    let server = Server::with_admin_key(directory.path(), key).await;
+    let url = format!("http://{}/api/status", server.admin());
+    for (authorization, status) in [
+        (format!("Bearer {key}"), 200),
+        (format!("bearer {key}"), 200),
+        (format!("BEARER {key}"), 200),
+        (format!("Basic {key}"), 401),
+        (format!("Bearer {key}!"), 401),
+        ("Bearer".to_owned(), 401),
+        (String::new(), 401),
+    ] {
+        let value = reqwest::header::HeaderValue::from_bytes(authorization.as_bytes()).unwrap();
+        let answer = server.http().get(&url).header("authorization", value).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{authorization}");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_room_is_gone_for_everybody() {
     let directory = scratch();
     let server = Server::start(directory.path()).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, Path, Query},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -48,7 +48,8 @@ impl FromRequestParts<Arc<Api>> for Visitor {
         let InPath(RoomOf { room }) = InPath::from_request_parts(parts, api).await?;
         let id: RoomId = room.parse().map_err(|_| absent())?;
         let room = api.door.store.room(id).await?.ok_or_else(absent)?;
-        let by_link = api.door.role_by(&room, bearer(&parts.headers).unwrap_or_default());
+        let token = str::from_utf8(bearer(&parts.headers)).unwrap_or_default();
+        let by_link = api.door.role_by(&room, token);
         let role = match member_key(&parts.headers)? {
             Some(key) => role_of_member(api, &room, key, by_link).await?,
             None => by_link,
@@ -97,8 +98,7 @@ impl FromRequestParts<Arc<Api>> for Creator {
                 Err(Problem::new(Kind::Forbidden, "On this server only the operator makes rooms."))
             }
             Creation::Key(digest) => {
-                let presented = bearer(&parts.headers).unwrap_or_default();
-                if bool::from(Creation::digest(presented.as_bytes()).ct_eq(digest)) {
+                if bool::from(Creation::digest(bearer(&parts.headers)).ct_eq(digest)) {
                     return Ok(Self);
                 }
                 let detail = "Making rooms needs the key of this server: `Authorization: Bearer KEY`.";
@@ -112,11 +112,14 @@ pub(super) fn absent() -> Problem {
     Problem::new(Kind::NotFound, "There is no such room, or the token does not open it.")
 }
 
-/// The token of `Bearer TOKEN`; the scheme is case-insensitive (RFC 9110 §11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case("Bearer ").then(|| token.trim())
+/// The token of `Bearer TOKEN`, or nothing; the scheme is case-insensitive (RFC 9110 §11.1). An operator's key may be of
+/// any characters, so it is bytes.
+pub(super) fn bearer(headers: &HeaderMap) -> &[u8] {
+    let header = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
+    match header.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => token.trim_ascii(),
+        _ => b"",
+    }
 }
 
 /// The key of `Artnest-Member`.

@@ -21,7 +21,9 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::{
-    Api, body,
+    Api,
+    access::bearer,
+    body,
     problem::{Kind, Problem},
     shell,
 };
@@ -89,10 +91,8 @@ fn may_enter(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
             Err(Problem::new(Kind::Forbidden, "Ask by an address of this machine, or set ARTNEST_ADMIN_KEY."))
         };
     };
-    let presented = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-    let presented = presented.strip_prefix(b"Bearer ").unwrap_or_default();
     let known = Creation::digest(key.expose_secret().as_bytes());
-    if bool::from(Creation::digest(presented).ct_eq(&known)) {
+    if bool::from(Creation::digest(bearer(headers)).ct_eq(&known)) {
         return Ok(());
     }
     Err(Problem::new(Kind::Unauthorized, "Send `Authorization: Bearer` with ARTNEST_ADMIN_KEY."))

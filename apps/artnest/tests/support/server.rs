@@ -33,6 +33,13 @@ impl Server {
         Server::of(Command::new(ARTNEST), directory, configuration).await
     }
 
+    /// Starts it with a key to the admin listener.
+    pub(crate) async fn with_admin_key(directory: &Path, key: &str) -> Server {
+        let mut artnest = Command::new(ARTNEST);
+        artnest.env("ARTNEST_ADMIN_KEY", key);
+        Server::of(artnest, directory, "").await
+    }
+
     /// Starts it on a disk that fails: no file can grow beyond so many blocks of 512 bytes. After a
     /// [`Server::crash`] the disk is sound.
     pub(crate) async fn with_file_limit(directory: &Path, blocks: u32) -> Server {

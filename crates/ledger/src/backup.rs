@@ -28,13 +28,31 @@ pub fn copy(directory: &Path, application: &str, copy: &Path) -> Result<(), Open
     let database = |source| OpenError::Database { path: original.clone(), source };
     let reader = schema::open_reader(&original).map_err(database)?;
     // SQLite fills an empty file as well, and would blame the original for one that cannot be made.
-    File::create(&unfinished.0).map_err(failed)?;
+    create_private(&unfinished.0).map_err(failed)?;
     let target = unfinished.0.to_string_lossy();
     reader.execute("VACUUM INTO ?1", [&*target]).map_err(database)?;
     check_copy(&unfinished.0)?;
     File::open(&unfinished.0).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&unfinished.0, copy).map_err(failed)?;
     sync_parent(copy).map_err(failed)
+}
+
+/// Makes an empty file that nobody else may ever read: it is to hold what was entrusted to the application. What had its
+/// name is gone.
+///
+/// # Errors
+///
+/// When the disk fails.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Asks SQLite whether a file is whole.

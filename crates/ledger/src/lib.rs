@@ -17,7 +17,7 @@ mod schema;
 mod wal;
 mod writer;
 
-pub use backup::{check_copy, copy, sync_parent};
+pub use backup::{check_copy, copy, create_private, sync_parent};
 pub use directory::Lock;
 pub use error::{Error, OpenError};
 pub use operation::Tx;

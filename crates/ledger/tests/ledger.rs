@@ -143,6 +143,21 @@ async fn a_copy_of_a_file_in_use_is_whole_and_opens() {
     assert!(matches!(&unwritable, OpenError::Io { path, .. } if *path == nowhere), "{unwritable}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_copy_is_for_nobody_else_to_read_also_over_the_rest_of_one_that_broke_off() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(open(&directory));
+    let target = elsewhere.path().join("test.db");
+    let rest = elsewhere.path().join(format!("test.db.unfinished-{}", std::process::id()));
+    fs::write(&rest, "half").unwrap();
+    copy(directory.path(), "test", &target).unwrap();
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!rest.exists());
+}
+
 #[test]
 fn a_damaged_copy_is_named() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use ledger::{Lock, sync_parent};
+use ledger::{Lock, create_private, sync_parent};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension, params, params_from_iter, types::Value, wal::CheckpointMode,
 };
@@ -113,7 +113,7 @@ pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>
     let (file, fresh) = (directory.join("artnest.db"), directory.join("artnest.db.restoring"));
     // A backup may be kept as one that nobody can write; what is restored is written to.
     File::open(backup)
-        .and_then(|mut backup| io::copy(&mut backup, &mut File::create(&fresh)?))
+        .and_then(|mut backup| io::copy(&mut backup, &mut create_private(&fresh)?))
         .map_err(failed)?;
     give_fresh_logs(&fresh).map_err(|source| OpenError::Database { path: fresh.clone(), source })?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;

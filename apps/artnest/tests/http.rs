@@ -198,6 +198,25 @@ async fn rooms_are_made_by_whom_the_operator_says() {
 }
 
 #[tokio::test]
+async fn json_that_says_the_wrong_thing_is_told_from_what_is_no_json() {
+    let directory = scratch();
+    let server = Server::start(directory.path()).await;
+    for (body, status) in [
+        (r#"{"name":null}"#, 422),
+        (r#"{"name":"x","visibility":null}"#, 422),
+        (r#"{"name":"x","visibility":7}"#, 422),
+        (r#"{"name":"x","width":99999}"#, 422),
+        (r#"{"name":"x","colour":"red"}"#, 422),
+        (r#"{"name":"x""#, 400),
+        (r#"{"name":"x"} and more"#, 400),
+        ("", 400),
+    ] {
+        let request = server.http().post(server.url("/api/rooms")).header("content-type", "application/json");
+        assert_eq!(request.body(body).send().await.unwrap().status(), status, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn the_admin_listener_answers_only_to_names_of_this_machine() {
     let directory = scratch();
     let server = Server::start(directory.path()).await;

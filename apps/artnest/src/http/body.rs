@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Kind, Problem};
 
@@ -39,7 +39,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             _ => Problem::new(Kind::MalformedRequest, "The body broke off."),
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let kind = if error.is_data() { Kind::Invalid } else { Kind::MalformedRequest };
+            // serde_json calls some values that are out of place an error of the syntax, such as null for a word.
+            let is_json = serde_json::from_slice::<IgnoredAny>(&bytes).is_ok();
+            let kind = if is_json { Kind::Invalid } else { Kind::MalformedRequest };
             Problem::new(kind, error.to_string())
         })
     }

@@ -30,7 +30,7 @@ function ownersOffer(id, { role, title, text }, links) {
   const urlOf = (known) => new URL(known[role].path, location.origin).href;
   const element = offerOf(title, text, urlOf(links));
   const renew = iconButton("renew", `Renew the link ${title.toLowerCase()}`, {
-    class: "small", title: "Renew: the old link lets nobody in any more",
+    class: "small", title: "Renew: the old link lets no newcomer in any more",
     async onclick() {
       const sure = await confirmed({
         title: "Renew this link?", text: "The old one lets no newcomer in. Who is in already stays.",

@@ -31,6 +31,9 @@ async function showServer(page) {
   if (!server.may_create) page.querySelector(".hero-acts .hint").textContent = "Here, the operator makes the rooms.";
 }
 
+/** Why a room does not open, by the status of the answer. */
+const CLOSED = { 403: "you were banned from it", 404: "gone, or its link was renewed" };
+
 /** The rooms whose links this browser has; one that is gone can be taken off the wall. */
 async function showYours(section) {
   const known = api.knownRooms().slice(0, YOURS_MAX);
@@ -39,8 +42,8 @@ async function showYours(section) {
     try {
       return card(await api.room(id), { forget: true });
     } catch (error) {
-      if (error.status === 404) return card({ id, name: name || id, thumbnail: null }, { forget: true, gone: true });
-      return card({ id, name: name || id, thumbnail: null }, {});
+      const closed = CLOSED[error.status];
+      return card({ id, name: name || id, thumbnail: null }, closed ? { forget: true, closed } : {});
     }
   }));
   section.querySelector(".cards").replaceChildren(...cards);
@@ -70,12 +73,12 @@ async function showOpen(section) {
   await read();
 }
 
-function card(room, { forget = false, gone = false }) {
+function card(room, { forget = false, closed = null }) {
   const frame = h("div", { class: "paper-frame" });
   if (room.thumbnail) hang(room, frame);
-  const words = gone ? "gone, or its link was renewed" : `${room.updated_at ? ago(room.updated_at) : ""}${roleOf(room)}`;
+  const words = closed ?? `${room.updated_at ? ago(room.updated_at) : ""}${roleOf(room)}`;
   const now = room.online > 0 ? h("span", { class: "now" }, `${plural(room.online, "person", "people")} in`) : null;
-  const element = h("li", { class: gone ? "card gone" : "card" },
+  const element = h("li", { class: closed ? "card gone" : "card" },
     h("a", { href: `/r/${room.id}` }, frame, h("h3", {}, room.name), h("p", { class: "meta" }, now, words)));
   if (forget) {
     element.append(iconButton("close", `Forget ${room.name}`, {

@@ -161,6 +161,10 @@ test("who is banned stays out, until an owner lets them back in", async () => {
   await grace.getByRole("heading", { name: /sent out|cannot come in/ }).waitFor();
   await grace.reload();
   await grace.getByRole("heading", { name: "You cannot come in" }).waitFor();
+  await grace.getByRole("link", { name: "To the gallery" }).click();
+  await grace.getByText("you were banned from it").waitFor();
+  await grace.getByRole("button", { name: /^Forget/ }).waitFor();
+  await grace.goto(on.link("artist"));
   await ada.getByRole("button", { name: "More" }).click();
   await ada.getByRole("menuitem", { name: "Room…" }).click();
   await ada.getByRole("button", { name: "Let back in" }).click();

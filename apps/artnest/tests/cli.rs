@@ -201,7 +201,7 @@ async fn a_bad_backup_changes_nothing_and_stops_nobody() {
         ("cut", &[known][..], "cut"),
         ("text", &[known], "not a database"),
         ("folder", &[known], "folder"),
-        ("missing", &[known], "missing"),
+        ("missing", &[known], "cannot read"),
         ("senseless", &[known], known),
         ("senseless", &[other, known], known),
         ("senseless", &[], known),

@@ -43,6 +43,8 @@ pub enum Error {
     NoData { data: PathBuf },
     #[error("{0}")]
     Refused(String),
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot write to standard output: {0}")]
@@ -183,7 +185,7 @@ async fn run_restore(restore: Restore) -> Result<(), Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    let backup = fs::canonicalize(&file).map_err(|source| Error::Write { path: file, source })?;
+    let backup = fs::canonicalize(&file).map_err(|source| Error::Read { path: file, source })?;
     let answer = give(&config, Order::Restore { backup, rooms }).await?;
     print_heading()?;
     for room in answer["restored"].as_array().into_iter().flatten() {

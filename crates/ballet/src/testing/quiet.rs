@@ -129,7 +129,10 @@ impl Hold {
 
     #[expect(clippy::disallowed_methods, reason = "real time is what this thread is for")]
     fn wait(&self) {
-        while let Some(left) = lock(&self.until).checked_duration_since(RealInstant::now()) {
+        loop {
+            // In a statement of its own, which gives the lock back before the thread sleeps.
+            let left = lock(&self.until).checked_duration_since(RealInstant::now());
+            let Some(left) = left else { break };
             thread::sleep(left);
         }
         self.is_over.store(true, Ordering::SeqCst);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ballet::testing::{Events, advance_by, real, test_flow, wait_idle};
+use ballet::testing::{Events, IO_QUIET, advance_by, real, test_flow, wait_idle};
 use ballet::{Cancel, Error, Scope, flow};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -154,7 +154,7 @@ async fn timers_still_fire_in_a_test_that_listens_and_hears_nothing() {
 #[ballet::test]
 async fn a_peer_that_takes_longer_than_the_quiet_is_awaited_in_real_time() {
     let before = Instant::now();
-    let slow = echo_from_a_thread(4 * ballet::testing::IO_QUIET);
+    let slow = echo_from_a_thread(4 * IO_QUIET);
     assert_eq!(timeout(MS, real(slow)).await.expect("time went on").unwrap(), *b"hello");
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
@@ -208,4 +208,28 @@ fn outside_of_a_test_there_is_no_time_to_steer() {
         runtime.block_on(wait_idle());
     });
     assert_says(&said, &["#[ballet::test]"]);
+}
+
+#[ballet::test]
+async fn time_stands_still_as_long_as_bytes_come() -> Result<(), Error> {
+    let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = server.local_addr()?;
+    let sender = std::thread::spawn(move || {
+        let (mut peer, _) = server.accept().unwrap();
+        for _ in 0..60 {
+            #[expect(clippy::disallowed_methods, reason = "a peer in real time")]
+            std::thread::sleep(IO_QUIET / 10);
+            peer.write_all(&[1]).unwrap();
+        }
+    });
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(address).await?;
+    for _ in 0..60 {
+        // A timer that would ring long before the next byte, if time went.
+        let byte = timeout(60 * S, stream.read_u8()).await;
+        assert_eq!(byte??, 1);
+    }
+    assert!(began.elapsed() < 60 * S, "{:?}", began.elapsed());
+    sender.join().unwrap();
+    Ok(())
 }

@@ -9,7 +9,6 @@ mod trace;
 mod values;
 
 pub use key::{Inheritance, Key};
-pub(crate) use trace::random;
 pub use trace::{InvalidTraceParent, SpanId, Trace, TraceId, TraceParent};
 pub(crate) use values::Values;
 

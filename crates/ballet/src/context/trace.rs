@@ -116,7 +116,7 @@ impl SpanId {
 
 /// A hash under keys that the standard library draws from the operating system and gives to no other state. A small
 /// generator such as `fastrand` is seeded from the clock, so two machines could give out the same ids in a row.
-pub(crate) fn random() -> u64 {
+fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::context::random;
-
 /// Doublings after which the bound no longer grows, whatever it has come to.
 const DOUBLINGS_MAX: u32 = 31;
 
@@ -89,18 +87,13 @@ impl Backoff {
     #[must_use]
     pub fn delay_within(&self, failures: u32, most: Duration) -> Duration {
         let bound = self.bound(failures).min(most);
-        if self.jitter { bound.mul_f64(unit()) } else { bound }
+        if self.jitter { bound.mul_f64(fastrand::f64()) } else { bound }
     }
 
     /// Whether a life of this length is a healthy one.
     pub(super) fn is_healthy(&self, life: Duration) -> bool {
         life >= self.healthy_after
     }
-}
-
-/// A number from 0 to 1, without 1, of the 53 bits that a float has.
-fn unit() -> f64 {
-    (random() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// A time after `now`, or as good as never where the clock does not reach so far.

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ballet::testing::{run, run_seeds};
-use ballet::{Dispatcher, Error, LocalScope, Scope, channel};
+use ballet::{Backoff, Dispatcher, Error, LocalScope, Scope, channel};
 
 use crate::support::{assert_says, failure_of};
 
@@ -144,4 +145,19 @@ async fn a_channel_keeps_the_order_of_a_sender_whatever_the_order_of_polls() -> 
     })
     .await?;
     Ok(())
+}
+
+#[test]
+fn the_jitter_of_a_backoff_comes_from_the_seed() {
+    let jitter = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
+    let drawn = || {
+        let drawn = Mutex::new(Vec::new());
+        run_seeds("drawing delays", 4, async || {
+            drawn.lock().unwrap().push([0, 3, 5].map(|failures| jitter.delay(failures)));
+        });
+        drawn.into_inner().unwrap()
+    };
+    let (first, second) = (drawn(), drawn());
+    assert_eq!(first, second);
+    assert_ne!(first[0], first[1]);
 }

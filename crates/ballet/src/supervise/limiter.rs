@@ -38,7 +38,9 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `calls` within each `period`, all of them at once where it was quiet for as long.
+    /// `calls` in each `period` at an even pace, and as many at once after a quiet period. So in a period that begins with
+    /// a burst it may be nearly twice as many: `calls` and the [`burst`](Self::burst), less one. For a server that counts
+    /// strictly, set a smaller burst.
     ///
     /// # Panics
     ///
@@ -47,7 +49,7 @@ impl Rate {
     #[track_caller]
     pub const fn new(calls: u32, period: Duration) -> Self {
         assert!(calls > 0, "a rate of no calls at all would never let anybody through");
-        // Rounded up, so that the rate is never exceeded.
+        // Rounded up, so that the pace is never exceeded.
         let interval = match period.checked_add(Duration::from_nanos(calls as u64 - 1)) {
             Some(period) => period.checked_div(calls),
             None => period.checked_div(calls),
@@ -121,20 +123,26 @@ struct Bucket {
 }
 
 impl Bucket {
+    /// When the bucket is full again, if a token is taken now.
+    fn full_after_one(&self, now: Instant) -> Instant {
+        after(self.full_at.max(now), self.rate.interval)
+    }
+
+    /// When the next token is there and may be taken; now at the earliest.
+    fn token_at(&self, now: Instant) -> Instant {
+        let depth = self.rate.interval.saturating_mul(self.rate.burst);
+        let refilled = self.full_after_one(now).checked_sub(depth).unwrap_or(now);
+        refilled.max(self.paused_until).max(now)
+    }
+
     /// Takes a token, or says when there is one.
     fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        if now < self.paused_until {
-            return Err(self.paused_until);
+        let token_at = self.token_at(now);
+        if token_at > now {
+            return Err(token_at);
         }
-        let full_at = after(self.full_at.max(now), self.rate.interval);
-        let depth = self.rate.interval.saturating_mul(self.rate.burst);
-        match full_at.checked_sub(depth).filter(|token_at| *token_at > now) {
-            Some(token_at) => Err(token_at),
-            None => {
-                self.full_at = full_at;
-                Ok(())
-            }
-        }
+        self.full_at = self.full_after_one(now);
+        Ok(())
     }
 }
 
@@ -188,9 +196,9 @@ impl RateLimiter {
         match self.waiting() {
             0 => self.0.take().map_err(limited),
             waiting => {
-                let interval = lock(&self.0.bucket).rate.interval;
-                let theirs = interval.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
-                Err(limited(after(Instant::now(), theirs)))
+                let bucket = lock(&self.0.bucket);
+                let theirs = bucket.rate.interval.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
+                Err(limited(after(bucket.token_at(Instant::now()), theirs)))
             }
         }
     }

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
 
 use super::backoff::{Backoff, after};
@@ -102,7 +103,7 @@ impl Retry {
         Self { attempts, backoff, deadline: None, budget: None }
     }
 
-    /// No attempt begins after `deadline`. The deadline of a timeout around the call counts without being told.
+    /// No attempt but the first begins after `deadline`. The deadline of a timeout around the call counts without being told.
     pub fn until(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
@@ -176,7 +177,11 @@ impl Retry {
             attempt += 1;
             let pause = Pause { attempt, of: self.attempts, until: after(Instant::now(), delay) };
             let _remark = (!delay.is_zero()).then(|| remark(Arc::new(pause)));
-            sleep_until(pause.until).await;
+            if delay.is_zero() {
+                consume_budget().await;
+            } else {
+                sleep_until(pause.until).await;
+            }
         }
     }
 

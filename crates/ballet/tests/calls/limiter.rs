@@ -145,3 +145,19 @@ async fn on_two_workers_no_token_is_taken_twice() -> Result<(), Error> {
     assert_eq!(passed.await?, 100);
     Ok(())
 }
+
+#[ballet::test]
+async fn whoever_comes_in_a_pause_is_told_to_come_after_it() {
+    let limiter = RateLimiter::new("host", Rate::new(10, SECOND));
+    limiter.pause_for(60 * SECOND);
+    ballet::scope(async |s: Scope| {
+        let first = limiter.clone();
+        s.spawn(async move { Ok(first.acquire().await) });
+        sleep(SECOND).await;
+        let limited = limiter.try_acquire().unwrap_err();
+        assert!(limited.retry_after() > 58 * SECOND, "{limited}");
+        Ok::<_, Error>(())
+    })
+    .await
+    .unwrap();
+}

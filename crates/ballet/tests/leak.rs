@@ -10,12 +10,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::pending;
 use std::hint::black_box;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ballet::{Deferred, Dispatcher, Failure, Isolated, LocalScope, Scope, SupervisorScope};
+use ballet::{Deferred, Dispatcher, Failure, Inheritance, Isolated, Key, LocalScope, Scope, SupervisorScope};
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
@@ -56,7 +57,7 @@ unsafe impl GlobalAlloc for Counting {
 /// A wave of children that live and end in one way.
 type Wave = fn() -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-const KINDS: [(&str, Wave); 13] = [
+const KINDS: [(&str, Wave); 15] = [
     ("returned", || Box::pin(returned())),
     ("on Tokio", || Box::pin(async { on(Dispatcher::tokio()).await })),
     ("on a view", || Box::pin(async { on(Dispatcher::limited(2, "view")).await })),
@@ -69,6 +70,8 @@ const KINDS: [(&str, Wave); 13] = [
     ("cancelled one by one", || Box::pin(cancelled_one_by_one())),
     ("graceful", || Box::pin(graceful())),
     ("refused", || Box::pin(refused())),
+    ("refused by their context", || Box::pin(refused_by_their_context())),
+    ("with a context that panics at its end", || Box::pin(with_a_context_that_panics_at_its_end())),
     ("adopted", || Box::pin(adopted())),
 ];
 
@@ -206,6 +209,49 @@ async fn refused() {
 }
 
 /// Scopes that are dropped half-way and end as children of the scope around them.
+/// A value that nobody inherits.
+struct Kept;
+
+impl Key for Kept {
+    type Value = u8;
+    // Without the hook, which would print a report for each.
+    const INHERITANCE: Inheritance<u8> = Inheritance::Transformed(|_| resume_unwind(Box::new("kept")));
+}
+
+async fn refused_by_their_context() {
+    let scope = ballet::scope(async |s: Scope<u8>| {
+        for _child in 0..CHILDREN {
+            let spawned = catch_unwind(AssertUnwindSafe(|| s.spawn(sleepy(Ok::<(), u8>(())))));
+            assert!(spawned.is_err());
+        }
+        Ok(())
+    });
+    assert!(ballet::with(Kept, 1, scope).await.is_ok());
+}
+
+/// A value that panics when it is dropped.
+struct Frail;
+
+impl Drop for Frail {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("frail"));
+    }
+}
+
+struct Holds;
+
+impl Key for Holds {
+    type Value = Frail;
+    const INHERITANCE: Inheritance<Frail> = Inheritance::Local;
+}
+
+async fn with_a_context_that_panics_at_its_end() {
+    for _region in 0..CHILDREN {
+        let held = AssertUnwindSafe(ballet::with(Holds, Frail, yield_now()));
+        assert!(held.catch_unwind().await.is_err());
+    }
+}
+
 async fn adopted() {
     let scope = ballet::scope(async |_: Scope<u8>| {
         for _ in 0..CHILDREN / 10 {

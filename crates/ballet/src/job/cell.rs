@@ -122,10 +122,12 @@ fn in_memory<C: Begins<Node>>(
     let memory = match particulars {
         None => memory::allocate(Layout::new::<C>()).cast::<C>(),
         Some(make) => {
+            // Before there is memory: it runs code of the context's keys, which may panic.
+            let particulars = make();
             let (layout, tail) = wide_layout::<C>();
             let memory = memory::allocate(layout).cast::<C>();
             // SAFETY: The memory is new, and as large as the layout of both says.
-            unsafe { memory.byte_add(tail).cast().write(make()) };
+            unsafe { memory.byte_add(tail).cast().write(particulars) };
             memory
         }
     };
@@ -142,6 +144,16 @@ impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: Whoever made this promised it; what lay here has been dropped, or has panicked in it.
         unsafe { memory::free(self.0.cast(), self.1) };
+    }
+}
+
+/// A cell that is dropped with this, also where the destructor of what lies behind it panics.
+struct Tenant<C>(NonNull<C>);
+
+impl<C> Drop for Tenant<C> {
+    fn drop(&mut self) {
+        // SAFETY: Whoever made this promised that the cell is there, and that nobody has a reference.
+        unsafe { self.0.drop_in_place() };
     }
 }
 
@@ -168,8 +180,8 @@ unsafe fn free_wide<C: Begins<Node>>(cell: NonNull<Header>) {
     // SAFETY: The caller's promise.
     unsafe {
         let _memory = Memory(cell, layout);
+        let _tenant = Tenant(cell.cast::<C>());
         cell.byte_add(tail).cast::<Particulars>().drop_in_place();
-        cell.cast::<C>().drop_in_place();
     }
 }
 

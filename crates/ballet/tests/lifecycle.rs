@@ -420,3 +420,77 @@ fn a_stage_that_panics_before_its_program_begins_leaves_its_place() {
     });
     assert!(catch_unwind(AssertUnwindSafe(|| runtime.block_on(program))).is_err());
 }
+
+/// Drains when its stage does, and at once.
+async fn drains_at_once() -> Result<(), Error> {
+    draining().await;
+    Ok(())
+}
+
+#[test]
+fn requests_in_foreign_tasks_have_the_time_of_the_drain() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let answer = runtime.block_on(async {
+        let stage = Stage::new().drain(seconds(20));
+        let phases = stage.phases();
+        let run = stage.run(async move |s: Scope| {
+            s.spawn(drains_at_once());
+            Ok(())
+        });
+        // As a server of another library does it: each connection has a task, each request a scope.
+        #[expect(clippy::disallowed_methods, reason = "it stands for the task of a library")]
+        let request = tokio::spawn(ballet::scope(async |s: Scope| {
+            let work = s.spawn(async {
+                sleep(seconds(3)).await;
+                Ok(7)
+            });
+            Ok(work.await)
+        }));
+        let ask = async {
+            sleep(seconds(1)).await;
+            phases.shut_down();
+        };
+        let (curtain, ()) = tokio::join!(run, ask);
+        let drained = curtain.phases().first().map(|(phase, took)| (*phase, took.as_secs()));
+        assert_eq!(drained, Some((Phase::Draining, 2)), "{curtain}");
+        request.await.unwrap().unwrap()
+    });
+    assert_eq!(answer, 7);
+}
+
+#[ballet::test]
+async fn a_stage_in_a_scope_ends_what_is_its_own_and_no_more() -> Result<(), Error> {
+    let slept = ballet::scope(async |s: Scope| {
+        let bystander = s.spawn(async {
+            sleep(seconds(100)).await;
+            Ok("slept")
+        });
+        let part = s.spawn(async {
+            let stage = Stage::new();
+            let phases = stage.phases();
+            let run = stage.run(async |s: Scope| {
+                s.spawn(drains_at_once());
+                Ok(phases.shut_down())
+            });
+            Ok(run.await.departures().len())
+        });
+        assert_eq!(part.await, 1);
+        Ok(bystander.await)
+    });
+    assert_eq!(slept.await?, "slept");
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_stage_that_is_dropped_has_ended() {
+    let stage = Stage::new();
+    let phases = stage.phases();
+    let run = stage.run(async |s: Scope| {
+        s.spawn(pending::<Result<(), _>>());
+        Ok(())
+    });
+    assert!(tokio::time::timeout(seconds(1), run).await.is_err());
+    assert!(!phases.is_ready());
+    phases.reached(Phase::Ended).await;
+}

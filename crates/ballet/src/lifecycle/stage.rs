@@ -146,7 +146,10 @@ impl Stage {
     }
 
     /// Runs `body` in a [`scope`](crate::scope) until it and all its jobs have ended, or the phases of a shutdown have
-    /// passed. It waits, within the same budgets, for scopes that were adopted by the root as well.
+    /// passed. It waits, within the same budgets, for what else runs in the process: for scopes that were adopted by the
+    /// root, and while it shuts down, for those that foreign tasks hold open, such as requests of a server.
+    ///
+    /// Inside another scope or job it is a part of that and no program: it ends what is its own, and no more.
     ///
     /// # Panics
     ///
@@ -168,17 +171,21 @@ impl Stage {
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
             let phases = self.phases.clone();
+            let _ended = EndsWith(&self.phases);
+            // What else the process runs, if this is the program and no part of one.
+            let root = owner.node().root_around();
             // What the program came to, as long as others are waited for.
             let early = Mutex::new(None);
             let show = async {
                 let body = lazy(|_| body(handle)).flatten().inspect_ok(|()| phases.open());
                 let verdict = custody.run(body).await;
                 *lock(&early) = Some(verdict);
-                let root = owner.node().root();
-                root.wait_childless().await;
-                // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
-                if self.phases.current() >= Phase::Draining {
-                    root.wait_empty().await;
+                if let Some(root) = &root {
+                    root.wait_childless().await;
+                    // Scopes that foreign tasks hold open delay a shutdown, and never a program that ends by itself.
+                    if self.phases.current() >= Phase::Draining {
+                        root.wait_empty().await;
+                    }
                 }
                 lock(&early).take()
             };
@@ -188,7 +195,7 @@ impl Stage {
                 let _ = outside.as_mut().poll(cx);
                 poll_show(show.as_mut(), owner.node(), cx)
             });
-            let mut shutdown = Shutdown::new(&self, &frame);
+            let mut shutdown = Shutdown::new(&self, &frame, root.as_ref());
             let ending = shutdown.follow(show).await;
             let failed = lock(&early).take().and_then(Result::err).filter(|failure| !failure.is_cancelled());
             shutdown.curtain(failed.map_or(ending, Ending::Failed))
@@ -229,9 +236,19 @@ fn poll_show(
     }
 }
 
+/// The last phase comes with the end of this, also where the stage is dropped half-way.
+struct EndsWith<'a>(&'a Phases);
+
+impl Drop for EndsWith<'_> {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Ended);
+    }
+}
+
 /// The phases of one shutdown, as they pass.
 struct Shutdown<'a> {
     stage: &'a Stage,
+    root: Option<&'a NodeRef>,
     frame: &'a Frame<Error>,
     owner: &'a Ref<Owner<Error>>,
     asked: bool,
@@ -242,9 +259,9 @@ struct Shutdown<'a> {
 }
 
 impl<'a> Shutdown<'a> {
-    fn new(stage: &'a Stage, frame: &'a Frame<Error>) -> Self {
+    fn new(stage: &'a Stage, frame: &'a Frame<Error>, root: Option<&'a NodeRef>) -> Self {
         let (began, phases, cast) = (Instant::now(), Vec::new(), Vec::new());
-        Self { stage, frame, owner: &frame.owner, asked: false, began, phases, cast }
+        Self { stage, root, frame, owner: &frame.owner, asked: false, began, phases, cast }
     }
 
     /// Runs the show to its end: through the phases if it is asked to end, and without the first one if it fails.
@@ -282,7 +299,7 @@ impl<'a> Shutdown<'a> {
                 let origin = Origin::new(self.owner.node().path(), self.owner.node().place);
                 let reason = Reason::Shutdown(origin);
                 self.owner.cancel(&reason);
-                self.owner.node().root().ask_open_scopes(&reason);
+                self.root.inspect(|root| root.ask_open_scopes(&reason));
             }
             Phase::Finalizing => self.frame.give_up(),
             Phase::Starting | Phase::Running | Phase::Draining | Phase::Ended => {}
@@ -291,11 +308,17 @@ impl<'a> Shutdown<'a> {
 
     /// Adds the jobs that are alive now to the cast.
     fn note_cast(&mut self) {
-        for node in self.owner.node().root().all() {
+        for node in self.root.unwrap_or(self.owner.node()).all() {
             if node.is_job() && !self.cast.iter().any(|known| known.ptr_eq(&node)) {
                 self.cast.push(node);
             }
         }
+    }
+
+    /// Whether nobody is left who could drain or be cancelled.
+    fn is_at_rest(&self) -> bool {
+        let own = self.owner.node();
+        own.is_closed() && self.root.is_none_or(|root| root.holds_only(own))
     }
 
     /// Ends with the phase: its budget is spent, somebody asks again, or all jobs have ended before it was time to
@@ -309,8 +332,7 @@ impl<'a> Shutdown<'a> {
         let mut over = pin!(sleep(budget));
         let mut asked = pin!(asked);
         poll_fn(|cx| {
-            let finalizing = phase < Phase::Finalizing && self.owner.node().is_closed();
-            if finalizing || over.as_mut().poll(cx).is_ready() {
+            if phase < Phase::Finalizing && self.is_at_rest() || over.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
             asked.as_mut().poll(cx)
@@ -319,7 +341,6 @@ impl<'a> Shutdown<'a> {
     }
 
     fn curtain(mut self, ending: Ending) -> Curtain {
-        self.stage.phases.enter(Phase::Ended);
         if !self.phases.is_empty() {
             self.note_cast();
         }

@@ -126,9 +126,16 @@ impl NodeRef {
         self.nearest_owner().upwards().any(|node| node.ptr_eq(ancestor))
     }
 
-    /// The root above this node.
-    pub(crate) fn root(&self) -> NodeRef {
-        self.upwards().last().unwrap_or_else(|| self.clone())
+    /// The root, where this node stands in nothing else.
+    pub(crate) fn root_around(&self) -> Option<NodeRef> {
+        let around = self.birth()?.nearest();
+        (around.role == Role::Root).then(|| around.clone())
+    }
+
+    /// Whether no child is in this node, and no open scope but this one.
+    pub(crate) fn holds_only(&self, scope: &NodeRef) -> bool {
+        let family = self.household().family.lock();
+        family.children.is_empty() && family.inline.iter().all(|open| open.ptr_eq(scope))
     }
 
     /// This node, its owner, the owner of that, up to a root.

@@ -152,7 +152,10 @@ async fn whoever_comes_in_a_pause_is_told_to_come_after_it() {
     limiter.pause_for(60 * SECOND);
     ballet::scope(async |s: Scope| {
         let first = limiter.clone();
-        s.spawn(async move { Ok(first.acquire().await) });
+        s.spawn(async move {
+            first.acquire().await;
+            Ok(())
+        });
         sleep(SECOND).await;
         let limited = limiter.try_acquire().unwrap_err();
         assert!(limited.retry_after() > 58 * SECOND, "{limited}");

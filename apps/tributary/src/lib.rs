@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 mod digest;
 pub mod fields;
+mod files;
 pub mod http;
 pub mod item;
 pub mod kinds;

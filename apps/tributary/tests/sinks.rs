@@ -1,6 +1,7 @@
 //! Sinks that go away and come back, each the real thing: everything arrives, in order, and once after its id is looked at.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -33,6 +34,50 @@ fn settings(site: &Site, sink: &str) -> String {
 
 fn all_titles() -> Vec<String> {
     (1..=40).map(|number| format!("Entry {number}")).collect()
+}
+
+/// The titles in a file of lines, as far as they are whole; none where there is no file.
+fn titles(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let items = lines.map(|line| serde_json::from_str::<Value>(line).expect("each line is whole"));
+    items.map(|item| item["title"].as_str().expect("a title").to_owned()).collect()
+}
+
+const LINES: &str = "kind = \"ndjson\"\npath = \"items.ndjson\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_moved_away_is_followed_by_a_new_one_and_every_item_is_there_once() {
+    let (site, folder) = (growing(), scratch());
+    let (path, moved) = (folder.path().join("items.ndjson"), folder.path().join("items.1.ndjson"));
+    let daemon = Daemon::start(folder.path(), &settings(&site, LINES)).await;
+    eventually("the first items are there", WITHIN, async || (!titles(&path).is_empty()).then_some(())).await;
+    fs::rename(&path, &moved).unwrap();
+    let all = eventually("everything is there", WITHIN, async || {
+        let all = [titles(&moved), titles(&path)].concat();
+        (all.len() >= 40).then_some(all)
+    })
+    .await;
+    assert_eq!(all, all_titles());
+    assert!(path.exists(), "it goes on under its name");
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_removed_is_made_anew_for_what_comes_after() {
+    let (site, folder) = (growing(), scratch());
+    let path = folder.path().join("items.ndjson");
+    let daemon = Daemon::start(folder.path(), &settings(&site, LINES)).await;
+    eventually("the first items are there", WITHIN, async || (!titles(&path).is_empty()).then_some(())).await;
+    fs::remove_file(&path).unwrap();
+    let after = eventually("the last item is there", WITHIN, async || {
+        Some(titles(&path)).filter(|after| after.last().is_some_and(|title| title == "Entry 40"))
+    })
+    .await;
+    assert!(all_titles().ends_with(&after), "{after:?}");
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,13 @@
 //! A file with one JSON object a line.
 //!
 //! Lines are on the disk before they are acknowledged. A crash between the two leaves lines that come again: whoever reads
-//! the file knows them by `id`. A line that a crash cut off is removed when the file is opened.
+//! the file knows them by `id`. Before each delivery the path is looked at, so that a file that was moved away or removed is
+//! followed by a new one. A line that a crash cut off is removed when the file is opened.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +16,7 @@ use futures_util::future::BoxFuture;
 use super::{Delivery, Failure, Target, on_disk};
 use crate::{
     fields::{Fields, Wrong},
+    files,
     store::Entry,
 };
 
@@ -51,9 +54,12 @@ impl super::Outlet for Outlet {
                 Ok(lines) => lines,
                 Err(error) => return Delivery::none(Failure::new(error.to_string())),
             };
+            let path = self.path.clone();
             let written = on_disk(&self.path, move || {
-                file.write_all(&lines)?;
-                file.sync_data()?;
+                if !files::leads_to(&path, &file)? {
+                    file = open(&path)?;
+                }
+                append(&mut file, &lines)?;
                 Ok(file)
             });
             match written.await {
@@ -76,11 +82,21 @@ fn lines(entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
     Ok(lines)
 }
 
+fn append(file: &mut File, lines: &[u8]) -> io::Result<()> {
+    file.write_all(lines)?;
+    file.sync_data()?;
+    if file.metadata()?.nlink() == 0 {
+        return Err(io::Error::other("it was removed while it was written to"));
+    }
+    Ok(())
+}
+
 fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    files::sync_name(path)?;
     let length = file.metadata()?.len();
     let whole = whole_lines(&mut file, length)?;
     if whole < length {
@@ -90,14 +106,27 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes what is missing of it, each name durable.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    // A path that is only a name stands in the folder that is there.
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folder(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => files::sync_name(folder),
+    }
+}
+
 /// Where the last whole line ends.
 fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
     let mut end = length;
     while end > 0 {
         let begin = end.saturating_sub(PIECE);
-        let mut piece = Vec::new();
-        file.seek(SeekFrom::Start(begin))?;
-        (&mut *file).take(end - begin).read_to_end(&mut piece)?;
+        let piece = read_at(file, begin, end - begin)?;
         if let Some(at) = piece.iter().rposition(|byte| *byte == b'\n') {
             return Ok(begin + u64::try_from(at).unwrap_or(u64::MAX) + 1);
         }
@@ -106,9 +135,27 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
     Ok(0)
 }
 
+/// So many bytes from there on; fewer where the file ends.
+fn read_at(file: &mut File, begin: u64, count: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(begin))?;
+    file.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_went_with_their_file_are_not_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.ndjson");
+        let mut file = open(&path).unwrap();
+        append(&mut file, b"a\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(append(&mut file, b"b\n").unwrap_err().to_string().contains("it was removed"));
+    }
 
     #[test]
     fn a_line_that_was_cut_off_is_removed_and_nothing_else() {

@@ -1,0 +1,19 @@
+//! What files need beyond `std::fs`: to know one again, and to keep its name through a power cut.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+/// Whether the path still leads to this open file. Others move files away, or put new ones in their place.
+pub(crate) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let open = file.metadata()?;
+    Ok(fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (open.dev(), open.ino())))
+}
+
+/// What is synced inside a file or a folder survives a power cut only if its own name does.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    path.canonicalize()?.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}

@@ -79,6 +79,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// The file that it has to itself.
+    pub(crate) fn own_file(&self) -> Option<&Path> {
+        match self {
+            Self::Ndjson { path } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Opens it.
     async fn open(&self) -> Result<Box<dyn Outlet>, Failure> {
         Ok(match self {

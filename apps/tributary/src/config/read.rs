@@ -74,13 +74,18 @@ impl Reader<'_> {
     }
 
     fn sinks(&mut self, file: &Fields<'_>, fixed: Option<&Fixed>) -> BTreeMap<String, Arc<SinkSettings>> {
-        let mut sinks = BTreeMap::new();
+        let mut sinks = BTreeMap::<String, Arc<SinkSettings>>::new();
         for fields in self.tables(file, "sink") {
             let read = sink(&fields, self.folder);
             let Some(settings) = self.heed(read) else { continue };
             if sinks.contains_key(&settings.name) {
                 self.wrongs
                     .push(fields.wrong("name", format!("`{}` is taken; choose another", settings.name)));
+            }
+            if let Some(other) = sinks.values().find(|other| write_one_file(other, &settings)) {
+                let message =
+                    format!("`{}` writes to that file; name another, or keep one of the two", other.name);
+                self.wrongs.push(fields.wrong("path", message));
             }
             sinks.insert(settings.name.clone(), Arc::new(settings));
         }
@@ -200,6 +205,12 @@ fn sink(fields: &Fields<'_>, folder: &Path) -> Result<SinkSettings, Wrong> {
     let target = (kind.read)(fields, folder)?;
     fields.finish()?;
     Ok(SinkSettings { name: name.to_owned(), kind: kind.name, target, fingerprint: digest(&fields.plain()) })
+}
+
+/// Whether two sinks would write their lines into each other's.
+fn write_one_file(one: &SinkSettings, other: &SinkSettings) -> bool {
+    let file = |sink: &SinkSettings| sink.target.own_file().and_then(|path| std::path::absolute(path).ok());
+    file(one).is_some_and(|path| file(other) == Some(path))
 }
 
 fn source(

@@ -85,6 +85,19 @@ fn two_sources_of_one_name_are_refused() {
 }
 
 #[test]
+fn two_sinks_of_one_file_are_refused() {
+    let sink = |name: &str, path: &str| {
+        format!("[[sink]]\nname = \"{name}\"\nkind = \"ndjson\"\npath = \"{path}\"\n")
+    };
+    let error = parse(&format!("{}{}", sink("a", "items.ndjson"), sink("b", "./items.ndjson"))).unwrap_err();
+    assert_eq!(
+        error,
+        "t.toml: line 8: `sink.path`: `a` writes to that file; name another, or keep one of the two"
+    );
+    assert!(parse(&format!("{}{}", sink("a", "a.ndjson"), sink("b", "b.ndjson"))).is_ok());
+}
+
+#[test]
 fn items_go_only_to_sinks_that_there_are() {
     let error = parse(&format!("{ONE}to = [\"nowhere\"]\n")).unwrap_err();
     assert!(error.contains("line 4: `source.to`: there is no sink \"nowhere\"; there are: items"), "{error}");

@@ -2,16 +2,18 @@
 //!
 //! Lines are on the disk before they are acknowledged. A crash between the two leaves lines that come again: whoever reads
 //! the file knows them by `id`. Before each delivery the path is looked at, so that a file that was moved away or removed is
-//! followed by a new one. A line that a crash cut off is removed when the file is opened.
+//! followed by a new one. A line of ours that a crash cut off is removed when the file is opened; the end of a file that is
+//! not ours is never touched.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use futures_util::future::BoxFuture;
+use serde::de::IgnoredAny;
 
 use super::{Delivery, Failure, Target, on_disk};
 use crate::{
@@ -19,6 +21,9 @@ use crate::{
     files,
     store::Entry,
 };
+
+/// How a line of ours begins, with the digits of the id as zeros.
+const BEGINNING: &[u8] = br#"{"id":"00000000000000000000000000000000","source":""#;
 
 /// The end of the file is searched backwards in pieces of this size.
 const PIECE: u64 = 64 * 1024;
@@ -100,8 +105,7 @@ fn open(path: &Path) -> io::Result<File> {
     let length = file.metadata()?.len();
     let whole = whole_lines(&mut file, length)?;
     if whole < length {
-        tracing::warn!(path = %path.display(), bytes = length - whole, "the end of a line that was cut off is removed");
-        file.set_len(whole)?;
+        end_last_line(&mut file, whole, path)?;
     }
     Ok(file)
 }
@@ -119,6 +123,33 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => files::sync_name(folder),
     }
+}
+
+/// Does away with a last line without an end, which begins at `begin`. One of ours was never acknowledged if it is cut off,
+/// and may have been if only its end is missing, as after an editor.
+fn end_last_line(file: &mut File, begin: u64, path: &Path) -> io::Result<()> {
+    if !could_be_ours(&read_at(file, begin, BEGINNING.len() as u64)?) {
+        let remedy =
+            "its last line has no end and is not Tributary's; end it with a newline, or name another file";
+        return Err(io::Error::other(remedy));
+    }
+    file.seek(SeekFrom::Start(begin))?;
+    match serde_json::from_reader::<_, IgnoredAny>(BufReader::new(&*file)) {
+        Ok(_) => file.write_all(b"\n"),
+        Err(error) if error.is_io() => Err(error.into()),
+        Err(_) => {
+            tracing::warn!(path = %path.display(), "the end of a line that was cut off is removed");
+            file.set_len(begin)
+        }
+    }
+}
+
+/// Whether a line of ours begins like this, as far as it goes.
+fn could_be_ours(line: &[u8]) -> bool {
+    line.iter().zip(BEGINNING).all(|(byte, ours)| match ours {
+        b'0' => byte.is_ascii_hexdigit(),
+        _ => byte == ours,
+    })
 }
 
 /// Where the last whole line ends.
@@ -147,6 +178,27 @@ fn read_at(file: &mut File, begin: u64, count: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    const ID: &str = "00112233445566778899aabbccddeeff";
+
+    /// What is in a file after it was opened with this in it; else why it was not opened.
+    fn opened(before: &str) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/items.ndjson");
+        drop(open(&path).unwrap());
+        fs::write(&path, before).unwrap();
+        let opened = open(&path).map(drop).map_err(|error| error.to_string());
+        let after = fs::read_to_string(&path).unwrap();
+        assert!(opened.is_ok() || after == before, "what is refused is not touched");
+        opened.map(|()| after)
+    }
+
+    #[test]
+    fn an_item_is_known_by_how_its_line_begins() {
+        let text = format!(r#"{{"tags":[],"attachments":[],"source":"news","id":"{ID}"}}"#);
+        let item: crate::item::Item = serde_json::from_str(&text).unwrap();
+        assert!(could_be_ours(&serde_json::to_vec(&item).unwrap()));
+    }
+
     #[test]
     fn lines_that_went_with_their_file_are_not_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
@@ -158,18 +210,29 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_removed_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/er/items.ndjson");
-        drop(open(&path).unwrap());
-        for (before, after) in [("", ""), ("a\n", "a\n"), ("a\nb", "a\n"), ("a", "")] {
-            fs::write(&path, before).unwrap();
-            drop(open(&path).unwrap());
-            assert_eq!(fs::read_to_string(&path).unwrap(), after);
+    fn a_line_of_ours_that_was_cut_off_is_removed_and_nothing_else() {
+        let long = format!(r#"{{"id":"{ID}","source":"{}"#, "b".repeat(200_000));
+        for cut in ["{", r#"{"id":"0a"#, &long] {
+            assert_eq!(opened(cut), Ok(String::new()));
+            assert_eq!(opened(&format!("a\n{cut}")), Ok("a\n".to_owned()));
         }
-        let long = format!("a\n{}", "b".repeat(200_000));
-        fs::write(&path, long).unwrap();
-        drop(open(&path).unwrap());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
+        for whole in ["", "a\n", "{\n"] {
+            assert_eq!(opened(whole), Ok(whole.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_line_of_ours_that_lacks_only_its_end_is_given_one() {
+        let line = format!(r#"{{"id":"{ID}","source":"news"}}"#);
+        assert_eq!(opened(&format!("a\n{line}")), Ok(format!("a\n{line}\n")));
+    }
+
+    #[test]
+    fn a_file_whose_last_line_is_somebody_elses_is_refused_and_stays_as_it_is() {
+        let close = format!(r#"{{"id":"{ID}","title":""#);
+        for foreign in ["a", "a\nb", r#"{"precious":1}"#, r#"{"id":"x"}"#, &close] {
+            let why = opened(foreign).unwrap_err();
+            assert!(why.contains("is not Tributary's; end it with a newline"), "{foreign}: {why}");
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! The command line: what each word and flag means.
 //!
 //! Everything but `run` works on the file, whether the daemon runs or not; a running one sees the change within a second.
-//! Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 3 done, and some source or line is in trouble.
+//! Exit codes: 0 done, 1 it could not be done or not be told, 2 the command line is wrong, 3 done, and some source or line is in trouble.
 
 mod check;
 mod edit;
 mod list;
 mod opml;
+mod say;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
@@ -104,6 +105,8 @@ pub enum Error {
     NoSource(SourceName),
     #[error("no daemon answers at {url}; `tributary run` starts one")]
     NoDaemon { url: String },
+    #[error("standard output cannot be written: {0}; see where it leads")]
+    Untold(#[from] io::Error),
     #[error("{0}")]
     Other(ballet::Error),
 }
@@ -114,23 +117,30 @@ impl From<ballet::Error> for Error {
     }
 }
 
-/// Does what was asked for.
+/// Does what was asked for. Who hangs up before all is told has read enough.
 ///
 /// # Errors
 ///
-/// When it could not be done.
-pub fn run(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
+/// When it could not be done, or not be told.
+pub fn run(cli: Cli) -> Result<ExitCode, Error> {
+    match obey(cli) {
+        Err(Error::Untold(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        done => done,
+    }
+}
+
+fn obey(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
     match command {
         Command::Run => Ok(daemon::run(Start { path, kinds: KINDS, clock: Clock::system() })?),
-        Command::Add(add) => Ok(edit::add(&path, &add)?),
+        Command::Add(add) => edit::add(&path, &add),
         Command::List { json } => in_runtime(list::list(&Config::load(&path, KINDS)?, json)),
         Command::Check { source, offline } => {
             let config = Config::load(&path, KINDS)?;
             in_runtime(check::check(&path, &config, source.as_ref(), offline))
         }
-        Command::Import { file } => Ok(edit::import(&path, &opml::read(&file)?)?),
+        Command::Import { file } => edit::import(&path, &opml::read(&file)?),
         Command::Export => {
-            print!("{}", opml::write(&Config::load(&path, KINDS)?)?);
+            say::say(opml::write(&Config::load(&path, KINDS)?)?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,7 +1,7 @@
 //! Parse, wire, run.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.log_level());
     cli::run(cli).unwrap_or_else(|error| {
-        eprintln!("tributary: {error}");
+        // Where nobody can be told, the exit code says it.
+        let _ = writeln!(io::stderr(), "tributary: {error}");
         ExitCode::FAILURE
     })
 }

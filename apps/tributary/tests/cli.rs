@@ -130,6 +130,36 @@ fn check_visits_each_source_once_and_says_what_it_found() {
 }
 
 #[test]
+fn what_cannot_be_told_is_an_error_and_who_hangs_up_has_read_enough() {
+    let folder = scratch();
+    fs::write(
+        folder.path().join("tributary.toml"),
+        "[[source]]\nkind = \"feed\"\nurl = \"https://one.example/\"\n",
+    )
+    .unwrap();
+    let told = |words: &[&str], out: Stdio| {
+        let mut command = Command::new(TRIBUTARY);
+        command.args(words).current_dir(folder.path()).env_remove("TRIBUTARY_CONFIG");
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped()).spawn().unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for words in [&["list"][..], &["export"], &["check", "--offline"], &["add", "https://two.example/"]] {
+        let full = told(words, fs::File::create("/dev/full").unwrap().into());
+        assert_eq!(full.status.code(), Some(1), "{words:?}: {}", err(&full));
+        assert!(err(&full).contains("cannot be written: No space left"), "{words:?}: {}", err(&full));
+    }
+    for words in [&["list"][..], &["export"], &["check", "--offline"], &["add", "https://three.example/"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = told(words, writer.into());
+        assert!(closed.status.success(), "{words:?}: {}", err(&closed));
+        assert!(!err(&closed).contains("pipe"), "{words:?}: {}", err(&closed));
+    }
+    let text = fs::read_to_string(folder.path().join("tributary.toml")).unwrap();
+    assert!(text.contains("two.example") && text.contains("three.example"), "{text}");
+}
+
+#[test]
 fn help_teaches_and_a_missing_file_says_how_to_begin() {
     let folder = scratch();
     let help = out(&tributary(folder.path(), &["--help"]));

@@ -1,11 +1,11 @@
 //! `tributary check`: the file, and one visit of each source, of which nothing is kept.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use ballet::SupervisorScope;
 use futures_util::{StreamExt, stream};
 
-use super::{Error, TROUBLE};
+use super::{Error, TROUBLE, say::say};
 use crate::{
     clock::Clock,
     config::{Config, SourceSettings},
@@ -24,7 +24,7 @@ pub(super) async fn check(
     only: Option<&SourceName>,
     offline: bool,
 ) -> Result<ExitCode, Error> {
-    println!("{}: {}", path.display(), config.summary());
+    say(format_args!("{}: {}", path.display(), config.summary()))?;
     let chosen: Vec<_> = match only {
         None => config.sources.values().cloned().collect(),
         Some(name) => vec![config.sources.get(name).cloned().ok_or_else(|| Error::NoSource(name.clone()))?],
@@ -37,12 +37,12 @@ pub(super) async fn check(
         Ok(visit_all(&web, chosen).await)
     })
     .await
-    .map_err(|failure| ballet::Error::msg(failure.to_string()))?;
+    .map_err(|failure| ballet::Error::msg(failure.to_string()))??;
     Ok(if troubles > 0 { TROUBLE.into() } else { ExitCode::SUCCESS })
 }
 
 /// Prints a line for each as it comes in; gives how many are in trouble.
-async fn visit_all(web: &Web, sources: Vec<Arc<SourceSettings>>) -> usize {
+async fn visit_all(web: &Web, sources: Vec<Arc<SourceSettings>>) -> io::Result<usize> {
     let width = sources.iter().map(|source| source.name.as_str().len()).max().unwrap_or_default();
     let visits = sources.into_iter().map(|source| async move {
         let visited = visit(web, &source).await;
@@ -52,14 +52,14 @@ async fn visit_all(web: &Web, sources: Vec<Arc<SourceSettings>>) -> usize {
     let mut troubles = 0;
     while let Some((source, visited)) = visits.next().await {
         match visited {
-            Ok(visited) => println!("{:width$}  {}", source.name.as_str(), describe(&visited)),
+            Ok(visited) => say(format_args!("{:width$}  {}", source.name.as_str(), describe(&visited)))?,
             Err(trouble) => {
                 troubles += 1;
-                println!("{:width$}  {}: {trouble}", source.name.as_str(), word(&trouble));
+                say(format_args!("{:width$}  {}: {trouble}", source.name.as_str(), word(&trouble)))?;
             }
         }
     }
-    troubles
+    Ok(troubles)
 }
 
 async fn visit(web: &Web, source: &SourceSettings) -> Result<Visited, Trouble> {

@@ -12,7 +12,11 @@ use std::{
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use url::Url;
 
-use super::{Add, TROUBLE, opml::Outline};
+use super::{
+    Add, TROUBLE,
+    opml::Outline,
+    say::{say, warn},
+};
 use crate::{
     config::{self, Config},
     kinds::{self, KINDS},
@@ -39,17 +43,17 @@ pub enum Error {
     Known { url: Url, name: SourceName },
 }
 
-pub(super) fn add(path: &Path, add: &Add) -> Result<ExitCode, Error> {
+pub(super) fn add(path: &Path, add: &Add) -> Result<ExitCode, super::Error> {
     let mut file = File::open(path)?;
     let name = file.add(add)?;
     file.save()?;
     let kind = file.config.sources[&name].kind;
-    println!("added `{name}` ({kind}) to {}", path.display());
+    say(format_args!("added `{name}` ({kind}) to {}", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Adds what can be, and says what cannot.
-pub(super) fn import(path: &Path, outlines: &[Outline]) -> Result<ExitCode, Error> {
+pub(super) fn import(path: &Path, outlines: &[Outline]) -> Result<ExitCode, super::Error> {
     let mut file = File::open(path)?;
     let (mut added, mut known, mut refused) = (0, 0, 0);
     for outline in outlines {
@@ -66,14 +70,17 @@ pub(super) fn import(path: &Path, outlines: &[Outline]) -> Result<ExitCode, Erro
             Ok(false) => known += 1,
             Err(why) => {
                 refused += 1;
-                eprintln!("not added: {} ({}): {why}", outline.title, outline.url);
+                warn(format_args!("not added: {} ({}): {why}", outline.title, outline.url));
             }
         }
     }
     if added > 0 {
         file.save()?;
     }
-    println!("{added} added to {}, {known} were there already, {refused} not added", path.display());
+    say(format_args!(
+        "{added} added to {}, {known} were there already, {refused} not added",
+        path.display()
+    ))?;
     Ok(if refused > 0 { TROUBLE.into() } else { ExitCode::SUCCESS })
 }
 

@@ -5,7 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Error;
+use super::{
+    Error,
+    say::{say, warn},
+};
 use crate::{config::Config, daemon};
 
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -31,21 +34,21 @@ pub(super) async fn list(config: &Config, json: bool) -> Result<ExitCode, Error>
         if json {
             return Err(Error::NoDaemon { url });
         }
-        eprintln!("{}", Error::NoDaemon { url });
+        warn(Error::NoDaemon { url });
         for source in config.sources.values() {
-            println!("{}  {}  {}", source.name, source.kind, source.visit.address());
+            say(format_args!("{}  {}  {}", source.name, source.kind, source.visit.address()))?;
         }
         return Ok(ExitCode::SUCCESS);
     };
     if json {
-        println!("{text}");
+        say(text)?;
         return Ok(ExitCode::SUCCESS);
     }
     let status: Status = serde_json::from_str(&text).map_err(ballet::Error::from)?;
     let width = status.sources.iter().map(|source| source.name.len()).max().unwrap_or_default();
     for Source { name, state, why, next_at, items } in status.sources {
         let next = next_at.map(|at| format!(" until {at:.0}")).unwrap_or_default();
-        println!("{name:width$}  {items:>6} items  {state}{next}: {why}");
+        say(format_args!("{name:width$}  {items:>6} items  {state}{next}: {why}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

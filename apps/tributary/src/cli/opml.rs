@@ -105,9 +105,7 @@ pub(super) fn write(config: &Config) -> Result<String, Error> {
     }
     writer.write_event(Event::End(BytesEnd::new("body")))?;
     writer.write_event(Event::End(BytesEnd::new("opml")))?;
-    let mut text = String::from_utf8_lossy(&writer.into_inner()).into_owned();
-    text.push('\n');
-    Ok(text)
+    Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
 }
 
 #[cfg(test)]

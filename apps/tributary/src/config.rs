@@ -1,8 +1,9 @@
 //! The one file: read whole, checked whole, and refused whole where anything in it is wrong.
 //!
-//! Every fault is named with its line, its key and a remedy, all of them at once. Each source and sink carries a
-//! *fingerprint*, a digest of everything that it was made from, so that a reload restarts only what differs. What a kind of source may
-//! say stands with the kind; what a sink may, in `sinks`. Relative paths are relative to the file.
+//! Every fault is named with its line, its key and a remedy, all of them at once; of a sink, of `[web]` and of what only one
+//! kind of source asks for, the first. Each source and sink carries a *fingerprint*, a digest of everything that it was made
+//! from, so that a reload restarts only what differs. What a kind of source may say stands with the kind; what a sink may, in
+//! `sinks`. Relative paths are relative to the file.
 
 mod changes;
 mod read;

@@ -1,7 +1,8 @@
 //! From the text to the configuration, fault by fault.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -58,26 +59,35 @@ impl Reader<'_> {
     }
 
     fn read(&mut self, file: &Fields<'_>) -> Option<Config> {
-        let fixed = fixed(file, self.folder);
-        let fixed = self.heed(fixed);
-        let web = web_policy(file);
-        let web = self.heed(web);
-        let pace = default_pace(file);
-        let pace = self.heed(pace);
-        let spill = spill(file);
-        let spill_items_max = self.heed(spill);
+        let fixed = self.fixed(file);
+        let web = self.heed(web_policy(file));
+        let pace = self.heed(default_pace(file));
+        let spill_items_max = self.heed(spill(file));
         let sinks = self.sinks(file, fixed.as_ref());
-        let sources = self.sources(file, pace.unwrap_or(DEFAULT_PACE), &sinks);
-        let finished = file.finish();
-        self.heed(finished);
+        let sources = self.sources(file, pace.unwrap_or(DEFAULT_PACE));
+        self.heed(file.finish());
         Some(Config { fixed: fixed?, web: web?, spill_items_max: spill_items_max?, sources, sinks })
+    }
+
+    fn fixed(&mut self, file: &Fields<'_>) -> Option<Fixed> {
+        let data = self.heed(file.text("data"));
+        let listen = self.heed(listen(file));
+        let drain = self.heed(file.duration("drain", Duration::ZERO, 10 * MINUTES));
+        let visits_max = self.heed(file.integer("visits_max", 1, 4_096));
+        let disk_free_mib_min = self.heed(file.integer("disk_free_mib_min", 0, 1_048_576));
+        Some(Fixed {
+            data: self.folder.join(data?.unwrap_or(DATA)),
+            listen: listen?,
+            drain: drain?.unwrap_or(DRAIN),
+            visits_max: usize::try_from(visits_max?.unwrap_or(VISITS_MAX)).unwrap_or(usize::MAX),
+            disk_free_min: disk_free_mib_min?.unwrap_or(DISK_FREE_MIB_MIN) * MIB,
+        })
     }
 
     fn sinks(&mut self, file: &Fields<'_>, fixed: Option<&Fixed>) -> BTreeMap<String, Arc<SinkSettings>> {
         let mut sinks = BTreeMap::<String, Arc<SinkSettings>>::new();
         for fields in self.tables(file, "sink") {
-            let read = sink(&fields, self.folder);
-            let Some(settings) = self.heed(read) else { continue };
+            let Some(settings) = self.heed(sink(&fields, self.folder)) else { continue };
             if sinks.contains_key(&settings.name) {
                 self.wrongs
                     .push(fields.wrong("name", format!("`{}` is taken; choose another", settings.name)));
@@ -101,16 +111,11 @@ impl Reader<'_> {
         sinks
     }
 
-    fn sources(
-        &mut self,
-        file: &Fields<'_>,
-        pace: Pace,
-        sinks: &BTreeMap<String, Arc<SinkSettings>>,
-    ) -> BTreeMap<SourceName, Arc<SourceSettings>> {
+    fn sources(&mut self, file: &Fields<'_>, pace: Pace) -> BTreeMap<SourceName, Arc<SourceSettings>> {
+        let sinks = names_of_sinks(file);
         let mut sources = BTreeMap::new();
         for fields in self.tables(file, "source") {
-            let read = source(&fields, self.kinds, pace, sinks);
-            let Some(settings) = self.heed(read) else { continue };
+            let Some(settings) = self.source(&fields, pace, &sinks) else { continue };
             if sources.contains_key(&settings.name) {
                 let message =
                     format!("there is another source `{}`; give one of them another name", settings.name);
@@ -119,6 +124,26 @@ impl Reader<'_> {
             sources.insert(settings.name.clone(), Arc::new(settings));
         }
         sources
+    }
+
+    /// A kind that finds a fault asks for nothing behind it, so what is not known is told only where it finds none.
+    fn source(
+        &mut self,
+        fields: &Fields<'_>,
+        default: Pace,
+        sinks: &BTreeSet<&str>,
+    ) -> Option<SourceSettings> {
+        let kind = self.heed(kind(fields, self.kinds));
+        let name = self.heed(source_name(fields));
+        let pace = self.heed(pace(fields, default));
+        let to = self.heed(sinks_of(fields, sinks));
+        let kind = kind?;
+        let visit = self.heed(kind.read(fields))?;
+        self.heed(fields.finish())?;
+        let (pace, to) = (pace?, to?);
+        let name = name?.unwrap_or_else(|| name_of(visit.address()));
+        let fingerprint = digest(&format!("{pace:?} {to:?} {}", fields.plain()));
+        Some(SourceSettings { name, kind: kind.name(), pace, to, visit, fingerprint })
     }
 
     /// The tables `[[name]]`.
@@ -130,8 +155,8 @@ impl Reader<'_> {
 
 const DEFAULT_PACE: Pace = Pace { floor: FLOOR, ceiling: CEILING };
 
-fn fixed(file: &Fields<'_>, folder: &Path) -> Result<Fixed, Wrong> {
-    let listen = match file.text("listen")? {
+fn listen(file: &Fields<'_>) -> Result<SocketAddr, Wrong> {
+    let listen: SocketAddr = match file.text("listen")? {
         None => LISTEN,
         Some(text) => text.parse().map_err(|_| {
             file.wrong("listen", "expected an address with a port, such as \"127.0.0.1:8440\"")
@@ -142,14 +167,7 @@ fn fixed(file: &Fields<'_>, folder: &Path) -> Result<Fixed, Wrong> {
                        comes in front of it";
         return Err(file.wrong("listen", message));
     }
-    let visits_max = file.integer("visits_max", 1, 4_096)?.unwrap_or(VISITS_MAX);
-    Ok(Fixed {
-        data: folder.join(file.text("data")?.unwrap_or(DATA)),
-        listen,
-        drain: file.duration("drain", Duration::ZERO, 10 * MINUTES)?.unwrap_or(DRAIN),
-        visits_max: usize::try_from(visits_max).unwrap_or(usize::MAX),
-        disk_free_min: file.integer("disk_free_mib_min", 0, 1_048_576)?.unwrap_or(DISK_FREE_MIB_MIN) * MIB,
-    })
+    Ok(listen)
 }
 
 fn web_policy(file: &Fields<'_>) -> Result<web::Settings, Wrong> {
@@ -168,8 +186,10 @@ fn default_pace(file: &Fields<'_>) -> Result<Pace, Wrong> {
 
 /// One that names only the floor means the ceiling to be no lower, and the other way round.
 fn pace(fields: &Fields<'_>, default: Pace) -> Result<Pace, Wrong> {
-    let floor = fields.duration("floor", INTERVALS.0, INTERVALS.1)?;
-    let ceiling = fields.duration("ceiling", INTERVALS.0, INTERVALS.1)?;
+    // Both are asked for, so that neither is unknown where the other is wrong.
+    let bound = |key| fields.duration(key, INTERVALS.0, INTERVALS.1);
+    let (floor, ceiling) = (bound("floor"), bound("ceiling"));
+    let (floor, ceiling) = (floor?, ceiling?);
     if let (Some(floor), Some(ceiling)) = (floor, ceiling)
         && floor > ceiling
     {
@@ -213,50 +233,43 @@ fn write_one_file(one: &SinkSettings, other: &SinkSettings) -> bool {
     file(one).is_some_and(|path| file(other) == Some(path))
 }
 
-fn source(
-    fields: &Fields<'_>,
-    kinds: &[&'static dyn Kind],
-    default: Pace,
-    sinks: &BTreeMap<String, Arc<SinkSettings>>,
-) -> Result<SourceSettings, Wrong> {
-    let kind = fields
-        .text("kind")?
-        .ok_or_else(|| fields.missing("kind", &format!("write one of: {}", list(kinds))))?;
-    let Some(kind) = kinds.iter().find(|known| known.name() == kind) else {
-        return Err(
-            fields.wrong("kind", format!("\"{kind}\" is no kind of source; there are: {}", list(kinds)))
-        );
-    };
-    let name = fields.text("name")?;
-    let name =
-        name.map(|name| name.parse().map_err(|error| fields.wrong("name", format!("\"{name}\": {error}"))));
-    let name: Option<SourceName> = name.transpose()?;
-    let pace = pace(fields, default)?;
-    let to = sinks_of(fields, sinks)?;
-    let visit = kind.read(fields)?;
-    fields.finish()?;
-    let name = name.unwrap_or_else(|| name_of(visit.address()));
-    let fingerprint = digest(&format!("{pace:?} {to:?} {}", fields.plain()));
-    Ok(SourceSettings { name, kind: kind.name(), pace, to, visit, fingerprint })
-}
-
 fn list(kinds: &[&'static dyn Kind]) -> String {
     kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn sinks_of(
-    fields: &Fields<'_>,
-    sinks: &BTreeMap<String, Arc<SinkSettings>>,
-) -> Result<Option<Vec<String>>, Wrong> {
+fn kind(fields: &Fields<'_>, kinds: &[&'static dyn Kind]) -> Result<&'static dyn Kind, Wrong> {
+    let name = fields
+        .text("kind")?
+        .ok_or_else(|| fields.missing("kind", &format!("write one of: {}", list(kinds))))?;
+    let kind = kinds.iter().find(|known| known.name() == name).copied();
+    kind.ok_or_else(|| {
+        fields.wrong("kind", format!("\"{name}\" is no kind of source; there are: {}", list(kinds)))
+    })
+}
+
+fn source_name(fields: &Fields<'_>) -> Result<Option<SourceName>, Wrong> {
+    let Some(name) = fields.text("name")? else { return Ok(None) };
+    name.parse().map(Some).map_err(|error| fields.wrong("name", format!("\"{name}\": {error}")))
+}
+
+/// What the file calls its sinks, those with a fault of their own too.
+fn names_of_sinks<'a>(file: &Fields<'a>) -> BTreeSet<&'a str> {
+    let sinks = file.tables("sink").unwrap_or_default();
+    if sinks.is_empty() {
+        return BTreeSet::from([DEFAULT_SINK]);
+    }
+    sinks.iter().filter_map(|sink| sink.text("name").ok().flatten()).collect()
+}
+
+fn sinks_of(fields: &Fields<'_>, sinks: &BTreeSet<&str>) -> Result<Option<Vec<String>>, Wrong> {
     let names = fields.texts("to")?;
-    if let Some(unknown) = names.iter().find(|name| !sinks.contains_key(**name)) {
-        let known: Vec<_> = sinks.keys().map(String::as_str).collect();
+    if let Some(unknown) = names.iter().find(|name| !sinks.contains(**name)) {
+        let known: Vec<_> = sinks.iter().copied().collect();
         return Err(
             fields.wrong("to", format!("there is no sink \"{unknown}\"; there are: {}", known.join(", ")))
         );
     }
-    let distinct: HashSet<_> = names.iter().copied().collect();
-    Ok((!distinct.is_empty()).then(|| names.into_iter().map(str::to_owned).collect()))
+    Ok((!names.is_empty()).then(|| names.into_iter().map(str::to_owned).collect()))
 }
 
 /// A name made from an address: the same for the same address, and short enough to be read.

@@ -80,6 +80,30 @@ fn every_fault_is_named_with_its_line() {
 }
 
 #[test]
+fn a_fault_hides_no_other_and_makes_none() {
+    let faults = |text: &str, expected: &[&str]| {
+        let error = parse(text).unwrap_err();
+        let lines: Vec<&str> = error.lines().map(|line| line.split_once(": `").unwrap().1).collect();
+        let told: Vec<&str> = lines.iter().map(|line| line.split_once('`').unwrap().0).collect();
+        assert_eq!(told, expected, "{error}");
+    };
+    faults("listen = \"x\"\ndata = \"d\"\ndrain = \"5s\"\n", &["listen"]);
+    faults(
+        "listen = \"x\"\ndrain = \"soon\"\nvisits_max = 0\nunknown = 1\n",
+        &["listen", "drain", "visits_max", "unknown"],
+    );
+    faults(
+        &format!(
+            "{ONE}name = \"Not A Name\"\nfloor = \"soon\"\nceiling = \"1d\"\nto = [\"nowhere\"]\nunknown = 1\n"
+        ),
+        &["source.name", "source.floor", "source.to", "source.unknown"],
+    );
+    // A sink with a fault is one that there is, and so is the one that there is without any.
+    faults(&format!("[[sink]]\nname = \"a\"\nkind = \"paper\"\n{ONE}to = [\"a\"]\n"), &["sink.kind"]);
+    faults(&format!("listen = \"x\"\n{ONE}to = [\"items\"]\n"), &["listen"]);
+}
+
+#[test]
 fn two_sources_of_one_name_are_refused() {
     assert!(parse(&format!("{ONE}{ONE}")).unwrap_err().contains("there is another source"));
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -127,6 +128,46 @@ fn check_visits_each_source_once_and_says_what_it_found() {
     let wrong = tributary(folder.path(), &["check"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(err(&wrong).contains("tributary.toml: line 1: `source.url`: is missing"), "{}", err(&wrong));
+}
+
+#[test]
+fn add_writes_to_what_a_link_leads_to_and_keeps_who_may_read_it() {
+    let folder = scratch();
+    let (real, link) = (folder.path().join("real.toml"), folder.path().join("tributary.toml"));
+    symlink("real.toml", &link).unwrap();
+    for url in ["https://example.org/feed.xml", "https://example.com/feed.xml"] {
+        let add = tributary(folder.path(), &["add", url]);
+        assert!(add.status.success(), "{}", err(&add));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "it stays a link");
+        assert!(fs::read_to_string(&real).unwrap().contains(url));
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    let add = tributary(folder.path(), &["add", "https://example.net/feed.xml"]);
+    assert!(add.status.success(), "{}", err(&add));
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
+}
+
+#[test]
+fn concurrent_what_many_add_at_once_is_all_there() {
+    let folder = scratch();
+    let url = |number: u32| format!("https://example.org/{number}");
+    let adds: Vec<_> = (0..20)
+        .map(|number| {
+            let mut command = Command::new(TRIBUTARY);
+            command.args(["add", &url(number)]).current_dir(folder.path()).env_remove("TRIBUTARY_CONFIG");
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for add in adds {
+        let add = add.wait_with_output().unwrap();
+        assert!(add.status.success() && out(&add).contains("added"), "{}", err(&add));
+    }
+    let list = out(&tributary(folder.path(), &["list"]));
+    for number in 0..20 {
+        assert!(list.lines().any(|line| line.ends_with(&url(number))), "{number} is not in\n{list}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[test]

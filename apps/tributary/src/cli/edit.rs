@@ -1,10 +1,12 @@
 //! Sources into the file, with its comments and its order as they are.
 //!
-//! What would come out is read as a daemon reads it, and written only if it is right: to a new file beside it that takes its
-//! name, so that nobody ever reads half of one.
+//! What would come out is read as a daemon reads it, and written only if it is right. How it gets into the place of the old
+//! one, `replacement` says.
+
+mod replacement;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -12,6 +14,7 @@ use std::{
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use url::Url;
 
+use self::replacement::Replacement;
 use super::{
     Add, TROUBLE,
     opml::Outline,
@@ -46,8 +49,7 @@ pub enum Error {
 pub(super) fn add(path: &Path, add: &Add) -> Result<ExitCode, super::Error> {
     let mut file = File::open(path)?;
     let name = file.add(add)?;
-    file.save()?;
-    let kind = file.config.sources[&name].kind;
+    let kind = file.save()?.sources[&name].kind;
     say(format_args!("added `{name}` ({kind}) to {}", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -84,9 +86,10 @@ pub(super) fn import(path: &Path, outlines: &[Outline]) -> Result<ExitCode, supe
     Ok(if refused > 0 { TROUBLE.into() } else { ExitCode::SUCCESS })
 }
 
-/// The file while it is edited: always one that a daemon would take.
+/// The file while it is edited, by nobody else: always one that a daemon would take.
 struct File {
     path: PathBuf,
+    replacement: Replacement,
     document: DocumentMut,
     config: Config,
     is_new: bool,
@@ -94,6 +97,8 @@ struct File {
 
 impl File {
     fn open(path: &Path) -> Result<Self, Error> {
+        let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+        let replacement = Replacement::of(path).map_err(unwritable)?;
         let read = config::read_text(path);
         let is_new = matches!(&read, Err(config::Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound);
         let text = if is_new { String::new() } else { read? };
@@ -102,7 +107,7 @@ impl File {
             path: path.to_owned(),
             message: error.message().to_owned(),
         })?;
-        Ok(Self { path: path.to_owned(), document, config, is_new })
+        Ok(Self { path: path.to_owned(), replacement, document, config, is_new })
     }
 
     fn add(&mut self, add: &Add) -> Result<SourceName, Error> {
@@ -135,17 +140,10 @@ impl File {
         Ok(name)
     }
 
-    fn save(&self) -> Result<(), Error> {
+    fn save(self) -> Result<Config, Error> {
         let unwritable = |source| Error::Unwritable { path: self.path.clone(), source };
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
         let header = if self.is_new { HEADER } else { "" };
-        fs::write(&beside, format!("{header}{}", self.document)).map_err(unwritable)?;
-        if let Ok(about) = fs::metadata(&self.path) {
-            fs::set_permissions(&beside, about.permissions()).map_err(unwritable)?;
-        }
-        fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(unwritable)?;
-        fs::rename(&beside, &self.path).map_err(unwritable)
+        self.replacement.take_over(&format!("{header}{}", self.document)).map_err(unwritable)?;
+        Ok(self.config)
     }
 }

@@ -185,7 +185,11 @@ fn a_file_in_place_of_the_data_is_refused() {
     let listen = free_address().to_string();
     let output = serve(directory.path()).args(["--listen", &listen]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("data is not a directory"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("data is not a directory; choose another for `data`"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

@@ -50,23 +50,15 @@ pub enum Error {
         "cannot listen on {address}: {source}\nWrite another address, as in `listen = \"127.0.0.1:8441\"`."
     )]
     Listen { address: SocketAddr, source: io::Error },
-    #[error(
-        "{} is in use by another tributary{}; stop that one, or name another directory as `data` in the file",
-        directory.display(),
-        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
-    )]
-    Locked { directory: PathBuf, pid: Option<u32> },
-    #[error(transparent)]
-    Open(OpenError),
+    #[error("{}{}", .0, where_data_stands(.0))]
+    Open(#[from] OpenError),
 }
 
-impl From<OpenError> for Error {
-    /// The ledger's remedy for a directory in use is a flag, which this command line does not have.
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Locked { directory, pid, .. } => Self::Locked { directory, pid },
-            error => Self::Open(error),
-        }
+/// The end of the ledger's remedy, which knows of no file.
+fn where_data_stands(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Locked { .. } | OpenError::NotADirectory { .. } => " in the file",
+        _ => "",
     }
 }
 

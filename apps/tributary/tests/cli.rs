@@ -131,6 +131,17 @@ fn check_visits_each_source_once_and_says_what_it_found() {
 }
 
 #[test]
+fn a_file_in_place_of_the_data_is_refused_with_a_remedy_that_there_is() {
+    let folder = scratch();
+    fs::write(folder.path().join("tributary.toml"), "data = \"tributary.toml\"\nlisten = \"127.0.0.1:0\"\n")
+        .unwrap();
+    let run = tributary(folder.path(), &["run"]);
+    assert_eq!(run.status.code(), Some(1));
+    let remedy = "is not a directory; choose another for `data` in the file";
+    assert!(err(&run).contains(remedy) && !err(&run).contains("--data"), "{}", err(&run));
+}
+
+#[test]
 fn add_writes_to_what_a_link_leads_to_and_keeps_who_may_read_it() {
     let folder = scratch();
     let (real, link) = (folder.path().join("real.toml"), folder.path().join("tributary.toml"));

@@ -2,12 +2,12 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-/// Why a directory could not be opened.
+/// Why a directory could not be opened. Applications call it `data`, on the command line or in a file; each says where.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Somebody else holds it.
     #[error(
-        "{} is in use by another {application}{}; stop that one, or choose another directory with --data",
+        "{} is in use by another {application}{}; stop that one, or choose another directory for `data`",
         directory.display(),
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
@@ -19,7 +19,7 @@ pub enum OpenError {
     #[error("{} is damaged: {verdict}", path.display())]
     Damaged { path: PathBuf, verdict: String },
     /// Something else has its name.
-    #[error("{} is not a directory; choose another with --data", path.display())]
+    #[error("{} is not a directory; choose another for `data`", path.display())]
     NotADirectory { path: PathBuf },
     /// A copy overwrites nothing.
     #[error("{} exists already; name another file, or remove this one", path.display())]

@@ -4,6 +4,7 @@
 //! for how they reach their servers; `store` for what is kept, `sources` for the loop around a source, `sinks` for where
 //! items go; `config` for the one file, `daemon` for how all of it stands on one stage, `http` for the status page.
 
+mod charset;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,7 +4,6 @@
 //! that it got the same again. Then: bytes to text (`charset`), text to a document that can be read (`repair`), document to
 //! entries (`read`, `json`), entries to items (`draft`).
 
-mod charset;
 mod json;
 mod read;
 mod repair;
@@ -22,6 +21,7 @@ use url::Url;
 use self::read::{Document, Unreadable};
 use super::draft;
 use crate::{
+    charset,
     fields::{Fields, Wrong},
     item::Item,
     source::{Doing, Errand, Kind, Mark, SourceName, Trouble, Visit, Visited, Wait},

@@ -11,12 +11,13 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 const DECLARATION_BYTES_MAX: usize = 1_024;
 
 /// The text of a body. What is in no encoding it could have is replaced character by character.
-pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> String {
+pub(crate) fn decode(body: &[u8], content_type: Option<&str>) -> String {
     if let Some((encoding, mark)) = Encoding::for_bom(body) {
         return encoding.decode_without_bom_handling(&body[mark..]).0.into_owned();
     }
     let declared = declared(body).filter(|encoding| is_ascii_like(encoding));
-    let said_by_server = content_type.and_then(parameter).and_then(|label| Encoding::for_label(label.as_bytes()));
+    let said_by_server =
+        content_type.and_then(parameter).and_then(|label| Encoding::for_label(label.as_bytes()));
     let is_utf_8 = !body.is_ascii() && std::str::from_utf8(body).is_ok();
     let candidates = [
         Some(UTF_8).filter(|_| is_utf_8 && declared.is_none_or(|encoding| encoding == UTF_8)),
@@ -25,7 +26,8 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> String {
         declared,
         Some(UTF_8),
     ];
-    let exact = |encoding: &'static Encoding| encoding.decode_without_bom_handling_and_without_replacement(body);
+    let exact =
+        |encoding: &'static Encoding| encoding.decode_without_bom_handling_and_without_replacement(body);
     let text = candidates.into_iter().flatten().find_map(exact);
     text.map_or_else(|| lossy(body), Cow::into_owned)
 }
@@ -35,7 +37,11 @@ fn lossy(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let broken = text.matches(char::REPLACEMENT_CHARACTER).count();
     let whole = text.chars().filter(|letter| !letter.is_ascii()).count() - broken;
-    if broken <= whole { text.into_owned() } else { WINDOWS_1252.decode_without_bom_handling(body).0.into_owned() }
+    if broken <= whole {
+        text.into_owned()
+    } else {
+        WINDOWS_1252.decode_without_bom_handling(body).0.into_owned()
+    }
 }
 
 /// UTF-16 without a mark, told by the zero beside the first `<` or `{`.
@@ -97,7 +103,9 @@ mod tests {
     fn marks_and_zeros_tell_utf_16() {
         let text = "<t>Größe</t>";
         for (mark, is_little) in [(true, true), (false, true), (true, false), (false, false)] {
-            let units = text.encode_utf16().flat_map(|unit| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() });
+            let units = text
+                .encode_utf16()
+                .flat_map(|unit| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() });
             let bom: &[u8] = if is_little { &[0xff, 0xfe] } else { &[0xfe, 0xff] };
             let body: Vec<u8> = bom.iter().copied().filter(|_| mark).chain(units).collect();
             assert_eq!(decode(&body, None), text, "{mark} {is_little}");

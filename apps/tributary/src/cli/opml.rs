@@ -1,6 +1,7 @@
 //! OPML in and out: the form in which readers exchange lists of feeds.
 //!
-//! Of a file that comes in, every outline with an `xmlUrl` counts, however deep it stands. What goes out is OPML 2.0.
+//! Of a file that comes in, every outline with an `xmlUrl` counts, however deep it stands, in whatever encoding. What goes out
+//! is OPML 2.0.
 
 use std::{
     fs,
@@ -13,7 +14,7 @@ use quick_xml::{
     events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
 };
 
-use crate::config::Config;
+use crate::{charset, config::Config};
 
 /// No list of feeds is larger.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -39,14 +40,14 @@ pub(super) struct Outline {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<Outline>, Error> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let read = if path == Path::new(STANDARD_INPUT) {
-        io::stdin().take(BYTES_MAX).read_to_string(&mut text)
+        io::stdin().take(BYTES_MAX).read_to_end(&mut bytes)
     } else {
-        fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text))
+        fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes))
     };
     read.map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    parse(&text).map_err(|why| Error::NotOpml { path: path.to_owned(), why })
+    parse(&charset::decode(&bytes, None)).map_err(|why| Error::NotOpml { path: path.to_owned(), why })
 }
 
 fn name_of(path: &Path) -> String {
@@ -122,6 +123,24 @@ mod tests {
         assert_eq!(outlines[0].title, "Blog & News");
         assert_eq!(outlines[0].url, "https://example.org/feed?a=1&b=2");
         assert_eq!(outlines[1].title, "https://example.com/");
+    }
+
+    #[test]
+    fn a_list_is_read_in_the_encoding_that_it_declares() {
+        let list = |encoding: &str| {
+            format!(
+                "<?xml version=\"1.0\" encoding=\"{encoding}\"?><opml><outline text=\"Größe\" xmlUrl=\"https://a.example/\"/></opml>"
+            )
+        };
+        let latin =
+            list("ISO-8859-1").chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+        let marked = format!("\u{feff}{}", list("UTF-16"));
+        let sixteen = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [list("UTF-8").into_bytes(), latin, sixteen] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(&file, &bytes).unwrap();
+            assert_eq!(read(file.path()).unwrap()[0].title, "Größe");
+        }
     }
 
     #[test]

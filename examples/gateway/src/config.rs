@@ -121,7 +121,7 @@ impl Default for BreakerSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// Values, one for each part and id; 0 keeps none.
+    /// Values, one for each part and what it is asked; 0 keeps none.
     pub entries_max: usize,
     /// Their bytes together.
     pub bytes_max: usize,

@@ -66,7 +66,7 @@ impl Part {
         let raw = self.attempts(&url, &visit).await?;
         let value: Arc<RawValue> = self.reshape(raw)?.into();
         if !self.stale_max.is_zero() {
-            self.shared.cache.put(url, Arc::clone(&value));
+            self.shared.cache.put(self.key(&visit), Arc::clone(&value));
         }
         Ok(value)
     }
@@ -88,7 +88,18 @@ impl Part {
         if self.stale_max.is_zero() {
             return None;
         }
-        self.shared.cache.get(&self.url(visit), self.stale_max)
+        self.shared.cache.get(&self.key(visit), self.stale_max)
+    }
+
+    /// What a last good value is kept under: all that makes the answer what it is. The name stands for the method, and for
+    /// the gateway's own code for the part.
+    fn key(&self, visit: &Visit) -> String {
+        let (name, url) = (&self.name, self.url(visit));
+        match self.method {
+            Method::Get => format!("{name} {url}"),
+            // The id is in the body, whether it is in the URL or not.
+            Method::Post => format!("{name} {url} {}", visit.id()),
+        }
     }
 
     fn url(&self, visit: &Visit) -> String {

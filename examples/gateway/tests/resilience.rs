@@ -1,13 +1,20 @@
 //! Retries within their budget, breakers, and what may be kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::http::{Method, StatusCode};
+use axum::{Json, Router};
+use ballet::{Error, Scope};
 use gateway::demo::Mode;
-use gateway::{Config, Fault, Gateway, Identity};
+use gateway::{Config, Fault, Gateway, Identity, serve};
 use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-use crate::support::{Plan, Result, listen, wait_until, with_stand};
+use crate::support::{Plan, Result, client, listen, wait_until, with_stand};
 
 const NO_BREAKER: &str = "breaker = { failures = 1000000 }";
 
@@ -54,6 +61,49 @@ async fn what_may_not_be_safe_to_repeat_is_sent_once() -> Result {
         Ok(())
     })
     .await
+}
+
+/// Tells what it was asked, until it is ill.
+async fn mirror(is_ill: Arc<AtomicBool>, listener: TcpListener) -> Result {
+    let answer = async move |method: Method, body: String| {
+        let is_ill = is_ill.load(Ordering::SeqCst);
+        let status = if is_ill { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+        (status, Json(format!("{method} {body}")))
+    };
+    ballet_http::serve(listener, Router::new().fallback(answer)).await
+}
+
+#[tokio::test]
+async fn a_last_good_value_stands_in_only_for_the_same_question() -> Result {
+    ballet::scope(async |scope: Scope| {
+        let (is_ill, listener) = (Arc::new(AtomicBool::new(false)), listen().await?);
+        let url = format!("http://{}/without-an-id", listener.local_addr()?);
+        scope.spawn(mirror(Arc::clone(&is_ill), listener));
+        let part = |name: &str, method: &str| {
+            format!(
+                "[[part]]\nname = \"{name}\"\nneed = \"optional\"\nurl = \"{url}\"\nmethod = \"{method}\"\n"
+            )
+        };
+        let parts = format!("deadline_ms = 5000\n{}{}", part("get", "GET"), part("post", "POST"));
+        let gateway = Gateway::new(&Config::parse(&parts)?)?;
+        let (listener, client) = (listen().await?, client()?);
+        let address = listener.local_addr()?;
+        scope.spawn(serve(Arc::new(gateway), listener, None));
+        let page = async |id| {
+            let answer = client.get(format!("http://{address}/page/{id}")).send().await?;
+            Ok::<Value, Error>(serde_json::from_str::<Value>(&answer.text().await?)?["data"].take())
+        };
+        let fresh = page("42").await?;
+        assert_eq!(fresh, json!({ "get": "GET ", "post": "POST {\"id\":\"42\"}" }));
+        is_ill.store(true, Ordering::SeqCst);
+        assert_eq!(page("42").await?, fresh, "each has its own");
+        let other = page("43").await?;
+        assert_eq!(other, json!({ "get": "GET ", "post": null }), "a GET without an id is the same for all");
+        scope.cancel_children();
+        Ok(())
+    })
+    .await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -173,7 +223,7 @@ async fn an_upstream_cannot_send_the_gateway_elsewhere() -> Result {
         let _ = stream.read(&mut [0; 1_024]).await?;
         let answer = format!("HTTP/1.1 302 Found\r\nlocation: http://{other}/\r\ncontent-length: 0\r\n\r\n");
         stream.write_all(answer.as_bytes()).await?;
-        Ok::<(), ballet::Error>(())
+        Ok::<(), Error>(())
     };
     let url = format!("http://{address}/");
     let (fault, redirected) = tokio::join!(fault(&url), redirects);

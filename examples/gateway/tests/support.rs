@@ -138,7 +138,7 @@ pub(crate) async fn listen() -> Result<TcpListener> {
 }
 
 /// A client without TLS, which nothing here needs and whose set-up takes long.
-fn client() -> Result<reqwest::Client> {
+pub(crate) fn client() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?)
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use reqwest::Url;
 use serde::Deserialize;
 
 /// What stands in a part's `url` for the id of the page.
@@ -223,7 +224,8 @@ pub enum ConfigError {
     Name(String),
     /// An address is none.
     #[error(
-        "part `{name}`: `{url}` is not an http or https URL with `{ID}` nowhere but in its path or query"
+        "part `{name}`: `{url}` is not an http or https URL with `{ID}` nowhere but in its path or query; it has no user, no \
+         password and no fragment"
     )]
     Url {
         /// The part.
@@ -308,12 +310,18 @@ impl PartSettings {
     /// Scheme, host and port: what one upstream is known by.
     pub(crate) fn origin(&self) -> Result<String, ConfigError> {
         let wrong = || ConfigError::Url { name: self.name.clone(), url: self.url.clone() };
-        // The id may not choose whom we speak to, so the origin must be the same whatever it is.
-        let origin = |id| reqwest::Url::parse(&self.url.replace(ID, id)).map(|url| url.origin());
-        let (one, other) = (origin("a").map_err(|_| wrong())?, origin("b").map_err(|_| wrong())?);
+        let with = |id| Url::parse(&self.url.replace(ID, id)).map_err(|_| wrong());
+        let (one, other) = (with("a")?, with("b")?);
         let is_http = self.url.starts_with("http://") || self.url.starts_with("https://");
-        if is_http && one == other { Ok(one.ascii_serialization()) } else { Err(wrong()) }
+        // The id may not choose whom we speak to, nor who we say we are, so these must be the same whatever it is.
+        let is_fit = is_http && one.origin() == other.origin() && is_plain(&one) && is_plain(&other);
+        if is_fit { Ok(one.origin().ascii_serialization()) } else { Err(wrong()) }
     }
+}
+
+/// Whether it says only where, and nothing of who asks or of what only a browser looks at.
+fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
 /// What may stand for a name or an id: nothing that means anything in a URL, a header or a log.
@@ -406,6 +414,10 @@ mod tests {
             "http://a:{id}/",
             "http://{id}.example.org/",
             "http:///{id}",
+            "http://{id}@host/",
+            "http://u:{id}@host/",
+            "http://u:p@host/{id}",
+            "http://host/{id}#{id}",
         ] {
             let text = PART.replace("http://127.0.0.1:1/{id}", url);
             assert!(refusal(&text).contains("is not an http or https URL"), "{url}");

@@ -1,7 +1,9 @@
 //! Who asks: the request id and the W3C trace context, taken from the request, handed to the upstreams and back.
 //!
-//! What a client sends is used only where it is well-formed; otherwise a new one is made, so that no client can put
-//! anything but a token into the upstreams' headers and our log.
+//! What a client sends is used only where it is well-formed; otherwise a new one is made, or none for the vendors' notes, so
+//! that no client can put anything but a token or such notes into the upstreams' headers, and nothing but a token into our log.
+
+use std::collections::BTreeSet;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ballet::TraceParent;
@@ -12,8 +14,11 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// What the recommendation wants every vendor to carry on.
+/// The recommendation wants at least so much to be carried on.
 const TRACESTATE_BYTES_MAX: usize = 512;
+/// The recommendation allows no more.
+const TRACESTATE_MEMBERS_MAX: usize = 32;
+const TRACESTATE_PART_BYTES_MAX: usize = 256;
 
 /// The identity of one request.
 ///
@@ -40,11 +45,10 @@ impl Identity {
         let given = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let request_id = given(REQUEST_ID).filter(|id| is_token(id)).map(str::to_owned);
         let parent = given(TRACEPARENT).and_then(|text| text.parse::<TraceParent>().ok());
-        let state = headers.get(TRACESTATE).filter(|state| state.len() <= TRACESTATE_BYTES_MAX);
         Self {
             request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
             trace: parent.as_ref().map_or_else(TraceParent::start, TraceParent::child),
-            trace_state: parent.and(state).cloned(),
+            trace_state: parent.and_then(|_| trace_state(headers)),
         }
     }
 
@@ -68,6 +72,31 @@ impl Identity {
             headers.insert(TRACESTATE, state.clone());
         }
     }
+}
+
+/// The members of all `tracestate` headers, in their order; none where one of them is malformed or there are too many, since
+/// what is left out of a list is nobody's list any more.
+fn trace_state(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut members = Vec::new();
+    for header in headers.get_all(TRACESTATE) {
+        let listed = header.to_str().ok()?.split(',').map(|member| member.trim_matches([' ', '\t']));
+        members.extend(listed.filter(|member| !member.is_empty()));
+    }
+    let vendors = members.iter().map(|member| vendor(member)).collect::<Option<BTreeSet<_>>>()?;
+    let is_list = vendors.len() == members.len() && (1..=TRACESTATE_MEMBERS_MAX).contains(&members.len());
+    let list = Some(members.join(",")).filter(|list| is_list && list.len() <= TRACESTATE_BYTES_MAX)?;
+    HeaderValue::try_from(list).ok()
+}
+
+/// The key of a member `key=value`, if it is one (W3C Trace Context, 3.3.1.3).
+fn vendor(member: &str) -> Option<&str> {
+    let (key, value) = member.split_once('=')?;
+    let is_short = |part: &str| (1..=TRACESTATE_PART_BYTES_MAX).contains(&part.len());
+    let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_key = key.bytes().next().is_some_and(is_lower)
+        && key.bytes().all(|byte| is_lower(byte) || b"_-*/@".contains(&byte));
+    let is_value = value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=');
+    (is_short(key) && is_short(value) && is_key && is_value).then_some(key)
 }
 
 fn is_token(id: &str) -> bool {
@@ -103,6 +132,44 @@ mod tests {
     fn a_state_without_a_valid_parent_is_nobodys() {
         let identity = identity(&[("traceparent", "garbage"), ("tracestate", "vendor=1")]);
         assert!(identity.trace_state.is_none());
+    }
+
+    #[test]
+    fn the_vendors_notes_are_one_list_in_their_order_or_none() {
+        let state = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, HeaderValue::from_static(VALID));
+            for value in values {
+                headers.append(TRACESTATE, HeaderValue::from_bytes(value).unwrap());
+            }
+            let state = Identity::from_headers(&headers).trace_state;
+            state.map(|state| state.to_str().unwrap().to_owned())
+        };
+        let list =
+            |count: usize| (0..count).map(|number| format!("v{number}=1")).collect::<Vec<_>>().join(",");
+        let long = |last: &str| format!("a={},b={},c={last}", "x".repeat(250), "y".repeat(250));
+        for whole in ["a=1", "0tenant@sys-tem_*/=a b;c", &list(32), &long("1234")] {
+            assert_eq!(state(&[whole.as_bytes()]).as_deref(), Some(whole));
+        }
+        assert_eq!(state(&[b"b=2 ,,\ta=1", b"", b"c=3"]).as_deref(), Some("b=2,a=1,c=3"));
+        let (too_many, too_long) = (list(33), long("12345"));
+        let broken: [&[&[u8]]; 12] = [
+            &[],
+            &[b""],
+            &[b"\x80\x81 not a list;;;"],
+            &[b"a=1", b"not a list"],
+            &[b"a"],
+            &[b"=1"],
+            &[b"a="],
+            &[b"A=1"],
+            &[b"a=b=c"],
+            &[b"a=1", b"a=2"],
+            &[too_many.as_bytes()],
+            &[too_long.as_bytes()],
+        ];
+        for headers in broken {
+            assert_eq!(state(headers), None, "{headers:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -56,9 +57,11 @@ async fn identify(mut request: Request, next: Next) -> Response {
 async fn page(
     State(gateway): State<Arc<Gateway>>,
     Extension(identity): Extension<Identity>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // Not even text, as `%ff`.
+    let Path(id) = id.map_err(|_| Problem::WrongId)?;
     let limit = limit(&headers)?;
     let request_id = identity.request_id().to_owned();
     let visit = gateway.visit(&id, identity, limit).ok_or(Problem::WrongId)?;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use std::{fs, io};
 
 use reqwest::Url;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value};
 
 /// What stands in a part's `url` for the id of the page.
 pub(crate) const ID: &str = "{id}";
@@ -143,7 +145,8 @@ pub struct PartSettings {
     /// What becomes of the page without it.
     pub need: Need,
     /// The value that stands in where `need` is `fallback`.
-    pub fallback: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "json")]
+    pub fallback: Option<Value>,
     /// Where it is fetched: `{id}` stands for the page's id.
     pub url: String,
     /// How it is fetched.
@@ -319,6 +322,29 @@ impl PartSettings {
     }
 }
 
+/// A value of TOML as one of JSON.
+fn json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    to_json(toml::Value::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
+}
+
+/// TOML has dates and numbers that are none, and JSON has not.
+fn to_json(value: toml::Value) -> Result<Value, &'static str> {
+    Ok(match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Float(number) => Number::from_f64(number)
+            .ok_or("JSON has neither nan nor inf: write a number, or a text in quotes")?
+            .into(),
+        toml::Value::Datetime(_) => return Err("JSON has no dates: write it as a text in quotes"),
+        toml::Value::Array(values) => values.into_iter().map(to_json).collect::<Result<Vec<_>, _>>()?.into(),
+        toml::Value::Table(table) => {
+            let fields = table.into_iter().map(|(key, value)| to_json(value).map(|value| (key, value)));
+            Value::Object(fields.collect::<Result<_, _>>()?)
+        }
+    })
+}
+
 /// Whether it says only where, and nothing of who asks or of what only a browser looks at.
 fn is_plain(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
@@ -396,6 +422,9 @@ mod tests {
             (format!("deadline_ms = 0\n{PART}"), "`deadline_ms` must be 1 to 600000"),
             (format!("[retry]\npercent = 101\n{PART}"), "`retry.percent` must be 0 to 100"),
             (PART.repeat(2), "each name once"),
+            (part("fallback = 1979-05-27T07:32:00Z"), "JSON has no dates: write it as a text in quotes"),
+            (part("fallback = { since = [1979-05-27] }"), "JSON has no dates"),
+            (part("fallback = nan"), "JSON has neither nan nor inf"),
             (PART.replace("profile", "two words"), "letters, digits"),
             ((0..40).map(|n| PART.replace("profile", &format!("p{n}"))).collect(), "40 parts are too many"),
         ] {

@@ -95,7 +95,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of at most 4 096 connections at the same time, each with 30 s to send 32 KiB of headers.
+    /// A server of at most 4 096 connections at the same time, each with 30 s to send 32 KiB of headers, 100 of them.
     pub fn new(listener: TcpListener, router: Router) -> Self {
         Self {
             listener,

@@ -9,6 +9,7 @@ mod arrows;
 mod closure;
 mod conformance;
 mod edges;
+mod format;
 mod links;
 mod markdown;
 mod packages;
@@ -51,6 +52,7 @@ pub(crate) fn run() -> Result<()> {
         ("closure", closure::check()?),
         ("conformance", conformance::check()?),
         ("links", links::check()?),
+        ("format", format::check()?),
     ];
     let mut count = 0;
     for (name, report) in &reports {

@@ -6,13 +6,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::markdown::{Document, Reference};
 use super::{Finding, Report};
-use crate::process;
+use crate::workspace;
 
 /// Tells of the past, so it may name what is gone.
 const CHANGELOG: &str = "CHANGELOG.md";
@@ -26,21 +25,10 @@ struct Texts {
 
 /// Checks every Markdown file that git tracks or would track.
 pub(crate) fn check() -> Result<Report> {
-    let texts = Texts::read(Path::new("."), &repository_files()?)?;
+    let texts = Texts::read(Path::new("."), &workspace::files()?)?;
     let links: usize = texts.documents.values().map(|document| document.links.len()).sum();
     let looked_at = format!("{} Markdown files, {links} links", texts.documents.len());
     Ok(Report { looked_at, findings: texts.findings() })
-}
-
-fn repository_files() -> Result<Vec<PathBuf>> {
-    let mut git = Command::new("git");
-    // A checkout may belong to another user, as it does in some containers; listing its files is harmless.
-    git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let text = process::output(&mut git).context("the links are checked in a git checkout")?;
-    let files: Vec<_> =
-        text.split_terminator('\0').map(PathBuf::from).filter(|file| file.is_file()).collect();
-    ensure!(!files.is_empty(), "git lists no files");
-    Ok(files)
 }
 
 impl Texts {

@@ -73,7 +73,10 @@ fn without_password(mut url: Url) -> (Url, Option<HeaderValue>) {
 fn percent_decoded(text: &str) -> String {
     // A form's decoding takes `+` for a space, which it is not here.
     let pair = format!("x={}", text.replace('+', "%2B"));
-    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// A configured feed.
@@ -160,7 +163,12 @@ struct Parsed {
 
 /// Reads what came. A redirect may lead to an address that is too long for others to be relative to; then the configured one,
 /// `home`, stands in.
-async fn parse(source: &SourceName, answer: &Answer, home: &Url, body: Vec<u8>) -> Result<Result<Parsed, Unreadable>, Trouble> {
+async fn parse(
+    source: &SourceName,
+    answer: &Answer,
+    home: &Url,
+    body: Vec<u8>,
+) -> Result<Result<Parsed, Unreadable>, Trouble> {
     let content_type = answer.text(&header::CONTENT_TYPE).map(str::to_owned);
     let has_bounds = answer.url.as_str().len() <= draft::URL_BYTES_MAX;
     let (source, base) = (source.clone(), if has_bounds { &answer.url } else { home }.clone());
@@ -177,7 +185,12 @@ async fn parse(source: &SourceName, answer: &Answer, home: &Url, body: Vec<u8>) 
 /// # Errors
 ///
 /// Why it is no feed.
-pub fn items(source: &SourceName, body: &[u8], content_type: Option<&str>, base: &Url) -> Result<Vec<Item>, String> {
+pub fn items(
+    source: &SourceName,
+    body: &[u8],
+    content_type: Option<&str>,
+    base: &Url,
+) -> Result<Vec<Item>, String> {
     let text = charset::decode(body, content_type);
     let document = read::read(&text, base).map_err(|error| error.to_string())?;
     Ok(draft::items(source, document.drafts))

@@ -49,7 +49,10 @@ impl Kind for Mastodon {
                 ["accounts", id, "statuses"]
             }
             (None, Some(_)) => {
-                return Err(fields.wrong("account", "is the account's number; GET /api/v1/accounts/lookup?acct=NAME tells it"));
+                return Err(fields.wrong(
+                    "account",
+                    "is the account's number; GET /api/v1/accounts/lookup?acct=NAME tells it",
+                ));
             }
             _ => return Err(fields.missing("tag", "give either a `tag` or an `account`")),
         };
@@ -204,7 +207,8 @@ mod tests {
     fn the_later_page_is_followed_on_the_same_server_only() {
         let from: Url = "https://a.example/api/v1/timelines/tag/x?min_id=1".parse().unwrap();
         let link = |text: &str| later(&[(header::LINK, text.parse().unwrap())].into_iter().collect(), &from);
-        let both = "<https://a.example/t?max_id=5>; rel=\"next\", <https://a.example/t?min_id=9>; rel=\"prev\"";
+        let both =
+            "<https://a.example/t?max_id=5>; rel=\"next\", <https://a.example/t?min_id=9>; rel=\"prev\"";
         assert_eq!(link(both).unwrap().as_str(), "https://a.example/t?min_id=9");
         assert_eq!(link("<https://evil.example/t?min_id=9>; rel=\"prev\""), None);
         assert_eq!(link("<>; rel=\"prev\""), None);

@@ -40,9 +40,14 @@ impl Kind for Reddit {
     }
 
     fn read(&self, fields: &Fields<'_>) -> Result<Box<dyn Visit>, Wrong> {
-        let name = fields.text("subreddit")?.ok_or_else(|| fields.missing("subreddit", "write its name, such as \"rust\""))?;
+        let name = fields
+            .text("subreddit")?
+            .ok_or_else(|| fields.missing("subreddit", "write its name, such as \"rust\""))?;
         if !is_name(name) {
-            return Err(fields.wrong("subreddit", "is a name without `r/`, such as \"rust\", or several as \"rust+learnrust\""));
+            return Err(fields.wrong(
+                "subreddit",
+                "is a name without `r/`, such as \"rust\", or several as \"rust+learnrust\"",
+            ));
         }
         let mut url = api::base(fields, USUAL_BASE)?;
         url.set_path(&format!("/r/{name}/new.json"));
@@ -169,7 +174,10 @@ fn draft(post: &Value) -> Draft {
         link: link.or(target),
         author: text(post, "author").map(str::to_owned),
         // Whole seconds; what is no number of them is no date.
-        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and the calendar refuses what is far off")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a cast saturates, and the calendar refuses what is far off"
+        )]
         published: created.and_then(|seconds| Timestamp::from_second(seconds as i64).ok()),
         updated: None,
         summary_html: None,

@@ -54,7 +54,8 @@ impl Kind for X {
             _ => return Err(fields.missing("query", "give either a `query` or a `user`")),
         };
         let authorization = api::token(fields)?;
-        let authorization = authorization.ok_or_else(|| fields.missing("token_env", "X answers nobody without a token"))?;
+        let authorization =
+            authorization.ok_or_else(|| fields.missing("token_env", "X answers nobody without a token"))?;
         Ok(Box::new(Source { url, authorization, token_parameter }))
     }
 
@@ -124,7 +125,8 @@ impl Source {
                 return Err(Trouble::Broken { why });
             }
             // Without any post there is no list of them.
-            let posts = page.json.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let posts =
+                page.json.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             newest = newest.max(posts.iter().filter_map(|post| text(post, "id")?.parse().ok()).max());
             drafts.extend(posts.iter().map(|post| draft(post, &page.json)));
             next = page.json.pointer("/meta/next_token").and_then(Value::as_str).map(str::to_owned);

@@ -7,7 +7,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::read::{Document, Unreadable};
-use crate::{item::Attachment, kinds::draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX}, text::{self, Cleaner}};
+use crate::{
+    item::Attachment,
+    kinds::draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX},
+    text::{self, Cleaner},
+};
 
 /// Reads a JSON Feed.
 pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
@@ -18,7 +22,11 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
     // Every item gets a copy.
     let everybody = authors(&feed).and_then(|names| text::line(&names, NAME_CHARS_MAX));
     let cleaner = Cleaner::new(base);
-    let drafts = items.iter().take(ITEMS_MAX).filter(|item| item.is_object()).map(|item| draft(item, base, &cleaner, everybody.as_ref()));
+    let drafts = items
+        .iter()
+        .take(ITEMS_MAX)
+        .filter(|item| item.is_object())
+        .map(|item| draft(item, base, &cleaner, everybody.as_ref()));
     Ok(Document { drafts: drafts.collect(), ..Document::default() })
 }
 
@@ -32,14 +40,18 @@ fn draft(item: &Value, base: &Url, cleaner: &Cleaner, everybody: Option<&String>
     Draft {
         key: key(item),
         title: text("title").map(str::to_owned),
-        link: url("url").or_else(|| url("external_url")).filter(|url| matches!(url.scheme(), "http" | "https")),
+        link: url("url")
+            .or_else(|| url("external_url"))
+            .filter(|url| matches!(url.scheme(), "http" | "https")),
         author: authors(item).or_else(|| everybody.cloned()),
         published: published.or(updated),
         updated,
         summary_html: text("summary").and_then(plain),
         content_html: html.or_else(|| text("content_text").and_then(plain)),
         tags: list(item, "tags").filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
-        attachments: list(item, "attachments").filter_map(|attachment| self::attachment(attachment, base)).collect(),
+        attachments: list(item, "attachments")
+            .filter_map(|attachment| self::attachment(attachment, base))
+            .collect(),
     }
 }
 

@@ -138,7 +138,9 @@ fn draft(entry: Entry, base: &Url, cleaner: &Cleaner, is_rss: bool, everybody: O
         author,
         published: published.or(updated),
         updated,
-        summary_html: entry.summary.and_then(|summary| html(&summary.content, &summary_type(&summary, is_rss), cleaner)),
+        summary_html: entry
+            .summary
+            .and_then(|summary| html(&summary.content, &summary_type(&summary, is_rss), cleaner)),
         content_html: entry.content.and_then(|content| content_html(content, cleaner)),
         tags: entry.categories.into_iter().map(tag).collect(),
         attachments: enclosures.chain(media).collect(),
@@ -153,7 +155,8 @@ fn timestamp(millis: Option<i64>) -> Option<Timestamp> {
 /// The page an entry is about.
 fn link(links: &[Link], base: &Url) -> Option<Url> {
     let is_page = |link: &&Link| link.rel.as_deref().is_none_or(|rel| rel == "alternate");
-    let found = links.iter().find(is_page).or_else(|| links.iter().find(|link| link.rel.as_deref() == Some("via")));
+    let found =
+        links.iter().find(is_page).or_else(|| links.iter().find(|link| link.rel.as_deref() == Some("via")));
     web_address(base.join(found?.href.trim()).ok()?.as_str())
 }
 

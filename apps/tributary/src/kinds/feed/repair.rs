@@ -57,10 +57,12 @@ const PREFIXES: [(&str, &str); 5] = [
 ];
 
 /// Elements of Atom whose `type` says how their text is meant.
-const TEXTS: [&str; 8] = ["title", "subtitle", "tagline", "summary", "content", "rights", "copyright", "info"];
+const TEXTS: [&str; 8] =
+    ["title", "subtitle", "tagline", "summary", "content", "rights", "copyright", "info"];
 
 /// Elements that hold a person. feed-rs looks for an address of e-mail in them.
-const PERSONS: [&str; 7] = ["author", "contributor", "creator", "managingEditor", "name", "owner", "webMaster"];
+const PERSONS: [&str; 7] =
+    ["author", "contributor", "creator", "managingEditor", "name", "owner", "webMaster"];
 
 /// A document that can be read.
 #[derive(Debug, Default)]
@@ -166,7 +168,8 @@ impl Scribe {
         }
         if self.entry.is_none() && matches!(local, "item" | "entry") {
             self.entry = Some((self.done.xml.len(), self.open.len()));
-            let about = attributes.iter().find(|(key, _)| local_name(key) == "about" && self.done.root == "rdf");
+            let about =
+                attributes.iter().find(|(key, _)| local_name(key) == "about" && self.done.root == "rdf");
             self.about = about.map(|(_, about)| about.clone());
         } else if local == "link" {
             self.about = None;
@@ -194,7 +197,9 @@ impl Scribe {
             return ControlFlow::Continue(());
         }
         let name = self.renamed(name);
-        let Some(at) = self.open.iter().rposition(|open| open.name == name) else { return ControlFlow::Continue(()) };
+        let Some(at) = self.open.iter().rposition(|open| open.name == name) else {
+            return ControlFlow::Continue(());
+        };
         let ends_entry = self.entry.is_some_and(|(_, depth)| at <= depth);
         if let Some((about, (_, depth))) = self.about.take_if(|_| ends_entry).zip(self.entry) {
             // feed-rs leaves out what has no link; in RDF, this is one.
@@ -235,7 +240,6 @@ impl Scribe {
         self.done.xml.push_str(&minimal_escape(text));
     }
 
-
     fn end(mut self) -> Repaired {
         if let Some((at, depth)) = self.entry {
             self.done.xml.truncate(at);
@@ -255,7 +259,11 @@ impl Scribe {
             let is_time = matches!(&*key, "duration" | "start" | "end" | "time");
             // What is relative to it would repeat it.
             let is_base = key == "xml:base" && value.len() > URL_BYTES_MAX;
-            if !is_time && !is_base && !kept.iter().any(|(known, _)| *known == key) && !key.contains(['"', '<', '&']) {
+            if !is_time
+                && !is_base
+                && !kept.iter().any(|(known, _)| *known == key)
+                && !key.contains(['"', '<', '&'])
+            {
                 kept.push((key, value));
             }
         }
@@ -285,7 +293,8 @@ impl Scribe {
     /// The name as it is today.
     fn renamed(&self, name: &str) -> String {
         let (prefix, local) = name.rsplit_once(':').map_or(("", name), |(prefix, local)| (prefix, local));
-        let is_root = self.open.is_empty() || (self.open.len() == 1 && self.open[0].name.eq_ignore_ascii_case(name));
+        let is_root =
+            self.open.is_empty() || (self.open.len() == 1 && self.open[0].name.eq_ignore_ascii_case(name));
         let (prefix, local) = match (prefix, local) {
             ("dcterms", "issued" | "created") => ("dc", "date"),
             ("dcterms", "modified") => ("atom", "updated"),
@@ -302,8 +311,13 @@ impl Scribe {
             other => other,
         };
         // What no XML name may hold would break the document again.
-        let new: String = new.chars().filter(|letter| letter.is_alphanumeric() || "-_.".contains(*letter)).collect();
-        let new = if new.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') { new } else { format!("_{new}") };
+        let new: String =
+            new.chars().filter(|letter| letter.is_alphanumeric() || "-_.".contains(*letter)).collect();
+        let new = if new.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
+            new
+        } else {
+            format!("_{new}")
+        };
         if prefix.is_empty() { new } else { format!("{prefix}:{new}") }
     }
 }
@@ -311,14 +325,19 @@ impl Scribe {
 /// Makes an element of Atom say how its text is meant in one of the words that there are.
 fn type_of_text(attributes: &mut Vec<(String, String)>, may_be_media: bool) {
     let mode = attributes.iter().find(|(key, _)| key == "mode").map(|(_, value)| value.to_ascii_lowercase());
-    let said = attributes.iter().find(|(key, _)| key == "type").map(|(_, value)| value.trim().to_ascii_lowercase());
+    let said =
+        attributes.iter().find(|(key, _)| key == "type").map(|(_, value)| value.trim().to_ascii_lowercase());
     let Some(said) = said else { return };
     let meant = match (said.as_str(), mode.as_deref()) {
         ("xhtml" | "application/xhtml+xml", Some("escaped")) => "html",
         ("text/html" | "html", Some("xml")) | ("xhtml" | "application/xhtml+xml", _) => "xhtml",
         ("text/html" | "html" | "application/x-html", _) => "html",
         ("text" | "text/plain" | "", _) => "text",
-        (media, _) if may_be_media && media.contains('/') && !attributes.iter().any(|(key, _)| key == "mode") => media,
+        (media, _)
+            if may_be_media && media.contains('/') && !attributes.iter().any(|(key, _)| key == "mode") =>
+        {
+            media
+        }
         _ => "html",
     };
     let meant = meant.to_owned();

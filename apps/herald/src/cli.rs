@@ -5,6 +5,7 @@
 
 mod client;
 mod keys;
+mod say;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use jiff::Timestamp;

@@ -48,6 +48,26 @@ async fn send_without_wait_prints_the_id_alone_and_the_same_id_for_the_same_key(
     assert_eq!(stdout(&first).lines().count(), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one_with_a_message() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = ["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi.", "--wait"];
+    let told = |to: Stdio| {
+        let mut command = herald();
+        command.args(words).args(["--server", &server.url("")]).env("HERALD_API_KEY", API_KEY);
+        command.stdout(to).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+    };
+    let full = told(fs::File::options().write(true).open("/dev/full").unwrap().into());
+    assert_eq!(full.status.code(), Some(1));
+    assert!(stderr(&full).contains("cannot write to standard output: No space left"), "{}", stderr(&full));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let gone = told(writer.into());
+    assert!(gone.status.success(), "{}", stderr(&gone));
+}
+
 #[tokio::test]
 async fn what_waits_for_its_time_says_until_when() {
     let directory = scratch();
@@ -156,14 +176,14 @@ fn a_taken_port_is_an_error_that_names_the_flag() {
 }
 
 #[tokio::test]
-async fn a_data_directory_in_use_is_an_error_that_names_the_flag() {
+async fn a_data_directory_in_use_is_an_error_that_names_the_setting() {
     let directory = scratch();
     let _server = Server::with_outbox(directory.path()).await;
     let listen = free_address().to_string();
     for words in [&["serve", "--listen", &listen][..], &["key", "add", "second"]] {
         let output = herald().args(words).arg("--data").arg(directory.path().join("data")).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
-        assert!(stderr(&output).contains("--data"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("choose another directory for `data`"), "{}", stderr(&output));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Of each answer only what is shown is read. Exit codes: 0 done, 1 refused or out of reach, 3 not sent, or not yet
 //! when the waiting was over.
 
-use std::{fmt::Write, process::ExitCode, time::Duration};
+use std::{fmt::Write, io, process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, StatusCode};
@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Remote, Send, Status};
+use super::{Remote, Send, Status, say::say};
 use crate::model::State;
 
 const NOT_SENT: u8 = 3;
@@ -32,6 +32,8 @@ pub enum Error {
     Refused(Refusal),
     #[error("what answers at {server} does not speak as Herald does (status {status})")]
     NotHerald { server: String, status: StatusCode },
+    #[error("cannot write to standard output: {0}")]
+    Unsaid(#[from] io::Error),
 }
 
 /// Problem details, as far as they are shown.
@@ -92,12 +94,12 @@ pub async fn send(send: &Send) -> Result<ExitCode, Error> {
     }
     let accepted: Accepted = client.ask(request).await?;
     let Some(seconds) = send.wait else {
-        println!("{}", accepted.id);
+        say(format_args!("{}\n", accepted.id))?;
         eprintln!("accepted; `herald status {}` shows what becomes of it", accepted.id);
         return Ok(ExitCode::SUCCESS);
     };
     let notification = client.wait_until_final(&accepted.id, Duration::from_secs(seconds)).await?;
-    print!("{}", notification.report());
+    say(notification.report())?;
     Ok(if notification.is_sent() { ExitCode::SUCCESS } else { ExitCode::from(NOT_SENT) })
 }
 
@@ -108,7 +110,7 @@ pub async fn send(send: &Send) -> Result<ExitCode, Error> {
 /// When the server cannot be reached, or does not know it.
 pub async fn status(status: &Status) -> Result<ExitCode, Error> {
     let notification = Client::new(&status.remote).notification(&status.id).await?;
-    print!("{}", notification.report());
+    say(notification.report())?;
     Ok(ExitCode::SUCCESS)
 }
 

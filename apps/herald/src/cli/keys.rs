@@ -1,10 +1,11 @@
 //! `herald key add`: works on the data directory itself, and therefore only while no server holds it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use rusqlite::ErrorCode;
 use secrecy::ExposeSecret;
 
+use super::say::say;
 use crate::{
     api_key,
     config::{self, Config, Overrides, Place, Secrets},
@@ -28,6 +29,8 @@ pub enum Error {
     Taken(String),
     #[error("the key could not be stored: {0}")]
     Store(#[from] store::Error),
+    #[error("the key was made and cannot be written to standard output: {0}; it is lost, so make another")]
+    Unsaid(#[from] io::Error),
 }
 
 /// Makes a key, stores its hash, and prints it this once.
@@ -46,7 +49,7 @@ pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
     let added = store.add_api_key(name, api_key::hash(&key)).await;
     store.close().await?;
     added.map_err(|error| why(error, name))?;
-    println!("{}", key.expose_secret());
+    say(format_args!("{}\n", key.expose_secret()))?;
     Ok(ExitCode::SUCCESS)
 }
 

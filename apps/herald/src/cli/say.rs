@@ -1,0 +1,15 @@
+//! What a command prints. Whoever reads it may hang up, and its disk may be full; neither is a bug of ours.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+/// Prints what was asked for. That nobody reads it is no failure: it is done all the same.
+pub(super) fn say(text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
+}

@@ -494,4 +494,8 @@ async fn a_stage_that_is_dropped_has_ended() {
     assert!(tokio::time::timeout(seconds(1), run).await.is_err());
     assert!(!phases.is_ready());
     phases.reached(Phase::Ended).await;
+    let never_began = Stage::new();
+    let phases = never_began.phases();
+    drop(never_began.run(async |_: Scope| Ok(())));
+    phases.reached(Phase::Ended).await;
 }

@@ -24,7 +24,7 @@ pin_project! {
         limit: usize,
         // Boxed: each member stands still in its seat.
         members: Herd<I>,
-        // The source used up the last poll, so the members come first in the next.
+        // Nothing was left of the last poll after the source, so the members come first in the next; then the source again.
         source_owes: bool,
     }
 }
@@ -51,7 +51,8 @@ where
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
         let mut me = self.project();
-        let mut is_asked = !mem::take(me.source_owes);
+        let owed = mem::take(me.source_owes);
+        let mut is_asked = !owed;
         loop {
             while is_asked
                 && me.members.len() < *me.limit
@@ -59,7 +60,7 @@ where
             {
                 me.members.let_in((me.map)(item));
             }
-            *me.source_owes = is_asked && is_spent();
+            *me.source_owes = !owed && is_spent();
             match me.members.poll_round(cx, sink) {
                 Round::Spent | Round::Ended(_) => {}
                 Round::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),

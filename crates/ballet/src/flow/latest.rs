@@ -24,7 +24,7 @@ pin_project! {
         // For the newest item.
         #[pin]
         work: Option<W>,
-        // The source used up the last poll, so the work comes first in the next.
+        // Nothing was left of the last poll after the source, so the work comes first in the next; then the source again.
         source_owes: bool,
     }
 }
@@ -50,8 +50,10 @@ where
     {
         let mut me = self.project();
         let (map, waker) = (&*me.map, cx.waker());
-        if mem::take(me.source_owes)
-            && let Poll::Ready(mapped) = poll_in(me.work.as_mut(), waker)
+        let owed = mem::take(me.source_owes);
+        if owed
+            && let Some(work) = me.work.as_mut().as_pin_mut()
+            && let Poll::Ready(mapped) = work.poll(cx)
         {
             me.work.set(None);
             if sink(mapped).is_break() {
@@ -73,7 +75,7 @@ where
         if matches!(polled, Poll::Ready(Ok(ControlFlow::Break(())) | Err(_))) {
             return polled;
         }
-        *me.source_owes = is_spent();
+        *me.source_owes = !owed && is_spent();
         if let Some(work) = me.work.as_mut().as_pin_mut() {
             let mapped = ready!(work.poll(cx));
             me.work.set(None);
@@ -103,7 +105,8 @@ pin_project! {
         // Of the newest item.
         #[pin]
         inner: Upstream<I>,
-        // The source used up the last poll, so the inner flow comes first in the next.
+        // Nothing was left of the last poll after the source, so the inner flow comes first in the next; then the source
+        // again.
         source_owes: bool,
     }
 }
@@ -129,7 +132,8 @@ where
     {
         let mut me = self.project();
         let waker = cx.waker();
-        if mem::take(me.source_owes) {
+        let owed = mem::take(me.source_owes);
+        if owed {
             match me.inner.as_mut().poll_burst(cx, sink) {
                 Burst::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),
                 Burst::Failed(error) => return Poll::Ready(Err(S::Error::second(error))),
@@ -153,7 +157,7 @@ where
             if let Poll::Ready(Err(error)) = polled {
                 return Poll::Ready(Err(error.first()));
             }
-            *me.source_owes = is_spent();
+            *me.source_owes = !owed && is_spent();
             match turn.unwrap_or_else(|| me.inner.as_mut().poll_burst(cx, sink)) {
                 Burst::Waits => return Poll::Pending,
                 Burst::Paused => return Poll::Ready(Ok(ControlFlow::Break(()))),

@@ -163,15 +163,15 @@ impl Stage {
     where
         B: AsyncFnOnce(Scope) -> Result<(), Error>,
     {
-        let place = Location::caller();
+        let (place, ended) = (Location::caller(), EndsWith(self.phases.clone()));
         async move {
+            let _ended = ended;
             let context = current().values().with::<OfStage>(self.phases.clone());
             let custody = Frame::open(Domain::Together, context, place);
             let frame = Arc::clone(&custody);
             let owner = frame.owner.clone();
             let handle = Scope::new(Arc::clone(&frame));
             let phases = self.phases.clone();
-            let _ended = EndsWith(&self.phases);
             // What else the process runs, if this is the program and no part of one.
             let root = owner.node().root_around();
             // What the program came to, as long as others are waited for.
@@ -236,10 +236,10 @@ fn poll_show(
     }
 }
 
-/// The last phase comes with the end of this, also where the stage is dropped half-way.
-struct EndsWith<'a>(&'a Phases);
+/// The last phase comes with the end of this, also where the stage is dropped half-way or before it began.
+struct EndsWith(Phases);
 
-impl Drop for EndsWith<'_> {
+impl Drop for EndsWith {
     fn drop(&mut self) {
         self.0.enter(Phase::Ended);
     }

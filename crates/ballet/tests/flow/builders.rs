@@ -313,3 +313,30 @@ async fn a_flow_that_broke_off_by_a_panic_does_not_pass_for_one_that_has_ended()
         assert!(futures_util::FutureExt::catch_unwind(next).await.is_err());
     }
 }
+
+#[test]
+fn a_channel_flow_ends_though_a_stranger_sends_without_end() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (give, given) = tokio::sync::oneshot::channel();
+        let give = std::sync::Mutex::new(Some(give));
+        let numbers = flow::channel_flow(64, async move |_: Scope, tx: Sender<u32>| {
+            drop(give.lock().unwrap().take().unwrap().send(tx));
+            Ok::<_, Error>(())
+        });
+        let ended = ballet::scope(async |s: Scope| {
+            s.spawn(async move {
+                let stranger = given.await.unwrap();
+                for n in 0.. {
+                    if stranger.send(n).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            Ok(ballet::timeout(std::time::Duration::from_secs(10), numbers.count()).await?)
+        });
+        assert!(ended.await.unwrap().is_ok());
+    });
+}

@@ -1,6 +1,7 @@
 //! Groups: every item of the source reaches one, wherever the group is read, and however it ends.
 
 use std::future::pending;
+use std::sync::{Arc, Mutex};
 
 use ballet::flow::{Group, Never};
 use ballet::{Dispatcher, Error, Flow, FlowExt, Scope, flow};
@@ -78,6 +79,16 @@ async fn what_a_group_was_given_and_did_not_take_begins_the_next() {
     assert_eq!(one_each.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
     let in_children = flow::iter(0..6).group_by(4, |_| 0, |_, group| group.then(slow).take(1).buffer(1));
     assert_eq!(in_children.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&taken);
+    let make = move |_, group: Group<i32>| {
+        let noted = Arc::clone(&noted);
+        group.tap(move |n| noted.lock().unwrap().push(*n)).then(slow).buffer(4).take(1)
+    };
+    assert!(flow::iter(0..60).group_by(4, |n| n % 2, make).count().await > 0);
+    let mut taken = std::mem::take(&mut *taken.lock().unwrap());
+    taken.sort_unstable();
+    assert!(taken.into_iter().eq(0..60), "each item came to a group");
     let crowded = flow::iter(0..60).group_by(2, |n| n % 3, |_, group| group.then(slow).take(1));
     assert_eq!(crowded.count().await, 60);
 }

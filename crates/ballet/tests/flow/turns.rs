@@ -32,6 +32,8 @@ fn endless() -> Vec<(&'static str, BoxFlow<'static, u64>)> {
         ("merged empty flows", flow::iter(0_u64..).flat_map_merge(4, |_| flow::iter(None)).boxed()),
         ("merged", flow::iter(0..).flat_map_merge(4, move |_| code()).boxed()),
         ("latest", flow::iter(0..).flat_map_latest(move |_| code()).boxed()),
+        ("map_latest", flow::iter(0..).map_latest(async |n| n).boxed()),
+        ("map_latest of nothing", flow::iter(0_u64..).filter(|_| false).map_latest(async |n| n).boxed()),
         ("merge", code().merge(flow::iter(0..)).boxed()),
         ("zip", code().zip(flow::iter(0_u64..)).map(|(n, _)| n).boxed()),
         ("retried", failing.catch(async |_, _: &mut Emitter<'_, u64>| ()).boxed()),
@@ -195,6 +197,32 @@ fn a_busy_flow_leaves_turns_to_those_beside_it() {
         n
     };
     assert_eq!(first(busy(1).group_by(4, |n| *n, move |_, group| group.then(slow))), Some(0), "group_by");
+}
+
+/// Two items, the second after a while in which the flow of the first is busy.
+fn then_another() -> BoxFlow<'static, u64> {
+    flow(async |out| {
+        out.emit(0).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        out.emit(1).await;
+    })
+    .boxed()
+}
+
+#[test]
+fn a_new_item_ends_the_busy_flow_of_the_one_before() {
+    let flows = |n| if n == 0 { busy(0) } else { flow::iter([7]).boxed() };
+    assert_eq!(first(then_another().flat_map_latest(flows)), Some(7));
+    let work = async |n: u64| if n == 0 { busy(0).first().await } else { Some(7) };
+    assert_eq!(first(then_another().map_latest(work)), Some(Some(7)));
+    let beside = then_another().flat_map_merge(2, flows);
+    assert_eq!(first(beside), Some(7));
+    let grouped = then_another().group_by(
+        2,
+        |n| *n,
+        |n, group| flow::stream(group.into_stream()).flat_map(move |_| flows(n)),
+    );
+    assert_eq!(first(grouped), Some(7));
 }
 
 /// As [`Flow`]s may be: it asks for no budget.

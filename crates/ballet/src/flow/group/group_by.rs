@@ -28,7 +28,7 @@ pin_project! {
         limit: usize,
         members: Herd<I>,
         groups: Groups<V, T>,
-        // The source used up the last poll, so the groups come first in the next.
+        // Nothing was left of the last poll after the source, so the groups come first in the next; then the source again.
         source_owes: bool,
     }
 }
@@ -58,7 +58,8 @@ where
         K: FnMut(I::Item) -> ControlFlow<()>,
     {
         let mut me = self.project();
-        let mut is_asked = !mem::take(me.source_owes);
+        let owed = mem::take(me.source_owes);
+        let mut is_asked = !owed;
         loop {
             while is_asked
                 && let next = me.groups.poll_next(me.source.as_mut(), me.key, cx)
@@ -74,7 +75,7 @@ where
                     }
                 }
             }
-            *me.source_owes = is_asked && is_spent();
+            *me.source_owes = !owed && is_spent();
             match me.members.poll_round(cx, sink) {
                 Round::Spent => {}
                 Round::Ended(seat) => me.groups.forget(seat),
@@ -110,6 +111,8 @@ struct Groups<V, T> {
     closing: Vec<(V, Open<T>)>,
     /// Taken from the source and given to no group yet, the oldest first: one item at most, and those that came back.
     waiting: VecDeque<(V, T)>,
+    /// The source has ended.
+    is_over: bool,
 }
 
 struct Open<T> {
@@ -134,7 +137,8 @@ enum Given<V, T> {
 
 impl<V, T> Default for Groups<V, T> {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), now: 0, closing: Vec::new(), waiting: VecDeque::new() }
+        let (closing, waiting) = (Vec::new(), VecDeque::new());
+        Self { by_key: HashMap::new(), now: 0, closing, waiting, is_over: false }
     }
 }
 
@@ -150,7 +154,8 @@ impl<V: Eq + Hash + Clone, T> Groups<V, T> {
             return Poll::Ready(Ok(Some(next)));
         }
         let next = ready!(source.poll_next(cx))?;
-        if next.is_none() {
+        if next.is_none() && !self.is_over {
+            self.is_over = true;
             self.close_all();
         }
         Poll::Ready(Ok(next.map(|item| (key_of(&item), item))))
@@ -197,6 +202,9 @@ impl<V: Eq + Hash + Clone, T> Groups<V, T> {
     }
 
     fn open(&mut self, key: V, seat: usize, mailbox: Mailbox<T>) {
+        if self.is_over {
+            mailbox.close();
+        }
         self.now += 1;
         self.by_key.insert(key, Open { seat, mailbox, used: self.now });
     }
@@ -217,9 +225,7 @@ impl<V: Eq + Hash + Clone, T> Groups<V, T> {
     fn forget(&mut self, seat: usize) {
         let closed = self.closing.extract_if(.., |(_, open)| open.seat == seat);
         for (key, open) in closed.chain(self.by_key.extract_if(|_, open| open.seat == seat)) {
-            // It may be read elsewhere still.
-            open.mailbox.close();
-            if let Some(item) = open.mailbox.take_back() {
+            if let Some(item) = open.mailbox.end() {
                 self.waiting.push_front((key, item));
             }
         }

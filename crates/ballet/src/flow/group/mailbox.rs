@@ -52,7 +52,9 @@ impl<T> Mailbox<T> {
     pub(super) fn put(&self, item: T) -> Result<(), Refused<T>> {
         let mut inner = lock(&self.0);
         if inner.is_over() {
-            return Err(Refused::Over(inner.take_back(), item));
+            // Who has been told that nothing more comes may still take what is there.
+            let left = if inner.is_deserted { inner.take_left() } else { None };
+            return Err(Refused::Over(left, item));
         }
         if inner.item.is_some() {
             return Err(Refused::Full(item));
@@ -86,9 +88,15 @@ impl<T> Mailbox<T> {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// What the group left behind, if it has gone.
-    pub(super) fn take_back(&self) -> Option<T> {
-        lock(&self.0).take_back()
+    /// The flow that was made of the group has ended, though it may be read elsewhere still. Gives what it did not take.
+    pub(super) fn end(&self) -> Option<T> {
+        let (left, reader) = {
+            let mut inner = lock(&self.0);
+            inner.is_closed = true;
+            (inner.take_left(), inner.reader.take())
+        };
+        reader.into_iter().for_each(Waker::wake);
+        left
     }
 }
 
@@ -97,9 +105,9 @@ impl<T> Inner<T> {
         self.is_closed || self.is_deserted
     }
 
-    /// What a group that has gone did not take, unless it began with that: to begin with it again would never end.
-    fn take_back(&mut self) -> Option<T> {
-        if self.is_deserted && !self.is_first { self.item.take() } else { None }
+    /// What a group that is over did not take, unless it began with that: to begin with it again would never end.
+    fn take_left(&mut self) -> Option<T> {
+        if self.is_first { None } else { self.item.take() }
     }
 }
 

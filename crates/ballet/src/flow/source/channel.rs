@@ -109,8 +109,12 @@ where
         let ended = AssertUnwindSafe(held.ended()).catch_unwind().inspect(|_| _ = receiver.close());
         let (mut ended, mut out) = (pin!(maybe_done(ended)), Emitter::new(&slot));
         // A cause is for those who read the channel itself; the failure of the scope says more.
-        while let Ok(Some(item)) = receive_beside(&receiver, ended.as_mut()).await {
+        let mut count = 0_u32;
+        while let Ok(Some(item)) =
+            receive_beside(&receiver, ended.as_mut(), count.is_multiple_of(LOOK_EVERY)).await
+        {
             out.emit(item).await;
+            count = count.wrapping_add(1);
         }
         ended.as_mut().await;
         match ended.take_output() {
@@ -121,14 +125,19 @@ where
     })
 }
 
-/// Receives; and polls what goes on beside, but only while nothing comes.
+/// So many items are received without a look at what goes on beside: it costs more than they do.
+const LOOK_EVERY: u32 = 32;
+
+/// Receives; and polls what goes on beside while nothing comes, and first of all where that is asked for.
 fn receive_beside<T>(
     receiver: &Receiver<T>,
     mut beside: Pin<&mut impl Future<Output = ()>>,
+    looks_first: bool,
 ) -> impl Future<Output = Result<Option<T>, Cause>> {
     let mut receiving = receiver.recv();
     let mut is_over = false;
     poll_fn(move |cx| {
+        is_over |= looks_first && beside.as_mut().poll(cx).is_ready();
         loop {
             let received = receiving.poll_unpin(cx);
             if received.is_ready() || is_over || beside.as_mut().poll(cx).is_pending() {

@@ -4,6 +4,7 @@
 mod children;
 mod closing;
 mod escalation;
+mod late;
 mod model;
 mod nesting;
 mod order;

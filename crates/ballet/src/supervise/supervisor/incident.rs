@@ -51,8 +51,8 @@ pub(super) enum Cause<E> {
     Failed(Failure<E>),
     /// A permanent child returned, or returned before it was ready.
     Returned,
-    /// It had not said that it was ready when this time was over.
-    NotReady(Duration),
+    /// It had not said that it was ready when this time was over, and may have failed while it was stopped for that.
+    NotReady(Duration, Option<Failure<E>>),
 }
 
 /// What a supervisor made of an incident.
@@ -100,19 +100,20 @@ impl<E> Incident<E> {
     }
 
     /// How the child failed. `None` where it returned though it should have gone on, and where it was not ready in
-    /// time.
+    /// time and then ended as it was asked to.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure<E>> {
         match &self.cause {
             Cause::Failed(failure) => Some(failure),
-            Cause::Returned | Cause::NotReady(_) => None,
+            Cause::NotReady(_, failure) => failure.as_ref(),
+            Cause::Returned => None,
         }
     }
 
     /// Whether the child was stopped because it had not said in time that it was ready.
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
-        matches!(self.cause, Cause::NotReady(_))
+        matches!(self.cause, Cause::NotReady(..))
     }
 
     /// After which delay the child is started again, if it is.
@@ -139,7 +140,13 @@ impl<E> Incident<E> {
         match &self.cause {
             Cause::Failed(cause) => failure(cause, f)?,
             Cause::Returned => write!(f, "{}: returned, and should have gone on", self.path)?,
-            Cause::NotReady(budget) => write!(f, "{}: was not ready within {budget:?}", self.path)?,
+            Cause::NotReady(budget, cause) => {
+                write!(f, "{}: was not ready within {budget:?}", self.path)?;
+                if let Some(cause) = cause {
+                    f.write_str(", and was stopped: ")?;
+                    failure(cause, f)?;
+                }
+            }
         }
         f.write_str(" (")?;
         if self.restarts > 0 {

@@ -133,6 +133,7 @@ impl<E: Fault> Roster<E> {
             lives: 0,
             begun: now,
             ready_at: None,
+            is_late: false,
             failures: 0,
             job: None,
             last: None,
@@ -191,6 +192,7 @@ impl<E: Fault> Roster<E> {
             match self.child(id).state {
                 State::Due(_) => self.start(id, now),
                 State::Starting(_) => {
+                    self.child(id).is_late = true;
                     let reason = Reason::Timeout(self.origin(id));
                     self.stop(id, Then::Failed, reason, now);
                 }
@@ -293,7 +295,7 @@ impl<E: Fault> Roster<E> {
     fn start(&mut self, id: Id, now: Instant) {
         let child = self.child(id);
         child.lives = child.lives.saturating_add(1);
-        (child.begun, child.ready_at) = (now, None);
+        (child.begun, child.ready_at, child.is_late) = (now, None, false);
         let until = after(now, child.terms.ready_within);
         self.set(id, State::Starting(until));
         self.actions.push_back(Action::Start(id));

@@ -31,14 +31,10 @@ impl<E: Fault> Roster<E> {
     /// A life ended that was asked to.
     pub(super) fn was_stopped(&mut self, id: Id, then: Then, how: Result<(), Failure<E>>, now: Instant) {
         self.grant(id, |wish| wish == ToBe::Down);
-        if let (Then::Failed, terms) = (then, &self.child(id).terms) {
-            let cause = Cause::NotReady(terms.ready_within);
-            return self.failed(id, false, cause, now);
-        }
-        if let Err(failure) = how
-            && !failure.is_cancelled()
-        {
-            self.note(id, Cause::Failed(failure), Consequence::WasStopping, now);
+        match (then, self.cause_while_stopped(id, how)) {
+            (Then::Failed, Some(cause)) => return self.failed(id, false, cause, now),
+            (_, Some(cause)) => drop(self.note(id, cause, Consequence::WasStopping, now)),
+            (_, None) => {}
         }
         match then {
             Then::Stopped => {
@@ -48,8 +44,18 @@ impl<E: Fault> Roster<E> {
             Then::Forgotten => self.forget(id),
             Then::InLine => self.queue(id),
             Then::Started => self.start(id, now),
-            Then::Failed => unreachable!("it has been told apart above"),
+            Then::Failed => unreachable!("what was late has a cause"),
         }
+    }
+
+    /// Why the end of a life that was asked to end is an incident all the same.
+    fn cause_while_stopped(&mut self, id: Id, how: Result<(), Failure<E>>) -> Option<Cause<E>> {
+        let failure = how.err().filter(|failure| !failure.is_cancelled());
+        let child = self.child(id);
+        if child.is_late {
+            return Some(Cause::NotReady(child.terms.ready_within, failure));
+        }
+        failure.map(Cause::Failed)
     }
 
     /// A life did not end as it should have.
@@ -135,17 +141,17 @@ impl<E: Fault> Roster<E> {
 
     /// A member of the group goes down, to be started again with the one that failed.
     fn follow(&mut self, id: Id) {
-        match self.child(id).state {
-            State::Starting(_) | State::Up => {
-                let is_temporary = self.child(id).terms.restart == Restart::Temporary;
-                self.sweep_up(id, if is_temporary { Then::Forgotten } else { Then::InLine });
-            }
-            State::Stopping(at, Then::Started | Then::InLine | Then::Failed) => {
-                self.set(id, State::Stopping(at, Then::InLine));
+        let child = self.child(id);
+        let is_temporary = child.terms.restart == Restart::Temporary;
+        let then = if is_temporary { Then::Forgotten } else { Then::InLine };
+        match child.state {
+            State::Starting(_) | State::Up => self.sweep_up(id, then),
+            State::Stopping(at, before @ (Then::Started | Then::InLine | Then::Failed)) => {
+                self.set(id, State::Stopping(at, before.with_group(then)));
                 self.sweep.await_too(id);
             }
-            State::Named(Then::Started | Then::InLine | Then::Failed) => {
-                self.set(id, State::Named(Then::InLine));
+            State::Named(before @ (Then::Started | Then::InLine | Then::Failed)) => {
+                self.set(id, State::Named(before.with_group(then)));
                 self.sweep.await_too(id);
             }
             State::Done | State::Due(_) => self.queue(id),

@@ -18,6 +18,8 @@ pub(super) struct Child<E> {
     pub(super) lives: u32,
     pub(super) begun: Instant,
     pub(super) ready_at: Option<Instant>,
+    /// This life was not ready in time, which is an incident whatever becomes of the child.
+    pub(super) is_late: bool,
     /// Failures since the last healthy life.
     pub(super) failures: u32,
     /// The last life.
@@ -69,7 +71,7 @@ pub(super) enum Then {
     InLine,
     /// It is started again at once.
     Started,
-    /// It was not ready in time, and has failed.
+    /// It was late, and the rules decide.
     Failed,
 }
 
@@ -104,8 +106,8 @@ impl State {
 impl Then {
     pub(super) fn without_start(self) -> Self {
         match self {
-            Then::InLine | Then::Started | Then::Failed => Then::Stopped,
-            Then::Stopped | Then::Forgotten => self,
+            Then::InLine | Then::Started => Then::Stopped,
+            Then::Stopped | Then::Forgotten | Then::Failed => self,
         }
     }
 
@@ -116,6 +118,11 @@ impl Then {
 
     pub(super) fn with_start(self) -> Self {
         if self == Then::InLine { self } else { Then::Started }
+    }
+
+    /// What is to be started anyway waits for its group; what has failed becomes what its group becomes.
+    pub(super) fn with_group(self, then: Self) -> Self {
+        if self == Then::Failed { then } else { Then::InLine }
     }
 }
 

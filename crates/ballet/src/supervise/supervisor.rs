@@ -229,7 +229,7 @@ impl<E: Fault> Supervisor<E> {
     }
 
     /// Stops the children in order and closes when `signal` ends, as in `stop_when(ballet::draining)`. The signal is
-    /// made, by calling it, in the code that runs the supervisor.
+    /// made, by calling it, in the code that runs the supervisor. Where it is over at once, nobody is started.
     ///
     /// # Examples
     ///
@@ -259,7 +259,9 @@ impl<E: Fault> Supervisor<E> {
     }
 
     /// Starts nobody any more when `signal` ends, and closes when those that live have ended by themselves: for
-    /// children that finish what they have when the [stage drains](crate::draining).
+    /// children that finish what they have when the [stage drains](crate::draining). A signal that ends while the
+    /// first children are being started lets none of the others begin, and the supervisor is never
+    /// [ready](Children::ready).
     pub fn no_restart_after<C, F>(mut self, signal: C) -> Self
     where
         C: FnOnce() -> F + Clone + Send + 'static,

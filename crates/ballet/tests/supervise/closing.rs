@@ -158,6 +158,78 @@ async fn after_its_signal_nobody_is_started_and_it_closes_when_the_last_has_ende
     Ok(())
 }
 
+/// Its `b` has not begun when its signal comes.
+fn cut_short(log: &Log) -> Supervisor {
+    let slow = child("a").transient().run(async |life: Life| {
+        sleep(SECOND * 2).await;
+        life.ready();
+        sleep(SECOND * 5).await;
+        Ok(())
+    });
+    Supervisor::one_for_one().child(slow).child(steady(log, "b")).no_restart_after(|| sleep(SECOND))
+}
+
+#[ballet::test]
+async fn after_a_signal_that_cuts_its_start_short_it_is_not_ready() -> Result<(), Error> {
+    let log = Log::open();
+    let supervisor = cut_short(&log);
+    let children = supervisor.children();
+    let began = Instant::now();
+    let asks = async {
+        assert!(children.ready().await.unwrap_err().is_ended());
+        began.elapsed()
+    };
+    let (report, asked) = tokio::join!(supervisor.run(), asks);
+    assert!(matches!(report?.closing(), Closing::Idle));
+    assert_eq!((asked, began.elapsed()), (SECOND, SECOND * 7));
+    assert!(log.words().is_empty());
+    Ok(())
+}
+
+#[ballet::test]
+async fn after_a_signal_it_is_ready_when_the_last_one_that_was_starting_is() -> Result<(), Error> {
+    let last = child("last").transient().run(async |life: Life| {
+        sleep(SECOND * 2).await;
+        life.ready();
+        Ok(())
+    });
+    let supervisor = Supervisor::one_for_one().child(last).no_restart_after(|| sleep(SECOND));
+    let children = supervisor.children();
+    let (report, ready) = tokio::join!(supervisor.run(), children.ready());
+    ready?;
+    assert!(matches!(report?.closing(), Closing::Idle));
+    Ok(())
+}
+
+#[ballet::test]
+async fn an_inner_supervisor_whose_start_is_cut_short_has_not_started() {
+    let log = Log::open();
+    let outer = Supervisor::one_for_one()
+        .child(child("inner").supervisor(cut_short(&log)))
+        .child(steady(&log, "dependent"))
+        .stop_when(|| sleep(SECOND * 20))
+        .on_incident(|_| {});
+    let escalation = outer.run().await.unwrap_err();
+    assert!(escalation.is_not_started(), "{escalation}");
+    assert!(log.words().is_empty());
+}
+
+#[ballet::test]
+async fn a_signal_that_is_over_before_the_start_lets_nobody_begin() -> Result<(), Error> {
+    let log = Log::open();
+    let described = || Supervisor::one_for_one().child(steady(&log, "a")).child(steady(&log, "b"));
+    let retired = described().keep_open().no_restart_after(|| async {});
+    let children = retired.children();
+    let (report, ready) = tokio::join!(retired.run(), children.ready());
+    assert!(matches!(report?.closing(), Closing::Idle));
+    assert!(ready.unwrap_err().is_ended());
+
+    let report = described().stop_when(|| async {}).run().await?;
+    assert!(matches!(report.closing(), Closing::Stopped));
+    assert!(log.words().is_empty());
+    Ok(())
+}
+
 #[ballet::test]
 async fn a_supervisor_that_is_not_polled_has_started_nobody() {
     let log = Log::open();

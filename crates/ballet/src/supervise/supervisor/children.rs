@@ -76,14 +76,16 @@ impl<E: Fault> Children<E> {
     ///
     /// # Errors
     ///
-    /// [`ChildError`], which [is ended](ChildError::is_ended): it ended before.
+    /// [`ChildError`], which [is ended](ChildError::is_ended): it ended before, or starts nobody any more and had not
+    /// started all.
     ///
     /// # Cancel safety
     ///
     /// Dropping it loses nothing.
     pub async fn ready(&self) -> Result<(), ChildError<E>> {
         let mut opened = self.run().await?.opened.subscribe();
-        opened.wait_for(|opened| *opened).await.map(drop).map_err(|_| ChildError::ended())
+        let opened = opened.wait_for(Option::is_some).await.ok().and_then(|opened| *opened);
+        if opened == Some(true) { Ok(()) } else { Err(ChildError::ended()) }
     }
 
     /// Adds a child after all others, and waits until it is ready.
@@ -208,8 +210,8 @@ pub(super) struct Run<E: Fault> {
     strategy: Strategy,
     roster: Mutex<Roster<E>>,
     commands: mpsc::Sender<Command<E>>,
-    /// Whether the children that it was made with have all been ready.
-    pub(super) opened: watch::Sender<bool>,
+    /// Whether the children that it was made with have all been ready; `None` until it is known.
+    pub(super) opened: watch::Sender<Option<bool>>,
     pub(super) stop: Notify,
 }
 
@@ -221,7 +223,7 @@ impl<E: Fault> Run<E> {
             strategy: rules.strategy,
             roster: Mutex::new(Roster::new(rules)),
             commands,
-            opened: watch::Sender::new(false),
+            opened: watch::Sender::new(None),
             stop: Notify::new(),
         };
         (Arc::new(run), received)

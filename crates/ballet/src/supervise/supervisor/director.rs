@@ -99,6 +99,11 @@ impl<E: Fault> Director<E> {
 
     /// Runs to the end: whoever is still there then has been named, and is waited for by the scope.
     pub(super) async fn direct(mut self) -> Result<Report<E>, Escalation<E>> {
+        self.run.roster().line_up();
+        // What a signal that is over already says counts before anybody is started.
+        while let Poll::Ready(event) = poll_fn(|cx| Poll::Ready(self.poll_signals(cx))).await {
+            self.tell(event);
+        }
         self.run.roster().open(Instant::now());
         loop {
             while let Some(action) = self.next_action() {
@@ -133,11 +138,8 @@ impl<E: Fault> Director<E> {
         let next_tick = self.run.roster().next_tick();
         let mut tick = pin!(next_tick.map(sleep_until));
         poll_fn(|cx| {
-            if let Poll::Ready((closing, reason)) = poll_once(&mut self.stop, cx) {
-                return Poll::Ready(Event::Stop(closing, reason));
-            }
-            if poll_once(&mut self.retire, cx).is_ready() {
-                return Poll::Ready(Event::Retire);
+            if let Poll::Ready(event) = self.poll_signals(cx) {
+                return Poll::Ready(event);
             }
             if let Poll::Ready(Some(event)) = self.lives.poll_next_unpin(cx) {
                 return Poll::Ready(event);
@@ -151,6 +153,13 @@ impl<E: Fault> Director<E> {
             }
         })
         .await
+    }
+
+    fn poll_signals(&mut self, cx: &mut Poller<'_>) -> Poll<Event<E>> {
+        if let Poll::Ready((closing, reason)) = poll_once(&mut self.stop, cx) {
+            return Poll::Ready(Event::Stop(closing, reason));
+        }
+        poll_once(&mut self.retire, cx).map(|()| Event::Retire)
     }
 
     /// Enters an event into the books.
@@ -202,9 +211,9 @@ impl<E: Fault> Director<E> {
             Action::Drop(what) => drop(what),
             // Whoever asked may have gone.
             Action::Answer(answer, answered) => drop(answer.send(answered)),
-            Action::Opened => {
-                self.run.opened.send_replace(true);
-                if let Some(life) = &self.life {
+            Action::Opened { in_full } => {
+                self.run.opened.send_replace(Some(in_full));
+                if let Some(life) = self.life.as_ref().filter(|_| in_full) {
                     life.ready();
                 }
             }

@@ -76,8 +76,10 @@ pub(super) struct Roster<E> {
 }
 
 enum Phase<E> {
-    /// The children that it was made with have not all been ready yet.
-    Opening,
+    /// The children that it was made with have not all been ready yet, and will not be if it is cut short.
+    Opening {
+        is_cut_short: bool,
+    },
     Open,
     Closing(Verdict<E>),
 }
@@ -98,8 +100,10 @@ pub(super) enum Action<E> {
     /// Nobody needs it any more. Its destructors are code of the user's, so they do not run under the lock.
     Drop(Box<dyn Any + Send>),
     Answer(Answer<E>, Result<(), ChildError<E>>),
-    /// All children that the supervisor was made with have been ready.
-    Opened,
+    /// All children that the supervisor was made with have been ready, or it is known that they will not be.
+    Opened {
+        in_full: bool,
+    },
 }
 
 impl<E: Fault> Roster<E> {
@@ -113,7 +117,7 @@ impl<E: Fault> Roster<E> {
             line: Line::default(),
             sweep: Sweep::default(),
             window: rules.intensity.map(Window::new),
-            phase: Phase::Opening,
+            phase: Phase::Opening { is_cut_short: false },
             is_retired: false,
             living: 0,
             awaited: 0,
@@ -143,10 +147,14 @@ impl<E: Fault> Roster<E> {
         id
     }
 
-    /// Begins to start all that have been entered.
-    pub(super) fn open(&mut self, now: Instant) {
+    /// Puts all that have been entered in line.
+    pub(super) fn line_up(&mut self) {
         let ids: Vec<_> = self.children.keys().copied().collect();
         ids.into_iter().for_each(|id| self.queue(id));
+    }
+
+    /// Begins to start those in line.
+    pub(super) fn open(&mut self, now: Instant) {
         self.settle(now);
     }
 
@@ -227,7 +235,7 @@ impl<E: Fault> Roster<E> {
         let history = std::mem::replace(&mut self.history, History::new());
         match std::mem::replace(&mut self.phase, Phase::Open) {
             Phase::Closing(verdict) => (verdict, history),
-            Phase::Opening | Phase::Open => unreachable!("it is asked for when it is closing"),
+            Phase::Opening { .. } | Phase::Open => unreachable!("it is asked for when it is closing"),
         }
     }
 

@@ -164,8 +164,9 @@ impl ChildSpec {
         Supervised { terms, body: Box::new(Closure::new(life)), place: Location::caller() }
     }
 
-    /// The child is a supervisor with children of its own. It is ready when all of them are, stops them in its own
-    /// order, however long their budgets are, and fails with its [`Escalation`] where it gives up.
+    /// The child is a supervisor with children of its own. It is ready when all of them are, and not where it is
+    /// told to start nobody any more before. It stops them in its own order, however long their budgets are, and fails
+    /// with its [`Escalation`] where it gives up.
     ///
     /// # Panics
     ///

@@ -125,9 +125,9 @@ impl<E: Fault> Roster<E> {
         }
         if self.line.waiting.is_empty() {
             self.line.not_before = None;
-            if matches!(self.phase, Phase::Opening) {
+            if let Phase::Opening { is_cut_short } = self.phase {
                 self.phase = Phase::Open;
-                self.actions.push_back(Action::Opened);
+                self.actions.extend((!is_cut_short).then_some(Action::Opened { in_full: true }));
             }
         } else if self.line.not_before.is_none_or(|at| at <= now)
             && let Some(id) = self.line.waiting.pop_first()
@@ -154,7 +154,11 @@ impl<E: Fault> Roster<E> {
     /// Starts nobody any more; those who live go on until they end by themselves.
     pub(in super::super) fn retire(&mut self, now: Instant) {
         self.is_retired = true;
-        self.start_nobody();
+        let was_planned = self.start_nobody();
+        if was_planned && matches!(self.phase, Phase::Opening { .. }) {
+            self.phase = Phase::Opening { is_cut_short: true };
+            self.actions.push_back(Action::Opened { in_full: false });
+        }
         self.settle(now);
     }
 
@@ -180,21 +184,17 @@ impl<E: Fault> Roster<E> {
         self.settle(now);
     }
 
-    /// Takes back every start that was planned.
-    fn start_nobody(&mut self) {
-        let ids: Vec<_> = self.children.keys().copied().collect();
-        for id in ids {
-            match self.child(id).state {
-                State::Due(_) | State::InLine => {
-                    self.line.left(id);
-                    self.set(id, State::Stopped);
-                    self.refuse(id, &|_| ChildError::ended());
-                }
-                State::InSweep(then) => self.set(id, State::InSweep(then.without_start())),
-                State::Stopping(at, then) => self.set(id, State::Stopping(at, then.without_start())),
-                State::Named(then) => self.set(id, State::Named(then.without_start())),
-                State::Done | State::Stopped | State::Starting(_) | State::Up => {}
+    /// Takes back every start that was planned, and says whether any was.
+    fn start_nobody(&mut self) -> bool {
+        let states = self.children.iter().map(|(id, child)| (*id, child.state, child.state.without_start()));
+        let planned: Vec<_> = states.filter(|(_, before, after)| before != after).collect();
+        for (id, _, state) in &planned {
+            self.set(*id, *state);
+            if *state == State::Stopped {
+                self.line.left(*id);
+                self.refuse(*id, &|_| ChildError::ended());
             }
         }
+        !planned.is_empty()
     }
 }

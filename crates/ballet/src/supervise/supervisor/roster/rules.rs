@@ -64,7 +64,7 @@ impl<E: Fault> Roster<E> {
             return self.not_started(id, cause, now);
         }
         let is_first = self.child(id).lives == 1 && !was_ready;
-        if is_first && matches!(self.phase, Phase::Opening) {
+        if is_first && matches!(self.phase, Phase::Opening { .. }) {
             return self.give_up(id, Why::NotStarted, cause, now);
         }
         if self.is_over() || self.child(id).terms.restart == Restart::Temporary {

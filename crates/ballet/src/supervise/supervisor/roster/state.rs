@@ -97,6 +97,17 @@ impl State {
         self.is_alive() && !matches!(self, State::Named(_))
     }
 
+    /// The same where no start that was planned takes place.
+    pub(super) fn without_start(self) -> Self {
+        match self {
+            State::Due(_) | State::InLine => State::Stopped,
+            State::InSweep(then) => State::InSweep(then.without_start()),
+            State::Stopping(at, then) => State::Stopping(at, then.without_start()),
+            State::Named(then) => State::Named(then.without_start()),
+            State::Done | State::Stopped | State::Starting(_) | State::Up => self,
+        }
+    }
+
     /// Neither alive nor about to be.
     pub(super) fn is_down(self) -> bool {
         matches!(self, State::Done | State::Stopped)
@@ -104,7 +115,7 @@ impl State {
 }
 
 impl Then {
-    pub(super) fn without_start(self) -> Self {
+    fn without_start(self) -> Self {
         match self {
             Then::InLine | Then::Started => Then::Stopped,
             Then::Stopped | Then::Forgotten | Then::Failed => self,

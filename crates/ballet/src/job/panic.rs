@@ -98,7 +98,7 @@ impl Panic {
 }
 
 /// Runs code of the user's where a panic has nowhere to go; the hook has printed it.
-pub(super) fn contain(run: impl FnOnce()) {
+pub(crate) fn contain(run: impl FnOnce()) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else { return };
     // The destructor of a payload may panic, too; that of a second one is not tried.
     catch_unwind(AssertUnwindSafe(|| drop(payload))).unwrap_or_else(mem::forget);

@@ -296,7 +296,9 @@ impl<E: Fault> Supervisor<E> {
     ///
     /// # Panics
     ///
-    /// Outside a Tokio runtime with its timer on. A panic of a child is an incident.
+    /// Outside a Tokio runtime with its timer on, and where a signal of [`stop_when`](Self::stop_when) or
+    /// [`no_restart_after`](Self::no_restart_after) panics: all children are cancelled then, and waited for. A panic of
+    /// a child is an incident.
     ///
     /// # Cancel safety
     ///

@@ -8,6 +8,7 @@ mod late;
 mod model;
 mod nesting;
 mod order;
+mod panics;
 mod restarts;
 mod script;
 mod significance;

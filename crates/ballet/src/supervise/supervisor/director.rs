@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
@@ -22,7 +22,7 @@ use super::spec::{Body, Supervised};
 use super::verdict::{Closing, Escalation, Report};
 use super::{Life, Signal, Sink};
 use crate::context::Path;
-use crate::job::{Deferred, Failure, Fault, Isolated, Job, Origin, Reason};
+use crate::job::{Deferred, Failure, Fault, Isolated, Job, Origin, Reason, contain};
 use crate::scope::{Starting, SupervisorScope, begin, cancelled};
 
 type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -125,11 +125,14 @@ impl<E: Fault> Director<E> {
         self.run.roster().is_finished()
     }
 
-    fn verdict(self) -> Result<Report<E>, Escalation<E>> {
+    fn verdict(mut self) -> Result<Report<E>, Escalation<E>> {
         let (verdict, history) = self.run.roster().finish();
+        let path = std::mem::take(&mut self.path);
+        self.cast.drain().for_each(|(_, part)| contain(|| drop(part)));
+        contain(|| drop(self));
         match verdict {
             Verdict::Closed(closing) => Ok(Report::new(closing, history)),
-            Verdict::GaveUp(why, last) => Err(Escalation::new(self.path, why, last, history)),
+            Verdict::GaveUp(why, last) => Err(Escalation::new(path, why, last, history)),
         }
     }
 
@@ -177,8 +180,11 @@ impl<E: Fault> Director<E> {
             Event::Ended(id, how) => self.run.roster().ended(id, how, now),
             Event::Command(Command::Add(child, answer)) => {
                 let Supervised { terms, body, place } = child;
-                let id = self.run.roster().add(terms, answer, now);
-                self.cast.extend(id.map(|id| (id, Part { body, place })));
+                let (part, id) = (Part { body, place }, self.run.roster().add(terms, answer, now));
+                match id {
+                    Some(id) => self.cast.extend([(id, part)]),
+                    None => contain(|| drop(part)),
+                }
             }
             Event::Command(Command::ByName { order, name, reason, answer }) => {
                 let mut roster = self.run.roster();
@@ -192,7 +198,7 @@ impl<E: Fault> Director<E> {
         }
     }
 
-    /// Does what the books ask for.
+    /// Does what the books ask for. What is dropped is the user's, and a panic of it would end the supervisor.
     fn act(&mut self, action: Action<E>) {
         match action {
             Action::Start(id) => self.start(id),
@@ -206,11 +212,11 @@ impl<E: Fault> Director<E> {
                     name_straggler(&job);
                 }
             }
-            Action::Forget(id) => drop(self.cast.remove(&id)),
+            Action::Forget(id) => contain(|| drop(self.cast.remove(&id))),
             Action::Tell(incident) => self.sink(&incident),
-            Action::Drop(what) => drop(what),
+            Action::Drop(what) => contain(|| drop(what)),
             // Whoever asked may have gone.
-            Action::Answer(answer, answered) => drop(answer.send(answered)),
+            Action::Answer(answer, answered) => contain(|| drop(answer.send(answered))),
             Action::Opened { in_full } => {
                 self.run.opened.send_replace(Some(in_full));
                 if let Some(life) = self.life.as_ref().filter(|_| in_full) {
@@ -241,11 +247,16 @@ impl<E: Fault> Director<E> {
         self.run.roster().job(id)
     }
 
+    /// Tells of an incident. A sink that panics must not take the supervisor with it, nor may an error that cannot be
+    /// written.
     fn sink(&self, incident: &Incident<E>) {
-        let Some(sink) = &self.sink else { return report(incident) };
-        // A sink that panics must not take the supervisor with it.
-        if catch_unwind(AssertUnwindSafe(|| sink(incident))).is_err() {
-            report(incident);
+        let mut is_told = false;
+        contain(|| {
+            self.sink.iter().for_each(|sink| sink(incident));
+            is_told = self.sink.is_some();
+        });
+        if !is_told {
+            contain(|| report(incident));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,8 +138,8 @@ impl ChildSpec {
 
     /// The child runs `life`, from the beginning each time it is started.
     ///
-    /// `life` is an async closure whose captures can be cloned: each life gets its own clones. What it hands to the
-    /// next life, if anything, is the `S` of its [`Life`].
+    /// `life` is an async closure whose captures can be cloned: each life gets its own clones, and a clone that panics
+    /// is a life that did. What it hands to the next life, if anything, is the `S` of its [`Life`].
     ///
     /// # Panics
     ///
@@ -253,11 +253,12 @@ where
     E: Fault,
 {
     fn begin(&self, ready: Ready, restarts: u32) -> Living<E> {
-        let closure = self.life.clone();
+        let closure = catch_unwind(AssertUnwindSafe(|| self.life.clone()));
         let life = Life::new(ready, restarts, Arc::clone(&self.left));
-        // Called inside the job, so that a panic of the closure is the child's.
+        // Called inside the job, so that a panic of the closure is the child's, and so is one of its clone.
         Box::pin(async move {
             let _remark = Life::<S>::remark(restarts);
+            let closure = closure.unwrap_or_else(|payload| resume_unwind(payload));
             closure(life).await
         })
     }

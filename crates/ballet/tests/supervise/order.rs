@@ -204,6 +204,34 @@ async fn a_child_that_overstays_is_not_waited_for_by_the_next_but_by_the_supervi
 }
 
 #[ballet::test]
+async fn a_child_that_overstays_is_told_of_and_asked_about_until_it_has_ended() -> Result<(), Error> {
+    let supervisor = Supervisor::one_for_one()
+        .child(child("late").run(async |life: Life| {
+            life.ready();
+            ballet::shield(async {
+                sleep(SECOND * 20).await;
+                panic!("the shield slipped")
+            })
+            .await
+        }))
+        .stop_when(|| sleep(SECOND))
+        .on_incident(|_| {});
+    let (children, began) = (supervisor.children(), Instant::now());
+    let asks = async {
+        sleep(SECOND * 10).await; // it has been named
+        children.terminate("late").await?;
+        Ok::<_, Error>(began.elapsed())
+    };
+    let (report, asked) = tokio::join!(supervisor.run(), asks);
+    assert_eq!(asked?, SECOND * 20);
+    let report = report?;
+    let [incident] = report.incidents() else { panic!("{report:?}") };
+    let panic = incident.failure().and_then(|failure| failure.panic()?.message());
+    assert_eq!((panic.as_deref(), incident.lived()), (Some("the shield slipped"), SECOND * 20));
+    Ok(())
+}
+
+#[ballet::test]
 async fn what_fails_while_it_is_stopped_is_told_and_restarts_nothing() -> Result<(), Error> {
     let report = Supervisor::one_for_one()
         .child(child("clumsy").graceful(SECOND).run(async |life: Life| {

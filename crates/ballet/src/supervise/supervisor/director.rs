@@ -97,7 +97,7 @@ impl<E: Fault> Director<E> {
         }
     }
 
-    /// Runs to the end: whoever is still there then has been named, and is waited for by the scope.
+    /// Runs to the end of the last life.
     pub(super) async fn direct(mut self) -> Result<Report<E>, Escalation<E>> {
         self.run.roster().line_up();
         // What a signal that is over already says counts before anybody is started.

@@ -69,8 +69,6 @@ pub(super) struct Roster<E> {
     is_retired: bool,
     /// How many children have a life.
     living: usize,
-    /// How many of them are still waited for when the supervisor closes: all that have not been named as stragglers.
-    awaited: usize,
     history: History<E>,
     actions: VecDeque<Action<E>>,
 }
@@ -120,7 +118,6 @@ impl<E: Fault> Roster<E> {
             phase: Phase::Opening { is_cut_short: false },
             is_retired: false,
             living: 0,
-            awaited: 0,
             history: History::new(),
             actions: VecDeque::new(),
         }
@@ -225,9 +222,9 @@ impl<E: Fault> Roster<E> {
         self.actions.pop_front()
     }
 
-    /// Whether it has closed, and nobody is waited for any more.
+    /// Whether it has closed, and every life has ended: that of one that overstayed may be an incident like any other.
     pub(super) fn is_finished(&self) -> bool {
-        self.is_closing() && self.awaited == 0
+        self.is_closing() && self.living == 0
     }
 
     /// The end of a run that [is finished](Self::is_finished), and what happened in it.
@@ -296,7 +293,6 @@ impl<E: Fault> Roster<E> {
             self.timers.insert((at, id));
         }
         self.living = self.living + usize::from(state.is_alive()) - usize::from(before.is_alive());
-        self.awaited = self.awaited + usize::from(state.is_awaited()) - usize::from(before.is_awaited());
     }
 
     /// Begins a life.

@@ -93,10 +93,6 @@ impl State {
         }
     }
 
-    pub(super) fn is_awaited(self) -> bool {
-        self.is_alive() && !matches!(self, State::Named(_))
-    }
-
     /// The same where no start that was planned takes place.
     pub(super) fn without_start(self) -> Self {
         match self {

@@ -5,11 +5,13 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use ledger::{Lock, create_private, sync_parent};
 use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, params, params_from_iter, types::Value, wal::CheckpointMode,
+    Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig, params, params_from_iter,
+    types::Value, wal::CheckpointMode,
 };
 
 use super::{
@@ -20,6 +22,11 @@ use super::{
 };
 use crate::model::RoomId;
 
+const FILE: &str = "artnest.db";
+/// What SQLite has beside a file, by its ending.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// How long a restore waits for those who read the old file.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Columns that a room takes over from a backup; its number and its log are its own.
 const ROOM: &str = "id, name, is_public, width, height, seq, base_seq, snapshot_seq, used_bytes, quota_bytes, strokes, \
     next_member, viewer_link, artist_link, owner_link, created_at, updated_at";
@@ -104,36 +111,144 @@ impl Store {
 ///
 /// # Errors
 ///
-/// When the backup is none of ours or damaged, the directory is in use, or the disk fails. Then nothing has changed.
+/// When the backup is none of ours or damaged, the directory is in use, or the disk fails. Then what was there is there
+/// still, under its name.
 pub(crate) fn replace(directory: &Path, backup: &Path) -> Result<Option<PathBuf>, OpenError> {
     open(backup)?;
     let failed = |source| OpenError::Io { path: directory.to_owned(), source };
     // Until the new file has its name, nobody may begin on the old one.
     let _lock = Lock::acquire(directory, "artnest")?;
-    let (file, fresh) = (directory.join("artnest.db"), directory.join("artnest.db.restoring"));
+    let (file, fresh) = (directory.join(FILE), Unfinished(directory.join("artnest.db.restoring")));
     // A backup may be kept as one that nobody can write; what is restored is written to.
     File::open(backup)
-        .and_then(|mut backup| io::copy(&mut backup, &mut create_private(&fresh)?))
+        .and_then(|mut backup| io::copy(&mut backup, &mut create_private(&fresh.0)?))
         .map_err(failed)?;
-    give_fresh_logs(&fresh).map_err(|source| OpenError::Database { path: fresh.clone(), source })?;
-    File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;
-    let kept = file.exists().then(|| put_aside(directory, &file)).transpose()?;
-    fs::rename(&fresh, &file).and_then(|()| sync_parent(&file)).map_err(failed)?;
-    Ok(kept)
+    give_fresh_logs(&fresh.0).map_err(|source| OpenError::Database { path: fresh.0.clone(), source })?;
+    File::open(&fresh.0).and_then(|file| file.sync_all()).map_err(failed)?;
+    let was_there = file.try_exists().map_err(failed)?;
+    if was_there && fold(&file).map_err(|source| OpenError::Database { path: file.clone(), source })? {
+        remove_companions(&file).map_err(failed)?;
+    }
+    let old = Aside::keep(&file).map_err(failed)?;
+    old.leave_only_the_file().map_err(failed)?;
+    fs::rename(&fresh.0, &file).map_err(failed)?;
+    let kept = old.give_up_the_name();
+    sync_parent(&file).map_err(failed)?;
+    Ok(was_there.then_some(kept))
 }
 
-/// Gives the file of a directory another name, with all that is in its write-ahead log.
-fn put_aside(directory: &Path, file: &Path) -> Result<PathBuf, OpenError> {
-    let folded = Connection::open(file)
-        .and_then(|connection| connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE));
-    folded.map_err(|source| OpenError::Database { path: file.to_owned(), source })?;
-    let failed = |source| OpenError::Io { path: directory.to_owned(), source };
-    let aside = free_name(directory).map_err(failed)?;
-    fs::rename(file, &aside).map_err(failed)?;
-    for companion in ["artnest.db-wal", "artnest.db-shm"] {
-        let _ = fs::remove_file(directory.join(companion));
+/// Brings what is in the write-ahead log into the file, and leaves the log empty; whether that could be done. A file that
+/// cannot be read stays as it is: it may be the reason for the restore.
+///
+/// # Errors
+///
+/// When somebody reads the file. They would go on in one whose log is gone.
+fn fold(file: &Path) -> rusqlite::Result<bool> {
+    let folded = Connection::open(file).and_then(|connection| {
+        connection.busy_timeout(READERS_WAIT_MAX)?;
+        // SQLite would remove a log of which it can make nothing.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // Before its first read, a connection does not know that there is a log, and folds nothing.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE)
+    });
+    match folded {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "the old file cannot be read; it is kept as it is");
+            Ok(false)
+        }
+        Ok(_) => Ok(true),
     }
-    Ok(aside)
+}
+
+/// What SQLite has beside a file: it would read the log of an old one into a new one.
+fn remove_companions(file: &Path) -> io::Result<()> {
+    for companion in COMPANIONS {
+        match fs::remove_file(with_ending(file, companion)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The file of a directory under a second name, together with what SQLite has left beside it.
+///
+/// Dropped, it takes the second names away. Until the new file takes the first name the old one has it, so a crash
+/// leaves the one or the other, and never none.
+struct Aside {
+    file: PathBuf,
+    name: PathBuf,
+    is_needed: bool,
+}
+
+impl Aside {
+    /// Gives the second names, durably.
+    fn keep(file: &Path) -> io::Result<Self> {
+        let aside = Self { file: file.to_owned(), name: free_name(file)?, is_needed: false };
+        for ending in [""].into_iter().chain(COMPANIONS) {
+            let (old, new) = aside.names(ending);
+            match fs::hard_link(&old, &new) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Some file systems have no links. There a crash right here is repaired by hand.
+                Err(error) if has_no_links(&error) => fs::rename(&old, &new)?,
+                linked => linked?,
+            }
+        }
+        sync_parent(file)?;
+        Ok(aside)
+    }
+
+    /// Takes the first names of what is beside the file, which has its second ones by now.
+    fn leave_only_the_file(&self) -> io::Result<()> {
+        remove_companions(&self.file)?;
+        sync_parent(&self.file)
+    }
+
+    /// Another file has the first name now.
+    fn give_up_the_name(mut self) -> PathBuf {
+        self.is_needed = true;
+        self.name.clone()
+    }
+
+    fn names(&self, ending: &str) -> (PathBuf, PathBuf) {
+        (with_ending(&self.file, ending), with_ending(&self.name, ending))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if self.is_needed {
+            return;
+        }
+        // The file comes last: nobody may find it without its log.
+        for ending in ["-shm", "-wal", ""] {
+            let (old, new) = self.names(ending);
+            let _ = if old.exists() { fs::remove_file(new) } else { fs::rename(new, old) };
+        }
+    }
+}
+
+/// Removed when it is dropped, unless it got its name.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let _ = fs::remove_file(with_ending(&self.0, ending));
+        }
+    }
+}
+
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Gives every room of a file another log, so that nobody resumes in the one that they knew.
@@ -152,10 +267,10 @@ fn give_fresh_logs(file: &Path) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-fn free_name(directory: &Path) -> io::Result<PathBuf> {
+fn free_name(file: &Path) -> io::Result<PathBuf> {
     for number in 1..1_000 {
-        let name = directory.join(format!("artnest.db.before-restore-{number}"));
-        if !name.try_exists()? {
+        let name = with_ending(file, &format!(".before-restore-{number}"));
+        if !name.try_exists()? && !with_ending(&name, "-wal").try_exists()? {
             return Ok(name);
         }
     }
@@ -227,4 +342,26 @@ fn copy_rows(
 /// An error of the backup, which the ledger would take for one of its own file, and close itself.
 fn foreign(error: rusqlite::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_aside_is_taken_back_with_its_log_where_the_rest_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        let all = || fs::read_dir(directory.path()).unwrap().count();
+        for ending in ["", "-wal"] {
+            fs::write(with_ending(&file, ending), ending).unwrap();
+        }
+        let aside = Aside::keep(&file).unwrap();
+        assert_eq!(all(), 4, "each has two names");
+        aside.leave_only_the_file().unwrap();
+        assert_eq!(all(), 3, "the log of the old file is not read into the new one");
+        drop(aside);
+        assert_eq!(all(), 2);
+        assert_eq!(fs::read_to_string(with_ending(&file, "-wal")).unwrap(), "-wal");
+    }
 }

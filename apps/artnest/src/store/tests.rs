@@ -213,6 +213,65 @@ async fn a_store_whose_disk_failed_is_not_replaced_under_its_server_and_opens_ag
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_read_is_kept_with_its_log_and_the_backup_takes_its_place() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&directory);
+    let id = room(&store).await.id;
+    store.close().await.unwrap();
+    let backup = elsewhere.path().join("backup");
+    ledger::copy(directory.path(), "artnest", &backup).unwrap();
+    let here = |name: &str| directory.path().join(name);
+    let foreign = "no database at all, though as long as the header of one would be ".repeat(20);
+    std::fs::write(here("artnest.db"), &foreign).unwrap();
+    std::fs::write(here("artnest.db-wal"), "a log of nobody's").unwrap();
+    let kept = replace(directory.path(), &backup).unwrap();
+    assert_eq!(kept, Some(here("artnest.db.before-restore-1")));
+    assert_eq!(std::fs::read_to_string(here("artnest.db.before-restore-1")).unwrap(), foreign);
+    let log = std::fs::read_to_string(here("artnest.db.before-restore-1-wal")).unwrap();
+    assert_eq!(log, "a log of nobody's");
+    assert!(!here("artnest.db-wal").exists() && !here("artnest.db.restoring").exists());
+    let store = open(&directory);
+    assert!(store.room(id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_in_the_log_is_in_the_file_that_is_kept() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&directory);
+    let backup = elsewhere.path().join("backup");
+    ledger::copy(directory.path(), "artnest", &backup).unwrap();
+    let id = room(&store).await.id;
+    for name in ["artnest.db", "artnest.db-wal"] {
+        std::fs::copy(directory.path().join(name), elsewhere.path().join(name)).unwrap();
+    }
+    let kept = replace(elsewhere.path(), &backup).unwrap().unwrap();
+    assert_eq!(Backup::open(&kept).unwrap().rooms().unwrap(), [id]);
+    assert!(open(&elsewhere).room(id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn while_somebody_reads_the_file_nothing_takes_its_place_and_no_copy_is_left() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&directory);
+    let before = room(&store).await.id;
+    let backup = elsewhere.path().join("backup");
+    ledger::copy(directory.path(), "artnest", &backup).unwrap();
+    store.close().await.unwrap();
+    let connect = || Connection::open(directory.path().join("artnest.db")).unwrap();
+    let (reader, writer) = (connect(), connect());
+    reader.execute_batch("BEGIN; SELECT count(*) FROM room").unwrap();
+    writer.execute("UPDATE room SET name = 'Later'", []).unwrap();
+    let refused = replace(directory.path(), &backup);
+    assert!(matches!(refused, Err(OpenError::Database { .. })), "{refused:?}");
+    drop((reader, writer));
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
+    assert!(!names.iter().any(|name| name.contains("restor")), "{names:?}");
+    let store = open(&directory);
+    assert_eq!(&*store.room(before).await.unwrap().unwrap().name, "Later");
+}
+
+#[tokio::test]
 async fn a_backup_that_breaks_while_it_is_copied_closes_nothing() {
     let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(&directory);

@@ -1,7 +1,7 @@
 //! Parse, wire, run.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -15,7 +15,8 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 fn main() -> ExitCode {
     log_to_stderr();
     run(Cli::parse().into_command()).unwrap_or_else(|error| {
-        eprintln!("artnest: {error}");
+        // Where nobody can be told, the exit code says it.
+        let _ = writeln!(io::stderr(), "artnest: {error}");
         ExitCode::FAILURE
     })
 }
@@ -36,7 +37,7 @@ fn log_to_stderr() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var("ARTNEST_LOG");
     let filter = filter.from_env().unwrap_or_else(|error| {
-        eprintln!("artnest: ARTNEST_LOG is ignored: {error}");
+        let _ = writeln!(io::stderr(), "artnest: ARTNEST_LOG is ignored: {error}");
         filter.parse_lossy("")
     });
     let on_a_terminal = io::stderr().is_terminal();

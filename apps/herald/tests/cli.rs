@@ -69,6 +69,24 @@ async fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one_with_a_mes
 }
 
 #[tokio::test]
+async fn what_nobody_reads_on_standard_error_is_no_failure() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = ["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi."];
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = herald();
+    command.args(words).args(["--server", &server.url("")]).env("HERALD_API_KEY", API_KEY);
+    let sent = command.env("HERALD_LOG", "bad=[").stderr(writer).output().unwrap();
+    assert_eq!(sent.status.code(), Some(0));
+    assert_eq!(stdout(&sent).lines().count(), 1);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let refused = herald().args(["status", "x"]).stderr(writer).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[tokio::test]
 async fn what_waits_for_its_time_says_until_when() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 fn log_to_stderr(level: LevelFilter) {
     let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("TRIBUTARY_LOG");
     let filter = filter.from_env().unwrap_or_else(|error| {
-        eprintln!("tributary: TRIBUTARY_LOG is ignored: {error}");
+        let _ = writeln!(io::stderr(), "tributary: TRIBUTARY_LOG is ignored: {error}");
         filter.parse_lossy("")
     });
     let on_a_terminal = io::stderr().is_terminal();

@@ -1,6 +1,6 @@
 //! Parse, wire, run.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use clap::Parser;
 use gateway::cli::Cli;
@@ -17,7 +17,7 @@ fn log_to_stderr() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var("GATEWAY_LOG");
     let filter = filter.from_env().unwrap_or_else(|error| {
-        eprintln!("gateway: GATEWAY_LOG is ignored: {error}");
+        let _ = writeln!(io::stderr(), "gateway: GATEWAY_LOG is ignored: {error}");
         filter.parse_lossy("")
     });
     let on_a_terminal = io::stderr().is_terminal();

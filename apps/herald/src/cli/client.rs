@@ -11,7 +11,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Remote, Send, Status, say::say};
+use super::{
+    Remote, Send, Status,
+    say::{say, warn},
+};
 use crate::model::State;
 
 const NOT_SENT: u8 = 3;
@@ -95,7 +98,7 @@ pub async fn send(send: &Send) -> Result<ExitCode, Error> {
     let accepted: Accepted = client.ask(request).await?;
     let Some(seconds) = send.wait else {
         say(format_args!("{}\n", accepted.id))?;
-        eprintln!("accepted; `herald status {}` shows what becomes of it", accepted.id);
+        warn(format_args!("accepted; `herald status {}` shows what becomes of it", accepted.id));
         return Ok(ExitCode::SUCCESS);
     };
     let notification = client.wait_until_final(&accepted.id, Duration::from_secs(seconds)).await?;

@@ -13,3 +13,8 @@ pub(super) fn say(text: impl Display) -> io::Result<()> {
         said => said,
     }
 }
+
+/// A line on standard error. Where nobody can be told, the command goes on.
+pub(super) fn warn(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

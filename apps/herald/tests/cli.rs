@@ -216,6 +216,24 @@ fn a_key_for_no_data_is_refused_and_makes_none() {
     assert!(!data.exists(), "nothing was made");
 }
 
+#[tokio::test]
+async fn a_key_that_nobody_reads_is_a_failure_that_asks_for_another_name() {
+    let directory = scratch();
+    start_and_stop(directory.path()).await;
+    let add = |name: &str, to: Stdio| {
+        let mut command = herald();
+        command.args(["key", "add", name, "--data"]).arg(directory.path().join("data"));
+        command.stdout(to).output().unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let lost = add("second", writer.into());
+    assert_eq!(lost.status.code(), Some(1));
+    let said = stderr(&lost);
+    assert!(said.contains("It is lost") && said.contains("another name than \"second\""), "{said}");
+    assert!(add("third", Stdio::piped()).status.success());
+}
+
 #[test]
 fn a_file_in_place_of_the_data_is_refused() {
     let directory = scratch();

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 use rusqlite::ErrorCode;
 use secrecy::ExposeSecret;
 
-use super::say::say;
+use super::say::hand_over;
 use crate::{
     api_key,
     config::{self, Config, Overrides, Place, Secrets},
@@ -29,15 +29,18 @@ pub enum Error {
     Taken(String),
     #[error("the key could not be stored: {0}")]
     Store(#[from] store::Error),
-    #[error("the key was made and cannot be written to standard output: {0}; it is lost, so make another")]
-    Unsaid(#[from] io::Error),
+    #[error(
+        "the key was made and cannot be written to standard output: {source}\n\
+         It is lost, and nobody can use it. Make another, under another name than {name:?}."
+    )]
+    Unsaid { name: String, source: io::Error },
 }
 
 /// Makes a key, stores its hash, and prints it this once.
 ///
 /// # Errors
 ///
-/// When there is no data yet, or the data directory is in use or cannot be written.
+/// When there is no data yet, the data directory is in use or cannot be written, or nobody reads the key.
 pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
     let config = Config::load(Overrides { place, ..Overrides::default() }, Secrets::default())?;
     // A key in a directory that was made for it would open no server that anybody knows of.
@@ -49,7 +52,8 @@ pub async fn add_key(name: &str, place: Place) -> Result<ExitCode, Error> {
     let added = store.add_api_key(name, api_key::hash(&key)).await;
     store.close().await?;
     added.map_err(|error| why(error, name))?;
-    say(format_args!("{}\n", key.expose_secret()))?;
+    hand_over(format_args!("{}\n", key.expose_secret()))
+        .map_err(|source| Error::Unsaid { name: name.to_owned(), source })?;
     Ok(ExitCode::SUCCESS)
 }
 

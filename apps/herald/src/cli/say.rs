@@ -7,11 +7,16 @@ use std::{
 
 /// Prints what was asked for. That nobody reads it is no failure: it is done all the same.
 pub(super) fn say(text: impl Display) -> io::Result<()> {
-    let mut out = io::stdout();
-    match write!(out, "{text}").and_then(|()| out.flush()) {
+    match hand_over(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         said => said,
     }
+}
+
+/// Prints what is shown only this once, such as a secret. That nobody reads it is a failure: it is lost.
+pub(super) fn hand_over(text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout();
+    write!(out, "{text}").and_then(|()| out.flush())
 }
 
 /// A line on standard error. Where nobody can be told, the command goes on.

@@ -106,7 +106,7 @@ pub enum Error {
     #[error("no daemon answers at {url}; `tributary run` starts one")]
     NoDaemon { url: String },
     #[error("standard output cannot be written: {0}; see where it leads")]
-    Untold(#[from] io::Error),
+    Untold(io::Error),
     #[error("{0}")]
     Other(ballet::Error),
 }
@@ -122,14 +122,7 @@ impl From<ballet::Error> for Error {
 /// # Errors
 ///
 /// When it could not be done, or not be told.
-pub fn run(cli: Cli) -> Result<ExitCode, Error> {
-    match obey(cli) {
-        Err(Error::Untold(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        done => done,
-    }
-}
-
-fn obey(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
+pub fn run(Cli { config: path, command }: Cli) -> Result<ExitCode, Error> {
     match command {
         Command::Run => Ok(daemon::run(Start { path, kinds: KINDS, clock: Clock::system() })?),
         Command::Add(add) => edit::add(&path, &add),

@@ -212,6 +212,23 @@ fn what_cannot_be_told_is_an_error_and_who_hangs_up_has_read_enough() {
 }
 
 #[test]
+fn trouble_is_in_the_exit_code_though_nobody_reads_of_it() {
+    let folder = scratch();
+    let source = "[[source]]\nkind = \"feed\"\nurl = \"http://127.0.0.1:9/feed\"\n";
+    fs::write(folder.path().join("tributary.toml"), source).unwrap();
+    fs::write(folder.path().join("feeds.opml"), "<opml><body><outline xmlUrl=\"nowhere\"/></body></opml>")
+        .unwrap();
+    for words in [&["check"][..], &["import", "feeds.opml"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(TRIBUTARY);
+        command.args(words).current_dir(folder.path()).env_remove("TRIBUTARY_CONFIG").stdout(writer);
+        let closed = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(closed.status.code(), Some(3), "{words:?}: {}", err(&closed));
+    }
+}
+
+#[test]
 fn help_teaches_and_a_missing_file_says_how_to_begin() {
     let folder = scratch();
     let help = out(&tributary(folder.path(), &["--help"]));

@@ -1,6 +1,6 @@
 //! `tributary check`: the file, and one visit of each source, of which nothing is kept.
 
-use std::{io, path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use ballet::SupervisorScope;
 use futures_util::{StreamExt, stream};
@@ -42,7 +42,7 @@ pub(super) async fn check(
 }
 
 /// Prints a line for each as it comes in; gives how many are in trouble.
-async fn visit_all(web: &Web, sources: Vec<Arc<SourceSettings>>) -> io::Result<usize> {
+async fn visit_all(web: &Web, sources: Vec<Arc<SourceSettings>>) -> Result<usize, Error> {
     let width = sources.iter().map(|source| source.name.as_str().len()).max().unwrap_or_default();
     let visits = sources.into_iter().map(|source| async move {
         let visited = visit(web, &source).await;

@@ -5,9 +5,15 @@ use std::{
     io::{self, Write},
 };
 
-/// A line on standard output, which belongs to what was asked for.
-pub(super) fn say(line: impl Display) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
+use super::Error;
+
+/// A line on standard output, which belongs to what was asked for. Who hangs up has read enough: the rest is done all the
+/// same, and the exit code says what came of it.
+pub(super) fn say(line: impl Display) -> Result<(), Error> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Untold(error)),
+        _ => Ok(()),
+    }
 }
 
 /// A line on standard error. Where nobody can be told, the command goes on.

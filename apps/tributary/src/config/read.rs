@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -115,7 +115,7 @@ impl Reader<'_> {
         let sinks = names_of_sinks(file);
         let mut sources = BTreeMap::new();
         for fields in self.tables(file, "source") {
-            let Some(settings) = self.source(&fields, pace, &sinks) else { continue };
+            let Some(settings) = self.source(&fields, pace, sinks.as_ref()) else { continue };
             if sources.contains_key(&settings.name) {
                 let message =
                     format!("there is another source `{}`; give one of them another name", settings.name);
@@ -131,7 +131,7 @@ impl Reader<'_> {
         &mut self,
         fields: &Fields<'_>,
         default: Pace,
-        sinks: &BTreeSet<&str>,
+        sinks: Option<&BTreeSet<&str>>,
     ) -> Option<SourceSettings> {
         let kind = self.heed(kind(fields, self.kinds));
         let name = self.heed(source_name(fields));
@@ -229,8 +229,15 @@ fn sink(fields: &Fields<'_>, folder: &Path) -> Result<SinkSettings, Wrong> {
 
 /// Whether two sinks would write their lines into each other's.
 fn write_one_file(one: &SinkSettings, other: &SinkSettings) -> bool {
-    let file = |sink: &SinkSettings| sink.target.own_file().and_then(|path| std::path::absolute(path).ok());
+    let file = |sink: &SinkSettings| sink.target.own_file().map(led_to);
     file(one).is_some_and(|path| file(other) == Some(path))
+}
+
+/// Where a path leads through links and `..`, as far as there is something yet.
+fn led_to(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let in_its_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_its_folder).unwrap_or(path)
 }
 
 fn list(kinds: &[&'static dyn Kind]) -> String {
@@ -252,18 +259,21 @@ fn source_name(fields: &Fields<'_>) -> Result<Option<SourceName>, Wrong> {
     name.parse().map(Some).map_err(|error| fields.wrong("name", format!("\"{name}\": {error}")))
 }
 
-/// What the file calls its sinks, those with a fault of their own too.
-fn names_of_sinks<'a>(file: &Fields<'a>) -> BTreeSet<&'a str> {
-    let sinks = file.tables("sink").unwrap_or_default();
+/// What the file calls its sinks, those with a fault of their own too. None where one cannot be told: the fault is there, and
+/// not with those who name it.
+fn names_of_sinks<'a>(file: &Fields<'a>) -> Option<BTreeSet<&'a str>> {
+    let sinks = file.tables("sink").ok()?;
     if sinks.is_empty() {
-        return BTreeSet::from([DEFAULT_SINK]);
+        return Some(BTreeSet::from([DEFAULT_SINK]));
     }
-    sinks.iter().filter_map(|sink| sink.text("name").ok().flatten()).collect()
+    sinks.iter().map(|sink| sink.text("name").ok().flatten()).collect()
 }
 
-fn sinks_of(fields: &Fields<'_>, sinks: &BTreeSet<&str>) -> Result<Option<Vec<String>>, Wrong> {
+fn sinks_of(fields: &Fields<'_>, sinks: Option<&BTreeSet<&str>>) -> Result<Option<Vec<String>>, Wrong> {
     let names = fields.texts("to")?;
-    if let Some(unknown) = names.iter().find(|name| !sinks.contains(**name)) {
+    if let Some(sinks) = sinks
+        && let Some(unknown) = names.iter().find(|name| !sinks.contains(**name))
+    {
         let known: Vec<_> = sinks.iter().copied().collect();
         return Err(
             fields.wrong("to", format!("there is no sink \"{unknown}\"; there are: {}", known.join(", ")))

@@ -101,6 +101,12 @@ fn a_fault_hides_no_other_and_makes_none() {
     // A sink with a fault is one that there is, and so is the one that there is without any.
     faults(&format!("[[sink]]\nname = \"a\"\nkind = \"paper\"\n{ONE}to = [\"a\"]\n"), &["sink.kind"]);
     faults(&format!("listen = \"x\"\n{ONE}to = [\"items\"]\n"), &["listen"]);
+    // Where the names of the sinks cannot be read, nobody is blamed for naming one.
+    faults(&format!("sink = 3\n{ONE}to = [\"a\"]\n"), &["sink"]);
+    faults(
+        &format!("[[sink]]\nname = 3\nkind = \"ndjson\"\npath = \"x\"\n{ONE}to = [\"a\"]\n"),
+        &["sink.name"],
+    );
 }
 
 #[test]
@@ -119,6 +125,14 @@ fn two_sinks_of_one_file_are_refused() {
         "t.toml: line 8: `sink.path`: `a` writes to that file; name another, or keep one of the two"
     );
     assert!(parse(&format!("{}{}", sink("a", "a.ndjson"), sink("b", "b.ndjson"))).is_ok());
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    fs::create_dir(folder.path().join("real")).unwrap();
+    std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+    for other in ["link/x", "real/../real/x", "link/../real/x"] {
+        let (one, other) = (sink("a", &format!("{here}/real/x")), sink("b", &format!("{here}/{other}")));
+        assert!(parse(&format!("{one}{other}")).unwrap_err().contains("`a` writes to that file"), "{other}");
+    }
 }
 
 #[test]

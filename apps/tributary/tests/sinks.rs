@@ -4,6 +4,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,7 +24,17 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// A source whose feed has two entries more each time, up to 40.
 fn growing() -> Site {
-    Site::start(|asked| Reply::feed(rss((2 * (1 + asked.before)).min(40))))
+    growing_to(&Arc::new(AtomicUsize::new(40)))
+}
+
+/// The same up to a limit, which may be raised.
+fn growing_to(limit: &Arc<AtomicUsize>) -> Site {
+    let (limit, length) = (Arc::clone(limit), AtomicUsize::new(0));
+    Site::start(move |_| {
+        let grown = (length.load(Ordering::Relaxed) + 2).min(limit.load(Ordering::Relaxed));
+        length.store(grown, Ordering::Relaxed);
+        Reply::feed(rss(grown))
+    })
 }
 
 fn settings(site: &Site, sink: &str) -> String {
@@ -48,11 +62,14 @@ const LINES: &str = "kind = \"ndjson\"\npath = \"items.ndjson\"";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_moved_away_is_followed_by_a_new_one_and_every_item_is_there_once() {
-    let (site, folder) = (growing(), scratch());
+    // However late the test is, the file is gone before the last item comes.
+    let limit = Arc::new(AtomicUsize::new(10));
+    let (site, folder) = (growing_to(&limit), scratch());
     let (path, moved) = (folder.path().join("items.ndjson"), folder.path().join("items.1.ndjson"));
     let daemon = Daemon::start(folder.path(), &settings(&site, LINES)).await;
     eventually("the first items are there", WITHIN, async || (!titles(&path).is_empty()).then_some(())).await;
     fs::rename(&path, &moved).unwrap();
+    limit.store(40, Ordering::Relaxed);
     let all = eventually("everything is there", WITHIN, async || {
         let all = [titles(&moved), titles(&path)].concat();
         (all.len() >= 40).then_some(all)
@@ -66,11 +83,14 @@ async fn a_file_that_is_moved_away_is_followed_by_a_new_one_and_every_item_is_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_removed_is_made_anew_for_what_comes_after() {
-    let (site, folder) = (growing(), scratch());
+    // However late the test is, the file is gone before the last item comes.
+    let limit = Arc::new(AtomicUsize::new(10));
+    let (site, folder) = (growing_to(&limit), scratch());
     let path = folder.path().join("items.ndjson");
     let daemon = Daemon::start(folder.path(), &settings(&site, LINES)).await;
     eventually("the first items are there", WITHIN, async || (!titles(&path).is_empty()).then_some(())).await;
     fs::remove_file(&path).unwrap();
+    limit.store(40, Ordering::Relaxed);
     let after = eventually("the last item is there", WITHIN, async || {
         Some(titles(&path)).filter(|after| after.last().is_some_and(|title| title == "Entry 40"))
     })

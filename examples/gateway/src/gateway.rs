@@ -95,7 +95,7 @@ pub enum Unavailable {
     /// As many pages as the gateway composes at the same time are under way.
     #[error("too many pages are being composed")]
     Overloaded,
-    /// The gateway is being shut down.
+    /// What the page was asked for in is being cancelled. A client sees none of it: the connection is closed first.
     #[error("the gateway is being shut down")]
     ShuttingDown,
 }

@@ -143,6 +143,25 @@ fn a_request_in_flight_is_answered_after_sigterm_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_page_that_is_under_way_at_a_second_signal_gets_no_answer() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = file(&config(upstream.local_addr().unwrap(), "127.0.0.1:0")).unwrap();
+    let mut program =
+        Running(gateway(&["serve", "--config", config.path().to_str().unwrap()]).spawn().unwrap());
+    let (line, log) = line_with(program.0.stderr.take().unwrap(), "serving pages").unwrap();
+    let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let client = std::thread::spawn(move || get(&address, "/page/42").unwrap_or_default());
+    let (_asked, _) = upstream.accept().unwrap();
+    // One signal while another is still to be taken counts as one.
+    while program.0.try_wait().unwrap().is_none() {
+        assert!(Command::new("kill").arg(program.0.id().to_string()).status().unwrap().success());
+        std::thread::yield_now();
+    }
+    assert_eq!(client.join().unwrap(), "");
+    drop(log);
+}
+
+#[test]
 fn the_demo_shows_a_degraded_page_and_the_operators_view_stands_apart() {
     let mut program = Running(gateway(&["demo", "--listen", "127.0.0.1:0"]).spawn().unwrap());
     let (line, out) = line_with(program.0.stdout.take().unwrap(), "curl -i").unwrap();

@@ -1,4 +1,4 @@
-//! What files need beyond `std::fs`: to know one again, and to keep its name through a power cut.
+//! What files need beyond `std::fs`: to know one again.
 
 use std::{
     fs::{self, File},
@@ -11,9 +11,4 @@ use std::{
 pub(crate) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     let open = file.metadata()?;
     Ok(fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (open.dev(), open.ino())))
-}
-
-/// What is synced inside a file or a folder survives a power cut only if its own name does.
-pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
-    path.canonicalize()?.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

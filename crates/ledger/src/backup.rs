@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::OpenError, schema};
+use crate::{directory::sync_parent, error::OpenError, schema};
 
 /// Copies the file of an application's directory to `copy`, which must not exist.
 ///
@@ -86,24 +86,4 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
-}
-
-/// Makes durable that a file has its name.
-///
-/// # Errors
-///
-/// When the disk fails.
-#[cfg(unix)]
-pub fn sync_parent(path: &Path) -> io::Result<()> {
-    path.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-}
-
-/// Does nothing: here, names are the system's business.
-///
-/// # Errors
-///
-/// None.
-#[cfg(not(unix))]
-pub fn sync_parent(_path: &Path) -> io::Result<()> {
-    Ok(())
 }

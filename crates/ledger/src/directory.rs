@@ -30,13 +30,32 @@ fn make_durably(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
 
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    // What is synced inside survives a power cut only if the directory's own name does.
-    directory.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    sync_parent(directory)
 }
 
 #[cfg(not(unix))]
 fn make_durably(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(directory)
+}
+
+/// Makes durable that a file or a directory has its name: what is synced inside survives a power cut only then.
+///
+/// # Errors
+///
+/// When the disk fails.
+#[cfg(unix)]
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    path.canonicalize()?.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// Does nothing: here, names are the system's business.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(unix))]
+pub fn sync_parent(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Held for as long as the directory is in use, which is until its last clone is gone. The kernel lets go of it however

@@ -17,8 +17,8 @@ mod schema;
 mod wal;
 mod writer;
 
-pub use backup::{check_copy, copy, create_private, sync_parent};
-pub use directory::Lock;
+pub use backup::{check_copy, copy, create_private};
+pub use directory::{Lock, sync_parent};
 pub use error::{Error, OpenError};
 pub use operation::Tx;
 pub use options::Options;

@@ -101,7 +101,7 @@ fn open(path: &Path) -> io::Result<File> {
         make_folder(folder)?;
     }
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    files::sync_name(path)?;
+    ledger::sync_parent(path)?;
     let length = file.metadata()?.len();
     let whole = whole_lines(&mut file, length)?;
     if whole < length {
@@ -121,7 +121,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => files::sync_name(folder),
+        _ => ledger::sync_parent(folder),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The file is edited while the daemon runs: what changed is restarted, everything else goes on, and a mistake changes nothing.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::Value;
 use tributary::{clock::Clock, kinds::KINDS};
@@ -80,6 +83,20 @@ async fn a_mistake_changes_nothing_and_says_what_is_wrong() {
     daemon.write(&sound.replace("127.0.0.1:0", "127.0.0.1:1"));
     let status = reloaded(&daemon, 1).await;
     assert_eq!(status["settings"]["waits_for_restart"], serde_json::json!(["listen"]));
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_at_the_same_time_and_of_the_same_length_is_seen() {
+    let (site, folder) = (Site::bad(), scratch());
+    let with =
+        |floor: &str| format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "a", &format!("floor = \"{floor}\"")));
+    let daemon = Local::start(folder.path(), &with("300ms"), KINDS, Clock::system()).await;
+    let time = SystemTime::now();
+    daemon.write_at(&with("301ms"), time);
+    reloaded(&daemon, 1).await;
+    daemon.write_at(&with("302ms"), time);
+    reloaded(&daemon, 2).await;
     assert!(!daemon.end().await.is_lossy());
 }
 

@@ -1,14 +1,10 @@
 //! The watch on the file: what changed is restarted, and a file with a mistake changes nothing.
 //!
-//! The file is looked at once a second, which no file system and no editor can fool, and at once on SIGHUP. However often
-//! it is written, it is read at most that often, and one reload ends before the next begins.
+//! The file is read once a second, which no file system and no editor can fool (its time of change stands still for some
+//! milliseconds, in which it may be written twice), and at once on SIGHUP. However often it is written, it is in force at
+//! most that often, and one reload ends before the next begins.
 
-use std::{
-    fs,
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -21,19 +17,11 @@ use crate::{
     digest::digest,
 };
 
-/// How often the file is looked at.
+/// How often the file is read.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// By what a changed file is known without reading it.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp(Option<(SystemTime, u64)>);
-
-impl Stamp {
-    fn of(path: &Path) -> Self {
-        let stamp = fs::metadata(path).and_then(|about| Ok((about.modified()?, about.len())));
-        Self(stamp.ok())
-    }
-}
+/// The text of the file, or why there is none.
+type Read = Result<String, config::Error>;
 
 impl Daemon {
     /// Until the stage drains.
@@ -43,29 +31,24 @@ impl Daemon {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen = None;
         loop {
-            tokio::select! {
+            let is_asked_for = tokio::select! {
                 biased;
                 () = ballet::draining() => return Ok(()),
-                () = hung_up(&mut hangup) => {}
-                _ = look.tick() => {
-                    let stamp = Stamp::of(self.path());
-                    if seen.as_ref() == Some(&stamp) {
-                        continue;
-                    }
-                    seen = Some(stamp);
-                }
-            }
-            if !self.reload().await {
-                seen = None;
+                () = hung_up(&mut hangup) => true,
+                _ = look.tick() => false,
+            };
+            let read = config::read_text(self.path());
+            let mark = mark(&read);
+            if is_asked_for || seen.as_ref() != Some(&mark) {
+                seen = self.reload(read).await.then_some(mark);
             }
         }
     }
 
     /// Brings what the file says now into force, if it can be. Gives whether there is nothing more to do until it changes.
-    async fn reload(&self) -> bool {
-        let read = config::read_text(self.path());
+    async fn reload(&self, read: Read) -> bool {
         if read.as_ref().is_ok_and(|text| digest(text) == self.lock().digest) {
-            // As it was before a mistake, or only touched.
+            // As it was before a mistake.
             self.lock().fault = None;
             return true;
         }
@@ -118,6 +101,11 @@ impl Daemon {
         tracing::error!("the file is not in force, and nothing has changed:\n{fault}");
         self.lock().fault = Some(fault);
     }
+}
+
+/// By what a changed file is known.
+fn mark(read: &Read) -> Result<String, String> {
+    read.as_deref().map(digest).map_err(ToString::to_string)
 }
 
 /// Pending for ever where the signal is gone.

@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use ballet::{Curtain, Phases, Stage};
@@ -61,8 +62,15 @@ impl Local {
 
     /// Puts another file in its place, so that the daemon never reads half of one.
     pub(crate) fn write(&self, text: &str) {
+        self.write_at(text, SystemTime::now());
+    }
+
+    /// As [`write`](Self::write), with another time of change.
+    pub(crate) fn write_at(&self, text: &str, time: SystemTime) {
         let beside = self.path.with_extension("new");
         fs::write(&beside, text).expect("the file is written");
+        let file = fs::File::options().write(true).open(&beside).expect("the file is there");
+        file.set_modified(time).expect("it takes its time");
         fs::rename(&beside, &self.path).expect("it takes its name");
     }
 

@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use crate::job::wake_each;
+
 /// What is left to do when the lock has been given back, because it runs foreign code.
 pub(super) struct Aftermath {
     /// Nearly always all there is.
@@ -17,8 +19,8 @@ struct Rest {
 
 impl Rest {
     #[cold]
-    fn settle(self) {
-        self.wake.into_iter().for_each(Waker::wake);
+    fn settle(self, first: Option<Waker>) {
+        wake_each(first.into_iter().chain(self.wake));
     }
 }
 
@@ -31,11 +33,10 @@ impl Aftermath {
     /// Wakes those who were called up.
     #[inline]
     pub(super) fn settle(self) {
-        if let Some(waker) = self.wake {
-            waker.wake();
-        }
-        if let Some(rest) = self.rest {
-            rest.settle();
+        match (self.rest, self.wake) {
+            (Some(rest), first) => rest.settle(first),
+            (None, Some(waker)) => waker.wake(),
+            (None, None) => {}
         }
     }
 

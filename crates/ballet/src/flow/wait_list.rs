@@ -6,6 +6,8 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::job::wake_each;
+
 /// Everybody who waits for the next event.
 #[derive(Default)]
 pub(super) struct WaitList {
@@ -65,6 +67,6 @@ pub(super) struct Called(Slab<Waker>);
 impl Called {
     /// Wakes them, outside of the lock.
     pub(super) fn wake(mut self) {
-        self.0.drain().for_each(Waker::wake);
+        wake_each(self.0.drain());
     }
 }

@@ -23,12 +23,11 @@ pub use rejected::Rejected;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::coop::cooperative;
 
-use crate::job::{Remark, lock};
+use crate::job::{Remark, lock, wake_each};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use line::{Answer, Line};
 use place::Place;
@@ -226,14 +225,14 @@ impl Bulkhead {
     /// ```
     pub fn resize(&self, places: usize) {
         let granted = self.0.line().resize(places);
-        granted.into_iter().for_each(Waker::wake);
+        wake_each(granted);
     }
 
     /// Lets nobody in any more: everybody who waits, and everybody who comes, is [rejected](Rejected::is_closed).
     /// Places in use stay valid until they are given back. A second call does nothing; there is no way to open again.
     pub fn close(&self) {
         let waiting = self.0.line().close();
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
     }
 
     /// Whether it was closed.

@@ -16,14 +16,14 @@ use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, Waker};
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use tokio::task::coop::unconstrained;
 
 use crate::dispatch::unit::is_spent;
 use crate::flow::{Flow, Never};
-use crate::job::lock;
+use crate::job::{lock, wake_each};
 use crate::sync::{Mutex, MutexGuard};
 use log::{Log, Wish};
 
@@ -155,7 +155,7 @@ fn push<T, E>(log: &Mutex<Log<T, E>>, event: Event<T, E>) -> bool {
         let mut log = lock(log);
         (log.push(event), log.is_full())
     };
-    waiting.into_iter().for_each(Waker::wake);
+    wake_each(waiting);
     is_full
 }
 

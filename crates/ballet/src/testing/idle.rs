@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::faults::Faults;
 use super::quiet::Quiet;
 use crate::dispatch::order;
-use crate::job::{NodeRef, lock};
+use crate::job::{NodeRef, lock, wake_each};
 use crate::sync::Mutex;
 
 /// The end of time, from the beginning of a test. No timer of a test is later; the bound on ages of jobs (292 years,
@@ -98,7 +98,7 @@ impl Idle {
             state.set_end(&test);
         }
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
     }
 
     /// How many moments there were at which nothing could run.

@@ -15,6 +15,7 @@ use super::ring::{Cursor, Ring};
 use super::{NotEmitted, Overflow, Sharing};
 use crate::flow::audience::Audience;
 use crate::flow::wait_list::{Called, Seat, WaitList};
+use crate::job::wake_each;
 
 pub(super) struct Books<T, E> {
     overflow: Overflow,
@@ -47,7 +48,7 @@ impl Calls {
     /// Wakes them, outside of the lock.
     pub(super) fn wake(self) {
         self.receivers.wake();
-        self.emitters.into_iter().for_each(Waker::wake);
+        wake_each(self.emitters);
         self.audience.wake();
     }
 }

@@ -36,8 +36,9 @@ impl NodeRef {
         if self.has_ended() || self.is_asked() || !self.asked.set(reason) {
             return false;
         }
-        self.wake();
-        self.notify_asked();
+        // Whoever asks has more to do, and may be a destructor that must not stop half-way.
+        contain(|| self.wake());
+        contain(|| self.notify_asked());
         true
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ballet::observe::State;
 use ballet::{Error, Reason, Scope};
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 
 type Words = Arc<Mutex<Vec<&'static str>>>;
@@ -190,4 +191,30 @@ async fn a_test_that_leaks_a_job_fails() {
     }));
     let _ = futures_util::poll!(&mut scope);
     std::mem::forget(scope);
+}
+
+/// A job that begins a shield, hands it to another job, and is asked to end before that finishes it.
+#[ballet::test]
+async fn a_shield_that_another_task_finishes_lets_go_of_the_job_that_began_it() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let saving = ballet::shield(sleep(Duration::from_secs(3))).boxed().shared();
+        let elsewhere = saving.clone();
+        let hasty = s.named("hasty").spawn(async move {
+            tokio::select! { () = saving => {}, () = sleep(Duration::from_secs(1)) => {} }
+            pending::<Result<(), Error>>().await
+        });
+        let patient = s.named("patient").spawn(async move {
+            sleep(Duration::from_millis(1)).await;
+            elsewhere.await;
+            Ok(())
+        });
+        sleep(Duration::from_secs(2)).await;
+        hasty.job().cancel();
+        patient.await;
+        ballet::testing::wait_idle().await;
+        assert_eq!(hasty.job().state(), State::Cancelled);
+        Ok(())
+    })
+    .await?;
+    Ok(())
 }

@@ -74,7 +74,7 @@ pub(crate) struct Shielding {
 impl Shielding {
     pub(crate) fn begin() -> Self {
         let inside = current();
-        inside.shield(true);
+        inside.shield();
         Self { inside }
     }
 
@@ -98,6 +98,6 @@ impl Shielding {
 
 impl Drop for Shielding {
     fn drop(&mut self) {
-        self.inside.shield(false);
+        self.inside.unshield();
     }
 }

@@ -34,7 +34,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
@@ -45,12 +45,12 @@ use self::birth::Keeping;
 use self::household::Household;
 use self::kin::Links;
 use super::asked::Asked;
-use super::{Manner, Reason};
+use super::{Manner, Reason, contain};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
 use crate::dispatch::{Moment, now, when_closed};
 use crate::observe::{Kind, State, Tree};
-use crate::sync::{AtomicU8, OnceBox, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, OnceBox, Ordering, fence};
 
 /// A job, an open scope, or the region of a timeout.
 ///
@@ -256,22 +256,24 @@ impl Node {
     /// Whether to stop polling the body now: asked, and nothing inside is shielded.
     #[inline]
     pub(crate) fn is_to_be_cut(&self) -> bool {
-        self.is_asked() && self.shields.load(Ordering::Relaxed) == 0
+        if !self.is_asked() {
+            return false;
+        }
+        // With the fence in `unshield`: this finds the shield gone, or whoever ends that finds the node asked.
+        fence(Ordering::SeqCst);
+        self.shields.load(Ordering::Relaxed) == 0
     }
 
     /// Why whatever runs inside this node is being dropped: the nearest reason on the stack of nodes.
     pub(crate) fn surrounding_reason(&self) -> Option<Reason> {
-        self.stack().find_map(Node::asked).map(Reason::inherited)
-    }
-
-    /// The nodes around the one born here, innermost first, as far as one task reaches.
-    fn stack(&self) -> impl Iterator<Item = &Node> {
         std::iter::successors(self.within(), |node| node.within())
+            .find_map(|node| node.asked())
+            .map(Reason::inherited)
     }
 
     /// The node around this one in the same task; for reasons and shields, which follow the stack.
-    fn within(&self) -> Option<&Node> {
-        if self.is_inline { self.birth().map(|birth| &**birth) } else { None }
+    fn within(&self) -> Option<&NodeRef> {
+        self.birth().filter(|_| self.is_inline)
     }
 
     /// When and how it ended.
@@ -315,14 +317,30 @@ impl Node {
     fn moment(&self) -> Duration {
         Duration::from_millis(self.moment_ms.load(Ordering::Relaxed).into())
     }
+}
 
-    /// Counts one shield more, or less, in this node and those around it in the same task.
-    pub(super) fn shield(&self, begins: bool) {
-        for node in std::iter::once(self).chain(self.stack()) {
-            if begins {
-                node.shields.fetch_add(1, Ordering::Relaxed);
-            } else {
-                node.shields.fetch_sub(1, Ordering::Relaxed);
+/// Shields hold off the cut of a node and of those around it in the same task.
+impl NodeRef {
+    /// This node and those around it in the same task, innermost first.
+    fn stack(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |node| node.within())
+    }
+
+    /// One shield more.
+    pub(super) fn shield(&self) {
+        for node in self.stack() {
+            node.shields.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One shield less. Who was asked to end meanwhile has used up the wake that said so, and may be polled by another
+    /// task than the one that polls the shield; so it is woken again.
+    pub(super) fn unshield(&self) {
+        for node in self.stack() {
+            node.shields.fetch_sub(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if node.is_to_be_cut() {
+                contain(|| node.wake());
             }
         }
     }

@@ -15,7 +15,8 @@ use crate::job::{Reason, Shielding, current};
 /// drops the future: a losing arm of `select!`, `tokio::time::timeout`, or a runtime that is shut down. For work
 /// that must survive those too, use [`Scope::defer`](crate::Scope::defer) or spawn it into a longer-lived scope.
 ///
-/// What runs beside the shield in the same job, in a `join!`, goes on as long as the shield lasts.
+/// It holds off the job that polls it first; another task may go on with it, where it was boxed and handed on, or is
+/// shared. What runs beside the shield in the same job, in a `join!`, goes on as long as the shield lasts.
 ///
 /// # Examples
 ///

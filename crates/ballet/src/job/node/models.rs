@@ -77,6 +77,28 @@ impl Wake for Woken {
     }
 }
 
+/// The end of a shield in another task against asking: the node is cut, and not left asleep.
+#[test]
+fn a_node_whose_shield_ends_elsewhere_is_woken_to_be_cut() {
+    loom::model(|| {
+        let root = node(Role::Root, None);
+        let scope = watched(Role::Scope, Some(&root));
+        scope.node().enter_inline();
+        scope.node().shield();
+        let (asker, shielded) = (scope.node().clone(), scope.node().clone());
+        let asker = thread::spawn(move || asker.ask(&reason()));
+        let shielded = thread::spawn(move || shielded.unshield());
+        // As the task of a scope does, which looks when whoever asks has woken it.
+        let (woken, waker) = Woken::watch();
+        asker.join().unwrap();
+        scope.watcher.register(&waker);
+        let is_cut = scope.node().is_to_be_cut();
+        shielded.join().unwrap();
+        assert!(is_cut || woken.0.load(Ordering::Acquire), "it is asked, unshielded and asleep");
+        scope.node().end(State::Cancelled);
+    });
+}
+
 /// Close against spawn: a child that is taken in is asked to end with the rest, or it is refused.
 #[test]
 fn a_child_is_refused_or_asked_when_its_scope_is_cancelled() {

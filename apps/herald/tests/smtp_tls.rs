@@ -9,7 +9,7 @@ use std::{
 
 use herald::provider::{Answer, Provider, Smtp, smtp::Settings};
 
-use crate::support::{scratch, work};
+use crate::support::{Reaction, Relay, scratch, work};
 
 /// aiosmtpd with a certificate of its own making, for the name `localhost`.
 struct Submission {
@@ -42,15 +42,22 @@ impl Submission {
     }
 
     fn provider(&self, more: &str) -> Provider {
-        let table =
-            format!("host = \"localhost\"\nport = {}\nfrom = \"herald@example.org\"\n{more}", self.port);
-        let settings: Settings = toml::from_str(&table).expect("settings");
-        Provider::Smtp(Smtp::new(settings).expect("usable settings"))
+        provider(self.port, more)
     }
 
     fn trusted(&self) -> String {
-        format!("ca_file = \"{}\"\n", self.directory.path().join("certificate.pem").display())
+        trusted(&self.directory.path().join("certificate.pem"))
     }
+}
+
+fn provider(port: u16, more: &str) -> Provider {
+    let table = format!("host = \"localhost\"\nport = {port}\nfrom = \"herald@example.org\"\n{more}");
+    let settings: Settings = toml::from_str(&table).expect("settings");
+    Provider::Smtp(Smtp::new(settings).expect("usable settings"))
+}
+
+fn trusted(authority: &Path) -> String {
+    format!("ca_file = \"{}\"\n", authority.display())
 }
 
 impl Drop for Submission {
@@ -92,4 +99,22 @@ async fn a_demand_to_log_in_is_a_matter_of_configuration() {
     let answer = server.provider(&server.trusted()).send(&work()).await;
     let Answer::Configuration { reply } = answer else { panic!("{answer:?}") };
     assert!(reply.starts_with("530"), "{reply}");
+}
+
+#[tokio::test]
+async fn what_is_injected_before_the_handshake_is_no_reply_of_the_relay() {
+    // Somebody on the line adds, in plain text and to the reply that lets TLS begin, all the replies of a whole
+    // transaction. The relay itself refuses everything.
+    const INJECTED: &str =
+        "220 go\r\n250-relay\r\n250 8BITMIME\r\n250 ok\r\n250 ok\r\n354 go\r\n250 injected";
+    let directory = scratch();
+    let authority = directory.path().join("certificate.pem");
+    let relay = Relay::start_with_tls(&authority, |_, event| match event {
+        "CONNECT" => Reaction::Usual,
+        "EHLO localhost" => Reaction::Say("250-relay\r\n250 STARTTLS"),
+        "STARTTLS" => Reaction::Say(INJECTED),
+        _ => Reaction::Say("550 5.7.1 the relay refuses everything"),
+    });
+    let answer = provider(relay.address().port(), &trusted(&authority)).send(&work()).await;
+    assert_eq!(answer, Answer::Configuration { reply: "550 5.7.1 the relay refuses everything".into() });
 }

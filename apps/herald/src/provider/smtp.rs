@@ -10,6 +10,7 @@ mod patience;
 mod pool;
 mod settings;
 mod transaction;
+mod wire;
 
 use std::convert::Infallible;
 

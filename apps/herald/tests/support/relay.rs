@@ -1,11 +1,15 @@
 //! A relay that answers what the test tells it to, for the replies that `smtp-sink` cannot be made to give.
 
 use std::{
-    io::{self, BufRead, BufReader, ErrorKind, Write},
+    fs,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
 /// What the relay does on a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,30 @@ impl Relay {
     /// Starts one. The script is asked with the number of the connection, from 0, and each thing that happens on it:
     /// `CONNECT`, every command, and `.` for a whole message.
     pub(crate) fn start(script: impl Fn(usize, &str) -> Reaction + Send + 'static) -> Relay {
+        Relay::start_with(None, script)
+    }
+
+    /// Starts one that goes over to TLS once it has said 220 to STARTTLS. The certificate is for `localhost`; whoever
+    /// is to trust it finds it at `authority`.
+    pub(crate) fn start_with_tls(
+        authority: &Path,
+        script: impl Fn(usize, &str) -> Reaction + Send + 'static,
+    ) -> Relay {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        fs::write(authority, made.cert.pem()).expect("the certificate is written");
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                builder.with_no_client_auth().with_single_cert(vec![made.cert.into()], key.into())
+            });
+        Relay::start_with(Some(Arc::new(config.expect("a configuration"))), script)
+    }
+
+    fn start_with(
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(usize, &str) -> Reaction + Send + 'static,
+    ) -> Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let log = Arc::new(Mutex::new(Log::default()));
@@ -47,7 +75,7 @@ impl Relay {
                 };
                 let keep = |message| lock(&log).messages.push(message);
                 // The client hanging up is how most conversations end.
-                let _ = stream.and_then(|stream| converse(&stream, hear, keep));
+                let _ = stream.and_then(|stream| converse(stream, tls.as_ref(), hear, keep));
             }
         });
         relay
@@ -73,40 +101,65 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 }
 
 fn converse(
-    stream: &TcpStream,
+    stream: TcpStream,
+    tls: Option<&Arc<ServerConfig>>,
     mut hear: impl FnMut(&str) -> Reaction,
     mut keep: impl FnMut(String),
 ) -> io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
+    let same_stream = stream.try_clone()?;
+    let mut line = Line::over(stream);
     let mut event = "CONNECT".to_owned();
     loop {
         let reply = match hear(&event) {
             Reaction::Usual => usual(&event),
             Reaction::Say(reply) => reply,
-            Reaction::SayAndHangUp(reply) => return say(stream, reply),
+            Reaction::SayAndHangUp(reply) => return line.say(reply),
             Reaction::HangUp => return Ok(()),
-            Reaction::Silence => return lines.try_for_each(|line| line.map(drop)),
+            Reaction::Silence => loop {
+                line.next()?;
+            },
         };
-        say(stream, reply)?;
-        event = next_line(&mut lines)?;
+        line.say(reply)?;
+        if let (Some(tls), "STARTTLS", true) = (tls, event.as_str(), reply.starts_with("220")) {
+            let session = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
+            line = Line::over(StreamOwned::new(session, same_stream.try_clone()?));
+        }
+        event = line.next()?;
         if reply.starts_with("354") {
             let mut message = String::new();
             while event != "." {
                 message += &event;
                 message += "\n";
-                event = next_line(&mut lines)?;
+                event = line.next()?;
             }
             keep(message);
         }
     }
 }
 
-fn next_line(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<String> {
-    lines.next().unwrap_or_else(|| Err(ErrorKind::UnexpectedEof.into()))
-}
+trait Stream: Read + Write {}
 
-fn say(mut stream: &TcpStream, reply: &str) -> io::Result<()> {
-    stream.write_all(format!("{reply}\r\n").as_bytes())
+impl<S: Read + Write> Stream for S {}
+
+/// The relay's end of the line, plain or encrypted.
+struct Line(BufReader<Box<dyn Stream>>);
+
+impl Line {
+    fn over(stream: impl Stream + 'static) -> Line {
+        Line(BufReader::new(Box::new(stream)))
+    }
+
+    fn next(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    fn say(&mut self, reply: &str) -> io::Result<()> {
+        self.0.get_mut().write_all(format!("{reply}\r\n").as_bytes())
+    }
 }
 
 fn usual(event: &str) -> &'static str {

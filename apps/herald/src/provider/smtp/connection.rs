@@ -1,10 +1,11 @@
 //! New connections to the relay: TCP, EHLO, STARTTLS, AUTH.
 
-use std::{fmt, fs, io, path::PathBuf};
+use std::{fmt, fs, io, net, path::PathBuf};
 
 use lettre::transport::smtp::{
     authentication::{Credentials, DEFAULT_MECHANISMS},
     client::{AsyncSmtpConnection, Certificate, TlsParameters},
+    commands::Starttls,
     extension::ClientId,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +15,7 @@ use super::{
     classify::{Step, Trouble, classify},
     patience::Patience,
     settings::{Settings, Tls},
+    wire::Wire,
 };
 use crate::provider::Answer;
 
@@ -66,34 +68,46 @@ impl Connector {
         // A message and its final dot are two writes. Nagle's algorithm would hold back the second until the
         // first is acknowledged, which a relay may delay by 40 ms.
         stream.set_nodelay(true)?;
-        let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello);
-        let mut connection = patience.command(greeting).await??;
-        self.encrypt(&mut connection, patience).await?;
+        let mut connection = match &self.tls {
+            None => self.greet(Wire::plain(stream), patience).await?,
+            Some(tls) => self.encrypt(stream, tls, patience).await?,
+        };
         self.log_in(&mut connection, patience).await?;
         Ok(connection)
     }
 
+    /// Reads the greeting and says EHLO.
+    async fn greet(&self, wire: Wire, patience: &Patience) -> Result<AsyncSmtpConnection, Trouble> {
+        let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &self.hello);
+        Ok(patience.command(greeting).await??)
+    }
+
+    /// A connection over TLS; a plain one only where the settings allow it and no password would go over it.
     async fn encrypt(
         &self,
-        connection: &mut AsyncSmtpConnection,
+        stream: TcpStream,
+        tls: &TlsParameters,
         patience: &Patience,
-    ) -> Result<(), Trouble> {
-        match &self.tls {
-            Some(tls) if connection.can_starttls() => {
-                Ok(patience.command(connection.starttls(tls.clone(), &self.hello)).await??)
-            }
-            Some(_) if self.tls_required => Err(Trouble::Unfit("the relay offers no STARTTLS".to_owned())),
-            _ => Ok(()),
+    ) -> Result<AsyncSmtpConnection, Trouble> {
+        let (stream, same_stream) = twice(stream)?;
+        let mut plain = self.greet(Wire::plain(stream), patience).await?;
+        if plain.can_starttls() {
+            patience.command(plain.command(Starttls)).await??;
+            // With everything that was heard before the handshake: `wire` says why.
+            drop(plain);
+            let handshake = Wire::encrypted(TcpStream::from_std(same_stream)?, tls.clone());
+            return self.greet(patience.command(handshake).await??, patience).await;
+        }
+        let unfit = |reason: &str| Err(Trouble::Unfit(reason.to_owned()));
+        match (self.tls_required, &self.login) {
+            (true, _) => unfit("the relay offers no STARTTLS"),
+            (false, Some(_)) => unfit("no password is sent without TLS unless smtp.tls is \"none\""),
+            (false, None) => Ok(plain),
         }
     }
 
     async fn log_in(&self, connection: &mut AsyncSmtpConnection, patience: &Patience) -> Result<(), Trouble> {
         let Some(login) = &self.login else { return Ok(()) };
-        if self.tls.is_some() && !connection.is_encrypted() {
-            return Err(Trouble::Unfit(
-                "no password is sent without TLS unless smtp.tls is \"none\"".to_owned(),
-            ));
-        }
         let password = login.password.expose_secret().to_owned();
         let credentials = Credentials::new(login.username.clone(), password);
         patience.command(connection.auth(DEFAULT_MECHANISMS, &credentials)).await??;
@@ -109,6 +123,13 @@ impl fmt::Debug for Connector {
             .field("port", &self.port)
             .finish_non_exhaustive()
     }
+}
+
+/// Two handles of one connection, of which the second is not in use yet.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let same_stream = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, same_stream))
 }
 
 fn login(settings: &Settings) -> Result<Option<Login>, Unusable> {

@@ -67,6 +67,16 @@ async fn an_unknown_mailbox_is_gone() {
 }
 
 #[tokio::test]
+async fn a_reply_that_is_no_utf_8_means_what_its_code_says() {
+    let refused = answer_to("RCPT", Reaction::SayInLatin1("550 5.1.1 Empfänger unbekannt")).await;
+    assert_eq!(refused, Answer::Gone { reply: "550 5.1.1 Empf?nger unbekannt".into() });
+    let taken = answer_to(".", Reaction::SayInLatin1("250 2.0.0 für Zustellung")).await;
+    assert_eq!(taken, Answer::Accepted { reply: "250 2.0.0 f?r Zustellung".into(), viewer: None });
+    let readable = answer_to(".", Reaction::Say("250 2.0.0 für Zustellung")).await;
+    assert_eq!(readable, Answer::Accepted { reply: "250 2.0.0 für Zustellung".into(), viewer: None });
+}
+
+#[tokio::test]
 async fn a_demand_for_authentication_is_a_matter_of_configuration() {
     for step in ["MAIL", "RCPT", "DATA"] {
         let answer = answer_to(step, Reaction::Say("530 5.7.0 log in first")).await;

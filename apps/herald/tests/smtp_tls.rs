@@ -118,3 +118,17 @@ async fn what_is_injected_before_the_handshake_is_no_reply_of_the_relay() {
     let answer = provider(relay.address().port(), &trusted(&authority)).send(&work()).await;
     assert_eq!(answer, Answer::Configuration { reply: "550 5.7.1 the relay refuses everything".into() });
 }
+
+#[tokio::test]
+async fn a_reply_over_tls_that_is_no_utf_8_means_what_its_code_says() {
+    let directory = scratch();
+    let authority = directory.path().join("certificate.pem");
+    let relay = Relay::start_with_tls(&authority, |_, event| match event {
+        "EHLO localhost" => Reaction::Say("250-relay\r\n250 STARTTLS"),
+        "STARTTLS" => Reaction::Say("220 go"),
+        "RCPT TO:<ada@example.com>" => Reaction::SayInLatin1("550 5.1.1 Empfänger unbekannt"),
+        _ => Reaction::Usual,
+    });
+    let answer = provider(relay.address().port(), &trusted(&authority)).send(&work()).await;
+    assert_eq!(answer, Answer::Gone { reply: "550 5.1.1 Empf?nger unbekannt".into() });
+}

@@ -17,6 +17,8 @@ pub(crate) enum Reaction {
     /// Whatever a relay without extensions says when all is well.
     Usual,
     Say(&'static str),
+    /// The same in Latin-1.
+    SayInLatin1(&'static str),
     SayAndHangUp(&'static str),
     HangUp,
     /// Says nothing until the client hangs up.
@@ -113,6 +115,11 @@ fn converse(
         let reply = match hear(&event) {
             Reaction::Usual => usual(&event),
             Reaction::Say(reply) => reply,
+            Reaction::SayInLatin1(reply) => {
+                line.say_bytes(reply.chars().filter_map(|char| u8::try_from(char).ok()).collect())?;
+                event = line.next()?;
+                continue;
+            }
             Reaction::SayAndHangUp(reply) => return line.say(reply),
             Reaction::HangUp => return Ok(()),
             Reaction::Silence => loop {
@@ -158,7 +165,12 @@ impl Line {
     }
 
     fn say(&mut self, reply: &str) -> io::Result<()> {
-        self.0.get_mut().write_all(format!("{reply}\r\n").as_bytes())
+        self.say_bytes(reply.as_bytes().to_vec())
+    }
+
+    fn say_bytes(&mut self, mut reply: Vec<u8>) -> io::Result<()> {
+        reply.extend(b"\r\n");
+        self.0.get_mut().write_all(&reply)
     }
 }
 

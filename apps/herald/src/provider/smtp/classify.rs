@@ -41,6 +41,11 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// A handshake that failed. On what the relay presented, the next would fail likewise.
+    pub(super) fn of_handshake(error: &smtp::Error) -> Self {
+        if is_refused_by_tls(error) { Self::Unfit(error.to_string()) } else { Self::Lost(error.to_string()) }
+    }
+
     /// Whether the relay keeps listening for the next transaction.
     pub(super) fn keeps_connection(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if *code != 421)
@@ -67,7 +72,7 @@ impl From<smtp::Error> for Trouble {
     fn from(error: smtp::Error) -> Self {
         match error.status() {
             Some(code) => Self::Refused { code: code.into(), text: cause(&error) },
-            None if error.is_client() || is_certificate(&error) => Self::Unfit(error.to_string()),
+            None if error.is_client() => Self::Unfit(error.to_string()),
             None => Self::Lost(error.to_string()),
         }
     }
@@ -110,11 +115,12 @@ fn cause(error: &smtp::Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Whether TLS failed on what the relay presented, not on the way there: the next attempt would see the same.
-fn is_certificate(error: &smtp::Error) -> bool {
+/// Whether it was TLS that failed, and not the way there.
+fn is_refused_by_tls(error: &smtp::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData)
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
     })
 }
 

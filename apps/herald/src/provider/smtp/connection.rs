@@ -96,7 +96,8 @@ impl Connector {
             // With everything that was heard before the handshake: `wire` says why.
             drop(plain);
             let handshake = Wire::encrypted(TcpStream::from_std(same_stream)?, tls.clone());
-            return self.greet(patience.command(handshake).await??, patience).await;
+            let wire = patience.command(handshake).await?.map_err(|error| Trouble::of_handshake(&error))?;
+            return self.greet(wire, patience).await;
         }
         let unfit = |reason: &str| Err(Trouble::Unfit(reason.to_owned()));
         match (self.tls_required, &self.login) {

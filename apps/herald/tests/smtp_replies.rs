@@ -3,6 +3,8 @@
 use std::{
     cell::Cell,
     net::SocketAddr,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -205,6 +207,30 @@ async fn the_deadline_of_a_mail_cuts_the_conversation_short() {
     let answer = provider(relay.address(), "").send(&Work { expires_at: Some(expires_at), ..work() }).await;
     assert!(matches!(answer, Answer::Transient { .. }), "{answer:?}");
     assert!(started.elapsed() < Duration::from_secs(10), "it waited for the command's time-out");
+}
+
+/// The runtime's clock stands still here, as that of a machine does while it sleeps: the time of day alone tells that the
+/// deadline is over.
+#[tokio::test(start_paused = true)]
+async fn a_mail_whose_deadline_passes_unnoticed_is_not_begun() {
+    for late in ["EHLO", "MAIL", "RCPT", "DATA"] {
+        let expires_at = Timestamp::now() + Duration::from_millis(300);
+        let relay = Relay::start(move |_, event| {
+            while event.starts_with(late) && Timestamp::now() <= expires_at {
+                thread::yield_now();
+            }
+            Reaction::Usual
+        });
+        // While a blocking job runs, the runtime's clock does not go on by itself.
+        let (over, wait) = mpsc::channel::<()>();
+        let asleep = tokio::task::spawn_blocking(move || _ = wait.recv());
+        let answer =
+            provider(relay.address(), "").send(&Work { expires_at: Some(expires_at), ..work() }).await;
+        drop(over);
+        asleep.await.expect("the job ends");
+        assert_eq!(answer, Answer::Transient { reply: "it expired before it was sent".into() }, "{late}");
+        assert!(relay.messages().is_empty(), "{late}: {:?}", relay.heard());
+    }
 }
 
 #[tokio::test]

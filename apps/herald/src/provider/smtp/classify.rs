@@ -36,6 +36,8 @@ pub(super) enum Trouble {
     Lost(String),
     /// No reply in time.
     Silent(Duration),
+    /// The mail expired before this step, which was not taken.
+    Late,
     /// Our settings do not fit the relay; no reply says so.
     Unfit(String),
 }
@@ -64,6 +66,7 @@ impl Trouble {
             Self::Refused { code, text } => shortened(&format!("{code} {text}")),
             Self::Lost(detail) | Self::Unfit(detail) => shortened(detail),
             Self::Silent(limit) => format!("no answer within {limit:?}"),
+            Self::Late => "it expired before it was sent".to_owned(),
         }
     }
 }
@@ -89,6 +92,8 @@ pub(super) fn classify(step: Step, trouble: &Trouble) -> Answer {
     let reply = trouble.describe();
     match (trouble, step) {
         (Trouble::Refused { code, text }, step) => refused(step, *code, text, reply),
+        // A step that was not taken sent nothing, and says nothing of the relay.
+        (Trouble::Late, _) => Answer::Transient { reply },
         (_, Step::Dot) => Answer::Ambiguous { detail: reply },
         (Trouble::Unfit(_), _) => Answer::Configuration { reply },
         (Trouble::Lost(_) | Trouble::Silent(_), Step::Greeting) => Answer::Unreachable { reply },

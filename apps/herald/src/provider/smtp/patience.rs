@@ -1,9 +1,11 @@
 //! How long to wait for each thing a relay does: the configured time-outs, cut short by the deadline of the mail.
+//!
+//! A deadline is a time of day. Clocks that measure durations stand still while a machine sleeps, and do not notice that
+//! the time of day was corrected; so it is looked at anew before each command, and before the message.
 
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::{Settings, classify::Trouble};
 
@@ -15,7 +17,7 @@ pub(super) struct Patience {
     reply: Duration,
     /// When the mail expires. It bounds every wait up to the final dot and none after it: by then the relay may
     /// have taken the mail, and only its reply can tell.
-    deadline: Option<Instant>,
+    expires_at: Option<Timestamp>,
 }
 
 impl Patience {
@@ -24,18 +26,18 @@ impl Patience {
             connect: settings.connect_timeout(),
             command: settings.command_timeout(),
             reply: settings.reply_timeout(),
-            deadline: expires_at.map(|at| Instant::now() + until(at)),
+            expires_at,
         }
     }
 
     /// Waits for a TCP connection.
     pub(super) async fn connect<T>(&self, connecting: impl Future<Output = T>) -> Result<T, Trouble> {
-        wait(self.until_deadline(self.connect), connecting).await
+        wait(self.until_deadline(self.connect)?, connecting).await
     }
 
-    /// Waits for a command's reply.
+    /// Sends a command, or the message, and waits for the reply. Where it is too late, nothing of it is sent.
     pub(super) async fn command<T>(&self, command: impl Future<Output = T>) -> Result<T, Trouble> {
-        wait(self.until_deadline(self.command), command).await
+        wait(self.until_deadline(self.command)?, command).await
     }
 
     /// Waits for the reply to the final dot.
@@ -43,14 +45,13 @@ impl Patience {
         wait(self.reply, reply).await
     }
 
-    fn until_deadline(&self, configured: Duration) -> Duration {
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        left.map_or(configured, |left| left.min(configured))
+    fn until_deadline(&self, configured: Duration) -> Result<Duration, Trouble> {
+        let Some(expires_at) = self.expires_at else { return Ok(configured) };
+        match Duration::try_from(expires_at.duration_since(Timestamp::now())) {
+            Ok(left) if !left.is_zero() => Ok(left.min(configured)),
+            _ => Err(Trouble::Late),
+        }
     }
-}
-
-fn until(at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
 async fn wait<T>(limit: Duration, waited_for: impl Future<Output = T>) -> Result<T, Trouble> {

@@ -3,52 +3,17 @@
 //! Every fault of a request is reported at once, each with an RFC 6901 pointer to its place. Nothing here looks at
 //! the store; whether a notification is new is decided there.
 
-use std::{fmt, str::FromStr};
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use super::address::{EmailAddress, NotAnAddress};
 
 /// RFC 5322 allows no longer line.
 pub const SUBJECT_BYTES_MAX: usize = 998;
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const HTML_BYTES_MAX: usize = 256 * 1024;
 pub const CATEGORY_CHARS_MAX: usize = 64;
-/// RFC 5321's path of 256 bytes, without its angle brackets.
-const ADDRESS_BYTES_MAX: usize = 254;
-
-/// An e-mail address with a mailbox and a domain.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct EmailAddress(lettre::Address);
-
-impl EmailAddress {
-    pub fn as_str(&self) -> &str {
-        self.0.as_ref()
-    }
-}
-
-impl fmt::Display for EmailAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// The text is no address that mail can be sent to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be an e-mail address such as ada@example.org")]
-pub struct NotAnAddress;
-
-impl FromStr for EmailAddress {
-    type Err = NotAnAddress;
-
-    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
-        if text.len() > ADDRESS_BYTES_MAX {
-            return Err(NotAnAddress);
-        }
-        text.parse().map(Self).map_err(|_| NotAnAddress)
-    }
-}
 
 /// Whom to notify.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,9 +109,15 @@ fn recipient(value: Value, faults: &mut Faults) -> Option<Recipient> {
     let mut fields = Fields::of(value, "/to", faults)?;
     let email = fields.take_required("email", faults).and_then(|value| string("/to/email", value, faults));
     fields.refuse_rest(faults);
-    let email =
-        email?.parse().map_err(|error: NotAnAddress| faults.add("/to/email", error.to_string())).ok()?;
+    let email = address(&email?).map_err(|error| faults.add("/to/email", error.to_string())).ok()?;
     Some(Recipient { email })
+}
+
+/// An address that can be written on a mail as well.
+fn address(text: &str) -> Result<EmailAddress, NotAnAddress> {
+    let address: EmailAddress = text.parse()?;
+    address.to_wire()?;
+    Ok(address)
 }
 
 fn check_subject(subject: &str, faults: &mut Faults) {

@@ -10,13 +10,14 @@ use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use jiff::Timestamp;
 use lettre::{
     Address, Message,
+    address::Envelope,
     message::{
         Mailbox, MultiPart, SinglePart,
         header::{HeaderName, HeaderValue},
     },
 };
 
-use crate::store::Work;
+use crate::{model::to_wire, store::Work};
 
 /// A word this long or longer is encoded, since a header line can only be folded between words.
 const WORD_BYTES_MAX: usize = 70;
@@ -46,9 +47,12 @@ impl Unrenderable {
 ///
 /// Where the recipient's domain has no ASCII form or `lettre` refuses the message.
 pub fn render(work: &Work, sender: &Mailbox) -> Result<Mail, Unrenderable> {
-    let to = ascii_domain(&work.to.as_str().parse().map_err(Unrenderable::new)?)?;
-    let from = Mailbox::new(sender.name.clone(), ascii_domain(&sender.email)?);
+    let to = work.to.to_wire().map_err(Unrenderable::new)?;
+    let from = Mailbox::new(sender.name.clone(), to_wire(&sender.email).map_err(Unrenderable::new)?);
+    // Else `lettre` would read it back from the headers, and it cannot read every address that it writes.
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()]).map_err(Unrenderable::new)?;
     let head = Message::builder()
+        .envelope(envelope)
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
         .raw_header(subject(&work.subject)?)
@@ -66,15 +70,6 @@ pub fn render(work: &Work, sender: &Mailbox) -> Result<Mail, Unrenderable> {
     };
     let bytes = message.map_err(Unrenderable::new)?.formatted();
     Ok(Mail { from: from.email, to, bytes })
-}
-
-/// The address with its domain in ASCII. A local part beyond ASCII stays, and needs SMTPUTF8.
-fn ascii_domain(address: &Address) -> Result<Address, Unrenderable> {
-    if address.domain().is_ascii() {
-        return Ok(address.clone());
-    }
-    let domain = idna::domain_to_ascii(address.domain()).map_err(Unrenderable::new)?;
-    Address::new(address.user(), domain).map_err(Unrenderable::new)
 }
 
 /// The time in whole seconds, which is all that a Date header holds.

@@ -84,6 +84,24 @@ fn a_local_part_beyond_ascii_is_kept() {
 }
 
 #[test]
+fn every_address_that_is_taken_is_written_as_it_is() {
+    for address in [
+        r#""a b"@example.org"#,
+        r#""a,<b>@c"@example.org"#,
+        r#""a\"b\\c"@example.org"#,
+        "a@[127.0.0.1]",
+        "a@[IPv6:::1]",
+        "a+b=c!#$%&'*/?^_`{|}~-@example.org",
+    ] {
+        let work = Work { to: address.parse().expect("an address"), ..work() };
+        let mail = render(&work, &sender()).expect("a mail");
+        assert_eq!(mail.to.to_string(), address);
+        let text = String::from_utf8(mail.bytes).expect("UTF-8");
+        assert!(text.contains(&format!("\r\nTo: {address}\r\n")), "{text}");
+    }
+}
+
+#[test]
 fn what_looks_like_an_encoded_word_is_shown_as_it_was_written() {
     let mut work = work();
     work.subject = "=?utf-8?q?surprise?=".to_owned();

@@ -240,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn the_domain_of_the_sender_is_kept_in_ascii() {
+        let (_directory, overrides) =
+            file("[smtp]\nhost = \"relay\"\nfrom = \"Büro <herald@bücher.example>\"\n");
+        let config = Config::load(overrides, Secrets::default()).unwrap();
+        let from = config.smtp.unwrap().from;
+        assert_eq!(from.email.domain(), "xn--bcher-kva.example");
+        assert_eq!(from.name.as_deref(), Some("Büro"));
+
+        let (_directory, overrides) = file("[smtp]\nhost = \"relay\"\nfrom = \"herald@⒈com\"\n");
+        let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("the sender must have a domain"), "{error}");
+    }
+
+    #[test]
     fn a_short_key_is_refused_with_the_remedy() {
         let secrets = Secrets { api_key: Some("short".into()), smtp_password: None };
         let error = Config::load(Overrides::default(), secrets).unwrap_err().to_string();

@@ -7,6 +7,8 @@ use lettre::message::Mailbox;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::model::to_wire;
+
 /// How to reach the relay and as whom to speak to it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +24,8 @@ pub struct Settings {
     /// Sent only together with `password`, and never over a connection without TLS unless `tls` is `none`.
     pub username: Option<String>,
     pub password: Option<SecretString>,
-    /// Who the mails come from, in the header and in the envelope.
+    /// Who the mails come from, in the header and in the envelope. Its domain, of which Message-IDs are made too, is
+    /// in ASCII here.
     #[serde(deserialize_with = "mailbox")]
     pub from: Mailbox,
     /// The name in EHLO.
@@ -74,10 +77,14 @@ impl Settings {
     }
 }
 
-/// `lettre` says "Invalid input" and no more.
+/// `lettre` says "Invalid input" and no more, and leaves the domain as it is.
 fn mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mailbox, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| de::Error::custom("expected a sender such as \"Herald <herald@example.org>\""))
+    let sender: Mailbox = text
+        .parse()
+        .map_err(|_| de::Error::custom("expected a sender such as \"Herald <herald@example.org>\""))?;
+    let email = to_wire(&sender.email).map_err(|error| de::Error::custom(format!("the sender {error}")))?;
+    Ok(Mailbox::new(sender.name, email))
 }
 
 fn port() -> u16 {

@@ -240,6 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_of_smtp_out_of_its_range_is_refused_with_its_value_and_the_range() {
+        for (setting, said) in [
+            ("port = 0", "0 is not from 1 to 65535"),
+            ("port = 65536", "65536 is not from 1 to 65535"),
+            ("concurrency = 0", "0 is not from 1 to 1000"),
+            ("connect_seconds = 0", "0 is not from 1 to 86400"),
+            ("command_seconds = 0", "0 is not from 1 to 86400"),
+            ("reply_seconds = 86401", "86401 is not from 1 to 86400"),
+            ("idle_seconds = 0", "0 is not from 1 to 86400"),
+            ("hello = \"\"", "\"\" is not a host name or IP address"),
+        ] {
+            let (_directory, overrides) =
+                file(&format!("[smtp]\nhost = \"relay\"\nfrom = \"a@example.org\"\n{setting}\n"));
+            let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+            assert!(error.contains("line 4") && error.contains(setting) && error.contains(said), "{error}");
+        }
+        let (_directory, overrides) = file("[smtp]\nhost = \"\"\nfrom = \"a@example.org\"\n");
+        let error = Config::load(overrides, Secrets::default()).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("\"\" is not a host name"), "{error}");
+    }
+
+    #[test]
     fn the_domain_of_the_sender_is_kept_in_ascii() {
         let (_directory, overrides) =
             file("[smtp]\nhost = \"relay\"\nfrom = \"Büro <herald@bücher.example>\"\n");

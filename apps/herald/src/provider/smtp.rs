@@ -47,7 +47,7 @@ impl Smtp {
     }
 
     pub(super) fn concurrency(&self) -> usize {
-        self.settings.concurrency.get()
+        self.settings.concurrency
     }
 
     pub(super) async fn send(&self, work: &Work) -> Answer {

@@ -97,7 +97,8 @@ fn read(value: Value, now: Timestamp, faults: &mut Faults) -> Option<NewNotifica
     if !has_content {
         faults.add("", "needs `text`, `html` or both");
     }
-    check_sizes(text.as_deref(), html.as_deref(), faults);
+    check_content("/text", text.as_deref(), TEXT_BYTES_MAX, faults);
+    check_content("/html", html.as_deref(), HTML_BYTES_MAX, faults);
     check_expiry(send_at, expires_at, now, faults);
     if let Some(category) = &category {
         check_category(category, faults);
@@ -129,12 +130,14 @@ fn check_subject(subject: &str, faults: &mut Faults) {
     }
 }
 
-fn check_sizes(text: Option<&str>, html: Option<&str>, faults: &mut Faults) {
-    if text.is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
-        faults.add("/text", format!("must have at most {TEXT_BYTES_MAX} bytes"));
+/// Lone CRs and LFs become line ends when the mail is rendered. A NUL cannot stand in one (RFC 2045 §2.7).
+fn check_content(pointer: &str, content: Option<&str>, bytes_max: usize, faults: &mut Faults) {
+    let Some(content) = content else { return };
+    if content.len() > bytes_max {
+        faults.add(pointer, format!("must have at most {bytes_max} bytes"));
     }
-    if html.is_some_and(|html| html.len() > HTML_BYTES_MAX) {
-        faults.add("/html", format!("must have at most {HTML_BYTES_MAX} bytes"));
+    if content.contains('\0') {
+        faults.add(pointer, "must not contain NUL");
     }
 }
 

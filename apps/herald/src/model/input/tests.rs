@@ -73,6 +73,8 @@ fn each_rule_points_to_the_field_that_breaks_it() {
         ("text", json!(1), "/text"),
         ("text", json!(long), "/text"),
         ("html", json!(long), "/html"),
+        ("text", json!("a\0b"), "/text"),
+        ("html", json!("<p>a\0b"), "/html"),
         ("send_at", json!("tomorrow"), "/send_at"),
         ("expires_at", json!("2026-12-31T23:59:59Z"), "/expires_at"),
         ("category", json!("Invoice"), "/category"),

@@ -13,7 +13,14 @@ pub use mail::{Mail, Unrenderable, render};
 pub use outbox::Outbox;
 pub use smtp::Smtp;
 
-use std::{convert::Infallible, future::pending};
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::store::{ViewerMail, Work};
 
@@ -50,6 +57,21 @@ pub enum Answer {
     Ambiguous { detail: String },
 }
 
+/// Whether one send has reached the point from which on the provider may have the whole message. It begins before the
+/// bytes that complete the message are written, so until then the message was not delivered for certain.
+#[derive(Debug, Clone, Default)]
+pub struct Handover(Arc<AtomicBool>);
+
+impl Handover {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Provider {
     /// The name that deliveries are planned with.
     pub fn name(&self) -> &'static str {
@@ -71,11 +93,11 @@ impl Provider {
     ///
     /// # Cancel safety
     ///
-    /// Dropped half-way, the delivery may have been sent: its fate is unknown.
-    pub async fn send(&self, work: &Work) -> Answer {
+    /// Dropped half-way, the delivery may have been sent where its `handover` has begun, and was not where it has not.
+    pub async fn send(&self, work: &Work, handover: &Handover) -> Answer {
         match self {
             Self::Outbox(outbox) => outbox.send(work),
-            Self::Smtp(smtp) => smtp.send(work).await,
+            Self::Smtp(smtp) => smtp.send(work, handover).await,
         }
     }
 

@@ -149,3 +149,19 @@ async fn what_the_end_of_the_drain_cuts_off_is_recorded_as_unknown() {
     let delivery = &bench.deliveries().await[0];
     assert_eq!((delivery.state, delivery.unknown_count), (State::Unknown, 1));
 }
+
+#[tokio::test]
+async fn what_is_cut_off_before_the_relay_may_have_it_is_not_unknown() {
+    for silent in ["CONNECT", "DATA"] {
+        let bench =
+            Bench::new(move |_, event| if event == silent { Reaction::Silence } else { Reaction::Usual });
+        bench.accept(json!({})).await;
+        bench
+            .deliver_until(Duration::from_millis(100), async |_| {
+                bench.relay.heard().contains(&format!("0 {silent}")).then_some(())
+            })
+            .await;
+        let delivery = &bench.deliveries().await[0];
+        assert_eq!((delivery.state, delivery.unknown_count), (State::Retry, 0), "{silent}");
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 
 use herald::{
     model::Timestamp,
-    provider::{Answer, Provider, Smtp, smtp::Settings},
+    provider::{Answer, Handover, Provider, Smtp, smtp::Settings},
     store::Work,
 };
 
@@ -33,7 +33,7 @@ fn provider_with_tls(relay: SocketAddr, tls: &str, more: &str) -> Provider {
 
 async fn answer_to(command: &'static str, reaction: Reaction) -> Answer {
     let relay = relay(command, reaction);
-    provider(relay.address(), "").send(&work()).await
+    provider(relay.address(), "").send(&work(), &Handover::default()).await
 }
 
 #[tokio::test]
@@ -93,7 +93,9 @@ async fn wrong_credentials_are_a_matter_of_configuration() {
         _ if event.starts_with("AUTH") => Reaction::Say("535 5.7.8 no"),
         _ => Reaction::Usual,
     });
-    let answer = provider(relay.address(), "username = \"ada\"\npassword = \"wrong\"\n").send(&work()).await;
+    let answer = provider(relay.address(), "username = \"ada\"\npassword = \"wrong\"\n")
+        .send(&work(), &Handover::default())
+        .await;
     assert_eq!(answer, Answer::Configuration { reply: "535 5.7.8 no".into() });
 }
 
@@ -101,7 +103,9 @@ async fn wrong_credentials_are_a_matter_of_configuration() {
 async fn a_relay_without_starttls_gets_no_mail_where_tls_is_required() {
     let relay = relay("-", Reaction::Usual);
     let provider = provider_with_tls(relay.address(), "required", "");
-    let Answer::Configuration { reply } = provider.send(&work()).await else { panic!("it was not refused") };
+    let Answer::Configuration { reply } = provider.send(&work(), &Handover::default()).await else {
+        panic!("it was not refused")
+    };
     assert!(reply.contains("STARTTLS"), "{reply}");
     assert!(!relay.heard().iter().any(|event| event.contains("MAIL")));
 }
@@ -110,12 +114,12 @@ async fn a_relay_without_starttls_gets_no_mail_where_tls_is_required() {
 async fn opportunistic_tls_does_without_but_keeps_the_password() {
     let taking = relay("-", Reaction::Usual);
     let without_login = provider_with_tls(taking.address(), "opportunistic", "");
-    assert!(matches!(without_login.send(&work()).await, Answer::Accepted { .. }));
+    assert!(matches!(without_login.send(&work(), &Handover::default()).await, Answer::Accepted { .. }));
 
     let relay = relay("-", Reaction::Usual);
     let login = "username = \"ada\"\npassword = \"tiger\"\n";
     let with_login = provider_with_tls(relay.address(), "opportunistic", login);
-    let Answer::Configuration { reply } = with_login.send(&work()).await else {
+    let Answer::Configuration { reply } = with_login.send(&work(), &Handover::default()).await else {
         panic!("it was not refused")
     };
     assert!(reply.contains("without TLS"), "{reply}");
@@ -126,11 +130,11 @@ async fn opportunistic_tls_does_without_but_keeps_the_password() {
 async fn an_address_beyond_ascii_needs_a_relay_that_knows_it() {
     let work = Work { to: "zoë@example.com".parse().expect("an address"), ..work() };
     let ignorant = relay("-", Reaction::Usual);
-    let answer = provider(ignorant.address(), "").send(&work).await;
+    let answer = provider(ignorant.address(), "").send(&work, &Handover::default()).await;
     assert_eq!(answer, Answer::Permanent { reply: "the relay does not support SMTPUTF8".into() });
 
     let knowing = relay("EHLO", Reaction::Say("250-relay\r\n250-8BITMIME\r\n250 SMTPUTF8"));
-    let answer = provider(knowing.address(), "").send(&work).await;
+    let answer = provider(knowing.address(), "").send(&work, &Handover::default()).await;
     assert!(matches!(answer, Answer::Accepted { .. }), "{answer:?}");
     let mail = "0 MAIL FROM:<herald@example.org> SMTPUTF8 BODY=8BITMIME".to_owned();
     assert!(knowing.heard().contains(&mail), "{:?}", knowing.heard());
@@ -153,7 +157,7 @@ async fn a_connection_lost_in_the_middle_of_the_message_delivered_nothing() {
     let relay = relay("DATA", Reaction::SayAndHangUp("354 go on"));
     // More than the socket buffers of both sides hold, so that the loss is noticed while it is being written.
     let work = Work { text: Some("A line of text.\n".repeat(2_000_000)), ..work() };
-    let answer = provider(relay.address(), "").send(&work).await;
+    let answer = provider(relay.address(), "").send(&work, &Handover::default()).await;
     assert!(matches!(answer, Answer::Transient { .. }), "{answer:?}");
 }
 
@@ -174,7 +178,7 @@ async fn a_reply_after_the_dot_that_is_no_smtp_is_ambiguous() {
 #[tokio::test]
 async fn a_relay_that_closes_is_not_spoken_to_again() {
     let relay = relay("RCPT", Reaction::Say("421 4.3.2 closing"));
-    let answer = provider(relay.address(), "").send(&work()).await;
+    let answer = provider(relay.address(), "").send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Transient { reply: "421 4.3.2 closing".into() });
     assert_eq!(relay.heard().last().map(|event| event.starts_with("0 RCPT")), Some(true));
 }
@@ -182,7 +186,7 @@ async fn a_relay_that_closes_is_not_spoken_to_again() {
 #[tokio::test]
 async fn nobody_listening_is_an_outage_that_names_the_relay() {
     let nobody = free_address();
-    let answer = provider(nobody, "").send(&work()).await;
+    let answer = provider(nobody, "").send(&work(), &Handover::default()).await;
     let Answer::Unreachable { reply } = answer else { panic!("{answer:?}") };
     assert!(reply.starts_with(&format!("{nobody}: ")), "{reply}");
 }
@@ -191,11 +195,11 @@ async fn nobody_listening_is_an_outage_that_names_the_relay() {
 async fn silence_is_transient_before_the_dot_and_ambiguous_after_it() {
     let patience = "command_seconds = 1\nreply_seconds = 1\n";
     let before = relay("RCPT", Reaction::Silence);
-    let answer = provider(before.address(), patience).send(&work()).await;
+    let answer = provider(before.address(), patience).send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Transient { reply: "no answer within 1s".into() });
 
     let after = relay(".", Reaction::Silence);
-    let answer = provider(after.address(), patience).send(&work()).await;
+    let answer = provider(after.address(), patience).send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Ambiguous { detail: "no answer within 1s".into() });
 }
 
@@ -204,7 +208,9 @@ async fn the_deadline_of_a_mail_cuts_the_conversation_short() {
     let relay = relay("RCPT", Reaction::Silence);
     let expires_at = Timestamp::now() + Duration::from_millis(200);
     let started = Instant::now();
-    let answer = provider(relay.address(), "").send(&Work { expires_at: Some(expires_at), ..work() }).await;
+    let answer = provider(relay.address(), "")
+        .send(&Work { expires_at: Some(expires_at), ..work() }, &Handover::default())
+        .await;
     assert!(matches!(answer, Answer::Transient { .. }), "{answer:?}");
     assert!(started.elapsed() < Duration::from_secs(10), "it waited for the command's time-out");
 }
@@ -224,8 +230,9 @@ async fn a_mail_whose_deadline_passes_unnoticed_is_not_begun() {
         // While a blocking job runs, the runtime's clock does not go on by itself.
         let (over, wait) = mpsc::channel::<()>();
         let asleep = tokio::task::spawn_blocking(move || _ = wait.recv());
-        let answer =
-            provider(relay.address(), "").send(&Work { expires_at: Some(expires_at), ..work() }).await;
+        let answer = provider(relay.address(), "")
+            .send(&Work { expires_at: Some(expires_at), ..work() }, &Handover::default())
+            .await;
         drop(over);
         asleep.await.expect("the job ends");
         assert_eq!(answer, Answer::Transient { reply: "it expired before it was sent".into() }, "{late}");
@@ -241,8 +248,8 @@ async fn a_connection_is_used_for_the_next_mail_even_after_a_refusal() {
     });
     let provider = provider(relay.address(), "");
     let unknown = Work { to: "nobody@example.com".parse().expect("an address"), ..work() };
-    assert!(matches!(provider.send(&unknown).await, Answer::Gone { .. }));
-    assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
+    assert!(matches!(provider.send(&unknown, &Handover::default()).await, Answer::Gone { .. }));
+    assert!(matches!(provider.send(&work(), &Handover::default()).await, Answer::Accepted { .. }));
     let heard = relay.heard();
     assert_eq!(heard.iter().filter(|event| event.ends_with("CONNECT")).count(), 1, "{heard:?}");
     assert!(heard.contains(&"0 RSET".to_owned()), "{heard:?}");
@@ -257,8 +264,8 @@ async fn an_idle_connection_that_the_relay_gave_up_costs_no_attempt() {
             if number == 0 && mails.get() == 2 { farewell } else { Reaction::Usual }
         });
         let provider = provider(relay.address(), "");
-        assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
-        assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
+        assert!(matches!(provider.send(&work(), &Handover::default()).await, Answer::Accepted { .. }));
+        assert!(matches!(provider.send(&work(), &Handover::default()).await, Answer::Accepted { .. }));
         assert!(relay.heard().contains(&"1 .".to_owned()), "{:?}", relay.heard());
     }
 }
@@ -267,7 +274,7 @@ async fn an_idle_connection_that_the_relay_gave_up_costs_no_attempt() {
 async fn idle_connections_are_closed_with_a_goodbye() {
     let relay = relay("-", Reaction::Usual);
     let provider = provider(relay.address(), "idle_seconds = 1\n");
-    assert!(matches!(provider.send(&work()).await, Answer::Accepted { .. }));
+    assert!(matches!(provider.send(&work(), &Handover::default()).await, Answer::Accepted { .. }));
     let goodbye = eventually("QUIT comes", Duration::from_secs(20), async || {
         relay.heard().contains(&"0 QUIT".to_owned()).then_some(())
     });

@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use herald::provider::{Answer, Provider, Smtp, smtp::Settings};
+use herald::provider::{Answer, Handover, Provider, Smtp, smtp::Settings};
 
 use crate::support::{Reaction, Relay, scratch, work};
 
@@ -71,7 +71,7 @@ impl Drop for Submission {
 async fn a_mail_is_sent_encrypted_and_logged_in() {
     let mut server = Submission::start();
     let login = "username = \"ada\"\npassword = \"correct horse\"\n";
-    let answer = server.provider(&(server.trusted() + login)).send(&work()).await;
+    let answer = server.provider(&(server.trusted() + login)).send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Accepted { reply: "250 2.0.0 kept".into(), viewer: None });
     assert_eq!(server.lines.next().expect("a mail").expect("a line"), work().message_id);
 }
@@ -80,7 +80,7 @@ async fn a_mail_is_sent_encrypted_and_logged_in() {
 async fn a_wrong_password_is_a_matter_of_configuration() {
     let server = Submission::start();
     let login = "username = \"ada\"\npassword = \"battery staple\"\n";
-    let answer = server.provider(&(server.trusted() + login)).send(&work()).await;
+    let answer = server.provider(&(server.trusted() + login)).send(&work(), &Handover::default()).await;
     let Answer::Configuration { reply } = answer else { panic!("{answer:?}") };
     assert!(reply.starts_with("535"), "{reply}");
 }
@@ -88,7 +88,7 @@ async fn a_wrong_password_is_a_matter_of_configuration() {
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_a_matter_of_configuration() {
     let server = Submission::start();
-    let answer = server.provider("").send(&work()).await;
+    let answer = server.provider("").send(&work(), &Handover::default()).await;
     let Answer::Configuration { reply } = answer else { panic!("{answer:?}") };
     assert!(reply.contains("certificate"), "{reply}");
 }
@@ -96,7 +96,7 @@ async fn a_certificate_that_nobody_vouches_for_is_a_matter_of_configuration() {
 #[tokio::test]
 async fn a_demand_to_log_in_is_a_matter_of_configuration() {
     let server = Submission::start();
-    let answer = server.provider(&server.trusted()).send(&work()).await;
+    let answer = server.provider(&server.trusted()).send(&work(), &Handover::default()).await;
     let Answer::Configuration { reply } = answer else { panic!("{answer:?}") };
     assert!(reply.starts_with("530"), "{reply}");
 }
@@ -115,7 +115,8 @@ async fn what_is_injected_before_the_handshake_is_no_reply_of_the_relay() {
         "STARTTLS" => Reaction::Say(INJECTED),
         _ => Reaction::Say("550 5.7.1 the relay refuses everything"),
     });
-    let answer = provider(relay.address().port(), &trusted(&authority)).send(&work()).await;
+    let answer =
+        provider(relay.address().port(), &trusted(&authority)).send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Configuration { reply: "550 5.7.1 the relay refuses everything".into() });
 }
 
@@ -129,6 +130,7 @@ async fn a_reply_over_tls_that_is_no_utf_8_means_what_its_code_says() {
         "RCPT TO:<ada@example.com>" => Reaction::SayInLatin1("550 5.1.1 Empfänger unbekannt"),
         _ => Reaction::Usual,
     });
-    let answer = provider(relay.address().port(), &trusted(&authority)).send(&work()).await;
+    let answer =
+        provider(relay.address().port(), &trusted(&authority)).send(&work(), &Handover::default()).await;
     assert_eq!(answer, Answer::Gone { reply: "550 5.1.1 Empf?nger unbekannt".into() });
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A finalizer records the fate, so that it is recorded however the attempt ends: an attempt that is cut off or
-//! panics while `Sending` may have delivered, and is recorded as unknown.
+//! panics while `Sending` may have delivered once the handover began, and is recorded as unknown then.
 
 use std::{
     mem,
@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use super::{channel::Channel, verdict::verdict};
 use crate::{
     model::DeliveryId,
-    provider::Answer,
+    provider::{Answer, Handover},
     store::{self, Refused, Settled, Settlement, Store, Work},
 };
 
@@ -38,8 +38,8 @@ enum Fate {
     Leased,
     /// It is no longer ours to send: cancelled, or past its deadline.
     Withdrawn,
-    /// It may have been sent.
-    Sending { since: Timestamp },
+    /// It may have been sent, from the handover on.
+    Sending { since: Timestamp, handover: Handover },
     /// The provider has answered.
     Answered(Settlement),
 }
@@ -66,7 +66,7 @@ impl Progress {
 ///
 /// # Cancel safety
 ///
-/// What is cut off is recorded as unknown, or as due where nothing was sent yet.
+/// What is cut off is recorded as unknown where it may have been sent, else as due or to be tried again.
 pub(super) async fn attempt(channel: Arc<Channel>, work: Work) -> Result<(), ballet::Error> {
     let work = Arc::new(work);
     let progress = Progress::default();
@@ -89,9 +89,10 @@ async fn send(channel: &Channel, work: &Work, progress: &Progress) -> Result<(),
         Err(error) => return Err(error.into()),
     }
     let since = Timestamp::now();
-    progress.set(Fate::Sending { since });
+    let handover = Handover::default();
+    progress.set(Fate::Sending { since, handover: handover.clone() });
     let begun = channel.begin();
-    let answer = channel.provider.send(work).await;
+    let answer = channel.provider.send(work, &handover).await;
     let resume_at = channel.heed(begun, &answer);
     let settlement = verdict(work, since, answer, Timestamp::now(), resume_at);
     channel.tally.count(settlement.class);
@@ -105,7 +106,7 @@ async fn record(channel: Arc<Channel>, work: Arc<Work>, progress: Progress) -> R
     let settlement = match progress.take() {
         Fate::Withdrawn => return Ok(()),
         Fate::Leased => None,
-        Fate::Sending { since } => Some(cut_off(&work, since)),
+        Fate::Sending { since, handover } => Some(cut_off(&work, since, &handover)),
         Fate::Answered(settlement) => Some(settlement),
     };
     loop {
@@ -124,8 +125,12 @@ async fn record(channel: Arc<Channel>, work: Arc<Work>, progress: Progress) -> R
 }
 
 /// An attempt that never saw its answer. It is not repeated at once, since the cause may be the mail itself.
-fn cut_off(work: &Work, since: Timestamp) -> Settlement {
-    let answer = Answer::Ambiguous { detail: "cut off before an answer came".to_owned() };
+fn cut_off(work: &Work, since: Timestamp, handover: &Handover) -> Settlement {
+    let answer = if handover.has_begun() {
+        Answer::Ambiguous { detail: "cut off before an answer came".to_owned() }
+    } else {
+        Answer::Transient { reply: "cut off before the message was handed over".to_owned() }
+    };
     let now = Timestamp::now();
     verdict(work, since, answer, now, now)
 }

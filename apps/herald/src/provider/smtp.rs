@@ -23,7 +23,7 @@ use self::{
     pool::Pool,
     transaction::{Ended, transact},
 };
-use super::{Answer, Mail, mail};
+use super::{Answer, Handover, Mail, mail};
 use crate::store::Work;
 
 /// A relay, with the connections to it that wait for their next mail.
@@ -50,9 +50,12 @@ impl Smtp {
         self.settings.concurrency
     }
 
-    pub(super) async fn send(&self, work: &Work) -> Answer {
+    pub(super) async fn send(&self, work: &Work, handover: &Handover) -> Answer {
         match mail::render(work, &self.settings.from) {
-            Ok(mail) => self.transmit(&mail, &Patience::new(&self.settings, work.expires_at)).await,
+            Ok(mail) => {
+                let patience = Patience::new(&self.settings, work.expires_at);
+                self.transmit(&mail, &patience, handover).await
+            }
             Err(error) => Answer::Permanent { reply: error.to_string() },
         }
     }
@@ -66,9 +69,9 @@ impl Smtp {
     }
 
     /// Sends over an idle connection; over a new one where none is idle, or the relay has hung up on all of them.
-    async fn transmit(&self, mail: &Mail, patience: &Patience) -> Answer {
+    async fn transmit(&self, mail: &Mail, patience: &Patience, handover: &Handover) -> Answer {
         while let Some(mut connection) = self.pool.take() {
-            match transact(&mut connection, mail, patience).await {
+            match transact(&mut connection, mail, patience, handover).await {
                 Ended::Stale(_) => (),
                 Ended::Broken(answer) => return answer,
                 Ended::Reusable(answer) => {
@@ -77,16 +80,16 @@ impl Smtp {
                 }
             }
         }
-        self.transmit_anew(mail, patience).await
+        self.transmit_anew(mail, patience, handover).await
     }
 
-    async fn transmit_anew(&self, mail: &Mail, patience: &Patience) -> Answer {
+    async fn transmit_anew(&self, mail: &Mail, patience: &Patience, handover: &Handover) -> Answer {
         // Most mails go over a connection that is there already, and need no room for a TLS handshake.
         let mut connection = match Box::pin(self.connector.connect(patience)).await {
             Ok(connection) => connection,
             Err(answer) => return answer,
         };
-        match transact(&mut connection, mail, patience).await {
+        match transact(&mut connection, mail, patience, handover).await {
             Ended::Stale(answer) | Ended::Broken(answer) => answer,
             Ended::Reusable(answer) => {
                 self.pool.put(connection);

@@ -1,10 +1,6 @@
 //! One mail over one connection: MAIL, RCPT, DATA, the message, the final dot, the reply.
 
-use std::{
-    iter,
-    pin::pin,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{iter, pin::pin};
 
 use lettre::transport::smtp::{
     client::AsyncSmtpConnection,
@@ -17,7 +13,7 @@ use super::{
     classify::{Step, Trouble, classify},
     patience::Patience,
 };
-use crate::provider::{Answer, Mail};
+use crate::provider::{Answer, Handover, Mail};
 
 /// How a transaction ended, for the mail and for its connection.
 #[derive(Debug)]
@@ -34,18 +30,19 @@ pub(super) enum Ended {
 ///
 /// # Cancel safety
 ///
-/// Dropped half-way, the mail may have been sent, and the connection is of no further use.
+/// Dropped half-way, the mail may have been sent where its handover has begun. The connection is of no further use.
 pub(super) async fn transact(
     connection: &mut AsyncSmtpConnection,
     mail: &Mail,
     patience: &Patience,
+    handover: &Handover,
 ) -> Ended {
     let Some(parameters) = parameters(connection, mail) else {
         return Ended::Reusable(Answer::Permanent {
             reply: "the relay does not support SMTPUTF8".to_owned(),
         });
     };
-    match converse(connection, mail, parameters, patience).await {
+    match converse(connection, mail, parameters, patience, handover).await {
         Ok(response) => Ended::Reusable(Answer::Accepted { reply: describe(&response), viewer: None }),
         Err((step, trouble)) => give_up(connection, step, &trouble, patience).await,
     }
@@ -56,6 +53,7 @@ async fn converse(
     mail: &Mail,
     parameters: Vec<MailParameter>,
     patience: &Patience,
+    handover: &Handover,
 ) -> Result<Response, (Step, Trouble)> {
     let at = |step| move |trouble| (step, trouble);
     let plain = parameters.is_empty();
@@ -64,7 +62,7 @@ async fn converse(
     let recipient = Rcpt::new(mail.to.clone(), Vec::new());
     command(connection, recipient, patience).await.map_err(at(Step::Recipient))?;
     command(connection, Data, patience).await.map_err(at(Step::Data))?;
-    message(connection, &mail.bytes, patience).await
+    message(connection, &mail.bytes, patience, handover).await
 }
 
 async fn command(
@@ -83,14 +81,14 @@ async fn message(
     connection: &mut AsyncSmtpConnection,
     bytes: &[u8],
     patience: &Patience,
+    handover: &Handover,
 ) -> Result<Response, (Step, Trouble)> {
-    let dot = AtomicBool::new(false);
     let dot_is_next = iter::from_fn(|| {
-        dot.store(true, Ordering::Relaxed);
+        handover.begin();
         None
     });
     let mut sending = pin!(connection.message_iter(iter::once(bytes).chain(dot_is_next)));
-    let step = || if dot.load(Ordering::Relaxed) { Step::Dot } else { Step::Data };
+    let step = || if handover.has_begun() { Step::Dot } else { Step::Data };
 
     let result = match patience.command(&mut sending).await {
         Err(_) if step() == Step::Dot => patience.reply(&mut sending).await,

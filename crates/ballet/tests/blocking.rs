@@ -550,3 +550,40 @@ async fn the_curtain_names_a_thread_that_ignores_everything() -> Result<(), Erro
     assert!(lines.contains("ABANDONED  stubborn") && !lines.contains("ABANDONED  obedient"), "{lines}");
     Ok(())
 }
+
+/// Panics again when it is dropped.
+struct Twice;
+
+impl Drop for Twice {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("dropped"));
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_with_what_panics_keeps_neither_the_next_hook_nor_the_work() -> Result<(), Error> {
+    let (told, heard) = mpsc::channel();
+    let blocked = ballet::supervisor_scope(async |s: SupervisorScope| {
+        let (begun, began) = oneshot::channel();
+        let work = s.blocking(move |cancel| {
+            let first = cancel.on_cancel(|| std::panic::resume_unwind(Box::new("first")));
+            let second = cancel.on_cancel(|| std::panic::resume_unwind(Box::new(Twice)));
+            let (wake, woken) = mpsc::channel();
+            let third = cancel.on_cancel(move || wake.send(()).unwrap_or_default());
+            begun.send(()).ok();
+            let is_woken = woken.recv_timeout(PATIENCE).is_ok();
+            // Each waits for a hook that runs.
+            drop((first, second, third));
+            told.send(is_woken).ok();
+            Ok(())
+        });
+        began.await?;
+        work.job().cancel();
+        Ok(work.await)
+    })
+    .await?;
+    let failure = blocked.unwrap_err();
+    assert!(failure.is_panic() && failure.to_string().contains("first"), "{failure}");
+    assert_eq!(heard.try_recv(), Ok(true), "the scope waited for the work, and the third hook ran");
+    Ok(())
+}

@@ -208,7 +208,6 @@ async fn refused() {
     assert!(scope.await.is_ok());
 }
 
-/// Scopes that are dropped half-way and end as children of the scope around them.
 /// A value that nobody inherits.
 struct Kept;
 
@@ -252,6 +251,7 @@ async fn with_a_context_that_panics_at_its_end() {
     }
 }
 
+/// Scopes that are dropped half-way and end as children of the scope around them.
 async fn adopted() {
     let scope = ballet::scope(async |_: Scope<u8>| {
         for _ in 0..CHILDREN / 10 {
@@ -351,7 +351,24 @@ fn a_million_children_leave_nothing_behind() {
             assert_nothing_is_left(bytes, &format!("{kind}, {flavour}"));
         }
     }
+    tokens_leave_nothing_behind();
     runtimes_leave_nothing_behind();
+}
+
+/// A scope that lasts as long as a program, and gives each connection a token.
+fn tokens_leave_nothing_behind() {
+    for (flavour, mut builder) in runtimes() {
+        let scope = ballet::scope(async |s: Scope<u8>| {
+            let bytes = live();
+            for _connection in 0..10 * CHILDREN {
+                drop(s.token());
+            }
+            yield_now().await;
+            assert_nothing_is_left(bytes, &format!("tokens, {flavour}"));
+            Ok(())
+        });
+        assert!(start(&mut builder).block_on(scope).is_ok());
+    }
 }
 
 /// A runtime is as large as thousands of children, and whatever keeps one of its children alive keeps it.

@@ -6,8 +6,11 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as Poller;
+
+use tokio_util::sync::CancellationToken;
 
 use super::Scope;
 use crate::dispatch::guest::Ref;
@@ -20,13 +23,19 @@ type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Beside {
     /// Spares a scope that has none the lock at each poll.
     is_used: AtomicBool,
+    /// What the tokens that the scope gives out are children of, once it has given one out.
+    pub(super) token: OnceLock<CancellationToken>,
     /// `None` once the scope has ended.
     watches: ShortLock<Option<Vec<Watch>>>,
 }
 
 impl Beside {
     pub(super) fn new() -> Self {
-        Self { is_used: AtomicBool::new(false), watches: ShortLock::new(Some(Vec::new())) }
+        Self {
+            is_used: AtomicBool::new(false),
+            token: OnceLock::new(),
+            watches: ShortLock::new(Some(Vec::new())),
+        }
     }
 
     /// Takes a future in, to be polled with the scope; where the scope has ended, it is dropped at once.
@@ -71,8 +80,8 @@ fn guarded<E: Fault, R>(owner: &Ref<Owner<E>>, run: impl FnOnce() -> R) -> Optio
 impl<E: Fault, D> Scope<E, D> {
     /// Cancels the scope when `signal` ends, whatever it gives. If the scope ends first, the signal is dropped.
     ///
-    /// Unlike a child, a signal does not hold the scope open. It is polled by the task that polls the scope, so it
-    /// should wait and not work.
+    /// Unlike a child, a signal does not hold the scope open. It is polled by the task that polls the scope, each time
+    /// that this is, until it or the scope ends; so it should wait and not work, and there should be few.
     ///
     /// # Examples
     ///

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crate::job::{Reason, lock};
+use crate::job::{Reason, contain, lock};
 use crate::sync::{Condvar, Mutex, OnceBox};
 
 /// Tells [`blocking`](crate::Scope::blocking) work that it was asked to end.
@@ -123,9 +123,13 @@ impl Cancel {
         let mut panicked = None;
         while let Some(action) = self.0.take_next() {
             let ended = catch_unwind(AssertUnwindSafe(action));
-            panicked = panicked.or(ended.err());
             lock(&self.0.hooks).running = None;
             self.0.ran.notify_all();
+            match ended {
+                Err(payload) if panicked.is_none() => panicked = Some(payload),
+                // What a second one panicked with may panic when it is dropped.
+                ended => contain(|| drop(ended)),
+            }
         }
         panicked
     }

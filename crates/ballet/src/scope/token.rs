@@ -39,14 +39,25 @@ impl<E: Fault, D> Scope<E, D> {
     /// assert_eq!(said, "drained");
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// The first token of a scope is watched for as long as the scope lasts; each further one is a child of that, which
+    /// is forgotten when its clones are dropped.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        let cancels = token.clone().drop_guard();
-        self.watch(async move {
-            cancelled().await;
-            drop(cancels);
+        let mut unwatched = None;
+        let watched = self.frame.beside.token.get_or_init(|| {
+            let token = CancellationToken::new();
+            unwatched = Some(token.clone().drop_guard());
+            token
         });
-        token
+        if let Some(cancels) = unwatched {
+            self.watch(async move {
+                cancelled().await;
+                drop(cancels);
+            });
+        }
+        watched.child_token()
     }
 }

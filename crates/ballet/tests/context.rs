@@ -152,11 +152,14 @@ async fn a_transformation_is_called_once_for_each_child_and_only_for_the_nearest
         for _ in 0..3 {
             s.spawn(async { Ok(()) }).await;
         }
+        // Also for one that is refused.
+        s.cancel();
+        s.spawn(async { Ok(()) });
         Ok(())
     });
     let inner = ballet::with(Calls, Arc::clone(&seen), scope);
     ballet::with(Calls, Arc::clone(&hidden), inner).await?;
-    assert_eq!((hidden.load(Ordering::Relaxed), seen.load(Ordering::Relaxed)), (0, 3));
+    assert_eq!((hidden.load(Ordering::Relaxed), seen.load(Ordering::Relaxed)), (0, 4));
     Ok(())
 }
 

@@ -172,6 +172,43 @@ async fn the_tree_shows_place_state_and_polls() -> Result<(), Error> {
 }
 
 #[ballet::test]
+async fn a_job_that_has_run_for_months_shows_when_it_was_last_polled() -> Result<(), Error> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    ballet::scope(async |s: Scope| {
+        let daily = s.named("daily").spawn(async {
+            loop {
+                tokio::time::sleep(DAY).await;
+            }
+        });
+        let _: &ballet::Deferred<()> = &daily;
+        tokio::time::sleep(90 * DAY + DAY / 2).await;
+        let tree = s.tree();
+        let idle = tree.iter().find(|node| node.path.ends_with("daily")).and_then(|node| node.idle);
+        let idle = idle.expect("it is alive and was polled");
+        assert!(idle.abs_diff(DAY / 2) < Duration::from_secs(1), "{idle:?}");
+        s.cancel_children();
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
+async fn a_name_with_a_line_break_is_one_line_of_the_tree() -> Result<(), Error> {
+    ballet::scope(async |s: Scope| {
+        let forger = s.named("a\nroot · job\u{1b}[2J").spawn(pending::<Result<(), _>>());
+        assert_eq!(forger.job().name(), "a\nroot · job\u{1b}[2J");
+        let tree = s.tree().to_string();
+        assert_eq!(tree.lines().count(), 2, "{tree}");
+        assert!(tree.contains(r"a\nroot · job\u{1b}[2J"), "{tree}");
+        s.cancel_children();
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[ballet::test]
 async fn a_scope_says_whether_it_is_open_and_why_it_is_not() -> Result<(), Error> {
     let ended = ballet::scope(async |s: Scope| {
         assert!(s.is_open() && s.reason().is_none());

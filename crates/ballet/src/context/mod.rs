@@ -13,7 +13,7 @@ pub use trace::{InvalidTraceParent, SpanId, Trace, TraceId, TraceParent};
 pub(crate) use values::Values;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -56,6 +56,18 @@ impl fmt::Display for Name {
         match self {
             Name::Given(name) => f.write_str(name),
             Name::Number(number) => write!(f, "#{number}"),
+        }
+    }
+}
+
+impl Name {
+    /// Writes the name as part of a line, which it must not break.
+    fn draw(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Given(name) => name.chars().try_for_each(|char| {
+                if char.is_control() { write!(f, "{}", char.escape_default()) } else { f.write_char(char) }
+            }),
+            Name::Number(_) => write!(f, "{self}"),
         }
     }
 }
@@ -139,7 +151,7 @@ impl Named for Written {
 /// Where a job stands in the tree: the names from the root to it, joined by `/`.
 ///
 /// A job without a name shows the number its owner gave it, as in `page/#2`. Making a path costs nothing; it is
-/// written out only when it is displayed.
+/// written out only when it is displayed. Control characters in a name are escaped there, so that each path is one line.
 ///
 /// # Examples
 ///
@@ -190,7 +202,7 @@ impl fmt::Display for Path {
             if index > 0 {
                 f.write_str("/")?;
             }
-            write!(f, "{name}")?;
+            name.draw(f)?;
         }
         Ok(())
     }

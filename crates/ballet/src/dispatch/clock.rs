@@ -42,10 +42,48 @@ impl Moment {
         Duration::from_nanos(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// Whole milliseconds from `earlier` to here; zero where that is later.
+    /// From `earlier` to here; nothing where that is later.
     #[inline]
-    pub(crate) fn millis_since(self, earlier: Self) -> u32 {
-        u32::try_from((self.0 - earlier.0).max(0) / 1_000_000).unwrap_or(u32::MAX)
+    pub(crate) fn lapse_since(self, earlier: Self) -> Lapse {
+        Lapse::of_millis(u64::try_from((self.0 - earlier.0) / 1_000_000).unwrap_or(0))
+    }
+}
+
+/// How much time has passed, in the room that a node has for it: whole milliseconds for three days, and then to a part in
+/// 2²⁷, which is a second in four years.
+///
+/// Its bits are a whole number and, in the last four, by how many places that is to be shifted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lapse(u32);
+
+impl Lapse {
+    const SHIFT_BITS: u32 = 4;
+    const NUMBER_BITS: u32 = u32::BITS - Self::SHIFT_BITS;
+    const MILLIS_MAX: u64 = (1 << (Self::NUMBER_BITS + (1 << Self::SHIFT_BITS) - 1)) - 1;
+
+    #[inline]
+    fn of_millis(millis: u64) -> Self {
+        let millis = millis.min(Self::MILLIS_MAX);
+        let shift = (u64::BITS - millis.leading_zeros()).saturating_sub(Self::NUMBER_BITS);
+        // Of the number no more than its bits are left.
+        #[expect(clippy::cast_possible_truncation, reason = "it has been shifted to fit")]
+        let number = (millis >> shift) as u32;
+        Self(number << Self::SHIFT_BITS | shift)
+    }
+
+    pub(crate) fn to_duration(self) -> Duration {
+        let shift = self.0 & ((1 << Self::SHIFT_BITS) - 1);
+        Duration::from_millis(u64::from(self.0 >> Self::SHIFT_BITS) << shift)
+    }
+
+    /// For an atomic of that size.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 }
 
@@ -99,5 +137,25 @@ pub(crate) struct Looked {
 impl Drop for Looked {
     fn drop(&mut self) {
         NOW.set(self.outer);
+    }
+}
+
+#[cfg(all(test, not(ballet_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lapse_is_exact_for_days_and_off_by_a_small_part_for_centuries() {
+        let day = 24 * 60 * 60 * 1_000;
+        for millis in [0, 1, 999, day, 3 * day, (1 << 28) - 1] {
+            assert_eq!(Lapse::of_millis(millis).to_duration(), Duration::from_millis(millis));
+        }
+        for millis in [1 << 28, (1 << 29) + 1, 50 * day + 7, 60 * day, 365 * day + 1, 200 * 365 * day] {
+            let kept = Lapse::of_millis(millis).to_duration();
+            let lost = Duration::from_millis(millis) - kept;
+            assert!(lost <= kept / (1 << 27), "of {millis} ms {lost:?} is lost");
+        }
+        assert_eq!(Lapse::of_millis(u64::MAX), Lapse::of_millis(Lapse::MILLIS_MAX));
+        assert!(Lapse::of_millis(u64::MAX).to_duration() > Duration::from_millis(270 * 365 * day));
     }
 }

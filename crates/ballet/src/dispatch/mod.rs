@@ -38,7 +38,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 pub use yield_now::yield_now;
 
-pub(crate) use clock::{Looked, Moment, go_by, look_at_clock, now};
+pub(crate) use clock::{Lapse, Looked, Moment, go_by, look_at_clock, now};
 pub(crate) use crew::when_closed;
 pub(crate) use hold::hold_wakes;
 

@@ -48,7 +48,7 @@ use super::asked::Asked;
 use super::{Manner, Reason, contain};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
-use crate::dispatch::{Moment, now, when_closed};
+use crate::dispatch::{Lapse, Moment, now, when_closed};
 use crate::observe::{Kind, State, Tree};
 use crate::sync::{AtomicU8, AtomicU32, OnceBox, Ordering, fence};
 
@@ -69,8 +69,8 @@ pub(crate) struct Node {
     /// The neighbours in the owner's family; guarded by that family's lock.
     links: Links,
     polls: AtomicU32,
-    /// Milliseconds from birth to the last poll, or to the end.
-    moment_ms: AtomicU32,
+    /// The [`Lapse`] from birth to the last poll, or to the end.
+    lapse: AtomicU32,
     /// The number of a job without a name, from 1.
     number: AtomicU32,
     /// How many shields are being polled somewhere inside, in the same task.
@@ -189,7 +189,7 @@ impl Node {
             household: OnceBox::new(),
             links: Links::default(),
             polls: AtomicU32::new(0),
-            moment_ms: AtomicU32::new(0),
+            lapse: AtomicU32::new(0),
             number: AtomicU32::new(0),
             shields: AtomicU32::new(0),
             role: birth.role,
@@ -289,7 +289,7 @@ impl Node {
 
     #[inline]
     fn set_ended(&self, state: State) {
-        self.moment_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.note_lapse();
         self.ended.store(code(state), Ordering::Release);
     }
 
@@ -305,17 +305,17 @@ impl Node {
     #[inline]
     pub(super) fn note_poll(&self) {
         self.polls.store(self.polls.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
-        self.moment_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.note_lapse();
     }
 
     #[inline]
-    fn age_ms(&self) -> u32 {
-        now().millis_since(self.born)
+    fn note_lapse(&self) {
+        self.lapse.store(now().lapse_since(self.born).to_bits(), Ordering::Relaxed);
     }
 
     /// From birth to the last poll, or to the end.
     fn moment(&self) -> Duration {
-        Duration::from_millis(self.moment_ms.load(Ordering::Relaxed).into())
+        Lapse::from_bits(self.lapse.load(Ordering::Relaxed)).to_duration()
     }
 }
 

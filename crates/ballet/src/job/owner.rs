@@ -203,7 +203,9 @@ impl<E: Fault> Ref<Owner<E>> {
             Domain::Isolated => Some(Outcome::Cancelled(reason.clone())),
         };
         let birth = self.birth(ManuallyDrop::new(self.node().clone()), terms);
-        let claim = cell::stillborn(birth, self.particulars(terms), outcome);
+        // It has not begun, so it inherits nothing: what its context would be was asked for when it was hired.
+        let particulars = || Particulars::new(terms.name.clone(), Values::default(), None);
+        let claim = cell::stillborn(birth, terms.name.is_some().then_some(particulars), outcome);
         claim.node().ask(reason);
         claim.node().conclude(State::Cancelled);
         claim

@@ -20,6 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
+/// As good as for ever.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// How long a server waits when it cannot accept, as where the machine has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -112,9 +115,10 @@ impl Server {
         self
     }
 
-    /// How long a client may take to send its headers, and how long an idle connection is kept.
+    /// How long a client may take to send its headers, and how long an idle connection is kept; a year at most.
     pub fn header_wait_max(mut self, limit: Duration) -> Self {
-        self.header_wait_max = limit;
+        // Hyper adds it to the time, which has an end.
+        self.header_wait_max = limit.min(YEAR);
         self
     }
 

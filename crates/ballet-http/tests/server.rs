@@ -135,6 +135,19 @@ async fn no_more_connections_than_allowed_are_served_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn a_client_may_be_given_all_the_time_there_is() {
+    with_server(
+        |server| server.header_wait_max(Duration::MAX),
+        |_| Router::new().route("/", get(async || "hello")),
+        async |address, _| {
+            let answer = ask(address, "/").await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn headers_that_are_too_long_or_too_slow_end_the_connection() {
     with_server(
         |server| server.header_wait_max(Duration::from_millis(100)).header_bytes_max(0),

@@ -1,10 +1,10 @@
 //! The attribute macros of Ballet. They only rename and call: what a program or a test is stands in the library.
 
 use proc_macro::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, ItemFn, Lit, Meta, MetaNameValue, Token, parse_macro_input};
+use syn::{Error, Expr, ItemFn, Lit, Meta, MetaNameValue, Signature, Token, parse_macro_input};
 
 /// Runs an async `main` as a [`Stage`](https://docs.rs/ballet) on Tokio's multi-thread runtime.
 ///
@@ -32,8 +32,8 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let scope = sig.inputs.first().map_or_else(|| quote!(_: ::ballet::Scope), |scope| quote!(#scope));
     quote! {
         #(#attrs)* #vis fn #name() -> ::std::process::ExitCode {
-            async fn body(#scope) #output #block
-            ::ballet::__private::main(body)
+            async fn __ballet_body(#scope) #output #block
+            ::ballet::__private::main(__ballet_body)
         }
     }
     .into()
@@ -64,7 +64,7 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as ItemFn);
     let arguments = parse_macro_input!(arguments as TestArguments);
-    if let Err(error) = is_async(&function).and_then(|()| at_most(0, &function)) {
+    if let Err(error) = is_plainly_async(&function).and_then(|()| at_most(0, &function)) {
         return error.to_compile_error().into();
     }
     let ItemFn { attrs, vis, sig, block, .. } = function;
@@ -75,18 +75,18 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
             (quote!(#output), run)
         }
         TestArguments { seeds: None, cuts: true } => {
-            let cut = quote!(::ballet::testing::cancel_at_every_await(body));
+            let cut = quote!(::ballet::testing::cancel_at_every_await(__ballet_body));
             (quote!(#output), quote!(::ballet::testing::run(::core::stringify!(#name), #cut)))
         }
         TestArguments { seeds: Some(seeds), cuts: false } => {
-            (quote!(), quote!(::ballet::testing::run_seeds(::core::stringify!(#name), #seeds, body)))
+            (quote!(), quote!(::ballet::testing::run_seeds(::core::stringify!(#name), #seeds, __ballet_body)))
         }
         TestArguments { seeds: Some(seeds), cuts: true } => {
-            let cut = quote!(async || ::ballet::testing::cancel_at_every_await(body).await);
+            let cut = quote!(async || ::ballet::testing::cancel_at_every_await(__ballet_body).await);
             (quote!(), quote!(::ballet::testing::run_seeds(::core::stringify!(#name), #seeds, #cut)))
         }
     };
-    let body = arguments.runs_often().then(|| quote!(async fn body() #output #block));
+    let body = arguments.runs_often().then(|| quote!(async fn __ballet_body() #output #block));
     quote! {
         #[::core::prelude::v1::test]
         #(#attrs)* #vis fn #name() #returns {
@@ -115,14 +115,16 @@ impl Parse for TestArguments {
         let mut arguments = Self::default();
         for argument in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
             match &argument {
-                Meta::Path(path) if path.is_ident("cancel_at_every_await") => arguments.cuts = true,
+                Meta::Path(path) if path.is_ident("cancel_at_every_await") && !arguments.cuts => {
+                    arguments.cuts = true;
+                }
                 Meta::NameValue(MetaNameValue { path, value: Expr::Lit(literal), .. })
-                    if path.is_ident("seeds") =>
+                    if path.is_ident("seeds") && arguments.seeds.is_none() =>
                 {
                     arguments.seeds = Some(seeds(&literal.lit)?);
                 }
                 _ => {
-                    let message = "expected `seeds = 64` or `cancel_at_every_await`";
+                    let message = "expected `seeds = 64` or `cancel_at_every_await`, each once";
                     return Err(Error::new_spanned(&argument, message));
                 }
             }
@@ -145,14 +147,23 @@ fn plain(arguments: &TokenStream, function: &ItemFn) -> Result<(), Error> {
     if !arguments.is_empty() {
         return Err(Error::new_spanned(&function.sig.ident, "this attribute takes no arguments"));
     }
-    is_async(function)
+    is_plainly_async(function)
 }
 
-fn is_async(function: &ItemFn) -> Result<(), Error> {
-    if function.sig.asyncness.is_none() {
-        return Err(Error::new_spanned(&function.sig.ident, "the function must be `async`"));
+/// Whether the function is `async` and nothing else: what is not carried over to what it becomes is refused.
+fn is_plainly_async(function: &ItemFn) -> Result<(), Error> {
+    let Signature { asyncness, constness, safety, abi, generics, ident, .. } = &function.sig;
+    if asyncness.is_none() {
+        return Err(Error::new_spanned(ident, "the function must be `async`"));
     }
-    Ok(())
+    let others: [&dyn ToTokens; 5] = [constness, safety, abi, generics, &generics.where_clause];
+    match others.into_iter().map(ToTokens::to_token_stream).find(|other| !other.is_empty()) {
+        None => Ok(()),
+        Some(other) => Err(Error::new_spanned(
+            other,
+            "the function can be `async` and no more than that: neither generic nor `unsafe`",
+        )),
+    }
 }
 
 fn at_most(count: usize, function: &ItemFn) -> Result<(), Error> {

@@ -22,13 +22,14 @@ mod right {
     pub(crate) mod local_child_borrows_from_the_body;
     pub(crate) mod local_scope_escapes;
     pub(crate) mod parallel_child_borrows;
+    pub(crate) mod program_is_generic;
     pub(crate) mod report_is_not_looked_at;
     pub(crate) mod scope_of_the_other_domain;
 }
 
 type Twin = (&'static str, fn() -> Result<(), ballet::Error>);
 
-const TWINS: [Twin; 14] = [
+const TWINS: [Twin; 15] = [
     ("cancellation_is_no_error", right::cancellation_is_no_error::main),
     ("child_is_never_spawned", right::child_is_never_spawned::main),
     ("child_is_not_send", right::child_is_not_send::main),
@@ -41,6 +42,7 @@ const TWINS: [Twin; 14] = [
     ("local_child_borrows_from_the_body", right::local_child_borrows_from_the_body::main),
     ("local_scope_escapes", right::local_scope_escapes::main),
     ("parallel_child_borrows", right::parallel_child_borrows::main),
+    ("program_is_generic", right::program_is_generic::main),
     ("report_is_not_looked_at", right::report_is_not_looked_at::main),
     ("scope_of_the_other_domain", right::scope_of_the_other_domain::main),
 ];

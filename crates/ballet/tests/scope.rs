@@ -177,11 +177,11 @@ async fn a_job_that_has_run_for_months_shows_when_it_was_last_polled() -> Result
     ballet::scope(async |s: Scope| {
         let daily = s.named("daily").spawn(async {
             loop {
-                tokio::time::sleep(DAY).await;
+                sleep(DAY).await;
             }
         });
         let _: &ballet::Deferred<()> = &daily;
-        tokio::time::sleep(90 * DAY + DAY / 2).await;
+        sleep(90 * DAY + DAY / 2).await;
         let tree = s.tree();
         let idle = tree.iter().find(|node| node.path.ends_with("daily")).and_then(|node| node.idle);
         let idle = idle.expect("it is alive and was polled");

@@ -46,6 +46,11 @@ pub(crate) use hold::hold_wakes;
 ///
 /// Children run on the lanes unless [`Child::on`](crate::Child::on) says otherwise. Cloning is one reference count.
 ///
+/// A lane polls one child after the other, so a child must not wait by blocking: not in `tokio::task::block_in_place`
+/// either, which gives Tokio another worker and Ballet no other lane. Children on the lanes that wait in it for other
+/// children on the lanes wait for ever. [`Scope::blocking`](crate::Scope::blocking) is made for that, and
+/// [`Dispatcher::tokio`] allows it.
+///
 /// # Examples
 ///
 /// ```

@@ -6,10 +6,12 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
+#[cfg(feature = "tokio-util")]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as Poller;
 
+#[cfg(feature = "tokio-util")]
 use tokio_util::sync::CancellationToken;
 
 use super::Scope;
@@ -24,6 +26,7 @@ pub(super) struct Beside {
     /// Spares a scope that has none the lock at each poll.
     is_used: AtomicBool,
     /// What the tokens that the scope gives out are children of, once it has given one out.
+    #[cfg(feature = "tokio-util")]
     pub(super) token: OnceLock<CancellationToken>,
     /// `None` once the scope has ended.
     watches: ShortLock<Option<Vec<Watch>>>,
@@ -33,6 +36,7 @@ impl Beside {
     pub(super) fn new() -> Self {
         Self {
             is_used: AtomicBool::new(false),
+            #[cfg(feature = "tokio-util")]
             token: OnceLock::new(),
             watches: ShortLock::new(Some(Vec::new())),
         }

@@ -66,6 +66,32 @@ async fn two_hundred_posts_with_one_key_make_one_notification() {
 }
 
 #[tokio::test]
+async fn a_repeat_after_the_deadline_gets_the_first_answer() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let deadline = jiff::Timestamp::now() + Duration::from_millis(1_500);
+    let mut body = mail();
+    body["expires_at"] = deadline.to_string().into();
+    let ask = |key: &'static str| post(&server, &body).header("Idempotency-Key", key);
+
+    let first = ask("code-17").send().await.unwrap();
+    assert_eq!(first.status(), StatusCode::ACCEPTED);
+    let first = first.text().await.unwrap();
+    eventually("the deadline passes", Duration::from_secs(10), async || {
+        (jiff::Timestamp::now() > deadline).then_some(())
+    })
+    .await;
+    let repeat = ask("code-17").send().await.unwrap();
+    assert_eq!(repeat.status(), StatusCode::ACCEPTED);
+    assert_eq!(header(&repeat, "idempotency-replayed"), "true");
+    assert_eq!(repeat.text().await.unwrap(), first);
+
+    let new = problem(ask("code-18").send().await.unwrap(), 422, "invalid").await;
+    assert_eq!(new["errors"][0]["pointer"], "/expires_at");
+    assert_eq!(stored(&server).await, 1);
+}
+
+#[tokio::test]
 async fn bad_input_is_a_problem_and_is_not_stored() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;

@@ -163,6 +163,7 @@ impl From<AcceptError> for Problem {
             AcceptError::KeyReused => {
                 Self::new(Kind::KeyReused, "Use a new Idempotency-Key, or repeat the request as it was.")
             }
+            AcceptError::Overdue => Invalid::overdue().into(),
             AcceptError::DiskFull => Error::DiskFull.into(),
             AcceptError::Closed => Error::Closed.into(),
             AcceptError::Failed(error) => error.into(),

@@ -1,7 +1,7 @@
 //! What a client may ask for, read from JSON and checked.
 //!
-//! Every fault of a request is reported at once, each with an RFC 6901 pointer to its place. Nothing here looks at
-//! the store; whether a notification is new is decided there.
+//! Every fault of a request is reported at once, each with an RFC 6901 pointer to its place. Nothing here looks at the
+//! store or the clock; whether a notification is new, and whether it comes in time, is decided there.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,6 +56,14 @@ pub enum Invalid {
     Content { faults: Vec<Fault> },
 }
 
+impl Invalid {
+    /// A deadline that has passed. Only the store can tell, as a repeat of what it accepted before is none.
+    pub(crate) fn overdue() -> Self {
+        let fault = Fault { pointer: "/expires_at".to_owned(), detail: "must be in the future".to_owned() };
+        Self::Content { faults: vec![fault] }
+    }
+}
+
 impl NewNotification {
     /// Reads a request.
     ///
@@ -63,15 +71,10 @@ impl NewNotification {
     ///
     /// [`Invalid::Syntax`] where it is no JSON, [`Invalid::Content`] with every fault where it breaks a rule.
     pub fn from_json(body: &[u8]) -> Result<Self, Invalid> {
-        Self::from_json_at(body, Timestamp::now())
-    }
-
-    /// Reads a request as if it were `now`.
-    fn from_json_at(body: &[u8], now: Timestamp) -> Result<Self, Invalid> {
         let value =
             serde_json::from_slice(body).map_err(|error| Invalid::Syntax { detail: error.to_string() })?;
         let mut faults = Faults::default();
-        match read(value, now, &mut faults) {
+        match read(value, &mut faults) {
             Some(notification) if faults.0.is_empty() => Ok(notification),
             _ => Err(Invalid::Content { faults: faults.0 }),
         }
@@ -79,7 +82,7 @@ impl NewNotification {
 }
 
 /// `None` only where a fault was noted.
-fn read(value: Value, now: Timestamp, faults: &mut Faults) -> Option<NewNotification> {
+fn read(value: Value, faults: &mut Faults) -> Option<NewNotification> {
     let mut fields = Fields::of(value, "", faults)?;
     let to = fields.take_required("to", faults).and_then(|to| recipient(to, faults));
     let subject = fields.take_required("subject", faults).and_then(|value| string("/subject", value, faults));
@@ -99,7 +102,7 @@ fn read(value: Value, now: Timestamp, faults: &mut Faults) -> Option<NewNotifica
     }
     check_content("/text", text.as_deref(), TEXT_BYTES_MAX, faults);
     check_content("/html", html.as_deref(), HTML_BYTES_MAX, faults);
-    check_expiry(send_at, expires_at, now, faults);
+    check_expiry(send_at, expires_at, faults);
     if let Some(category) = &category {
         check_category(category, faults);
     }
@@ -141,17 +144,8 @@ fn check_content(pointer: &str, content: Option<&str>, bytes_max: usize, faults:
     }
 }
 
-fn check_expiry(
-    send_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-    faults: &mut Faults,
-) {
-    let Some(expires_at) = expires_at else { return };
-    if expires_at <= now {
-        faults.add("/expires_at", "must be in the future");
-    }
-    if send_at.is_some_and(|send_at| expires_at <= send_at) {
+fn check_expiry(send_at: Option<Timestamp>, expires_at: Option<Timestamp>, faults: &mut Faults) {
+    if send_at.zip(expires_at).is_some_and(|(send_at, expires_at)| expires_at <= send_at) {
         faults.add("/expires_at", "must be later than `send_at`");
     }
 }

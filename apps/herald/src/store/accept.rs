@@ -19,7 +19,8 @@ const FORGOTTEN_AT_ONCE: i64 = 4;
 
 const CHANNEL: &str = "email";
 
-/// Decides first and writes then, so that a refusal leaves nothing behind.
+/// Decides first and writes then, so that a refusal leaves nothing behind. A repeat comes before everything that time or
+/// the disk can change: its answer was given.
 pub(super) fn accept(
     tx: &Tx<'_>,
     new: &NewNotification,
@@ -31,6 +32,9 @@ pub(super) fn accept(
             Some((_, id)) => return replay(tx, id).map(Ok),
             None => {}
         }
+    }
+    if new.expires_at.is_some_and(|expires_at| Millis::from(expires_at) <= tx.now) {
+        return Ok(Err(AcceptError::Overdue));
     }
     if tx.disk_is_low {
         return Ok(Err(AcceptError::DiskFull));

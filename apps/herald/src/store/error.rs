@@ -8,6 +8,9 @@ pub enum AcceptError {
     /// The idempotency key came before, with another body.
     #[error("the idempotency key was used before, with another body")]
     KeyReused,
+    /// Its `expires_at` has passed.
+    #[error("the deadline has passed")]
+    Overdue,
     /// The disk is full, or has less free space than its floor.
     #[error("the disk is full")]
     DiskFull,

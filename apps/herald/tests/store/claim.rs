@@ -147,9 +147,11 @@ async fn what_is_overdue_expires_and_is_not_handed_out() {
     let directory = scratch();
     let store = open(directory.path());
     let mut overdue = mail("Too late");
-    overdue.expires_at = Some(Timestamp::now() - Duration::from_secs(1));
+    let deadline = Timestamp::now() + Duration::from_millis(500);
+    overdue.expires_at = Some(deadline);
     let accepted = accept(&store, overdue).await;
     accept(&store, mail("In time")).await;
+    wait_for(deadline).await;
 
     let work = claim(&store, 10).await;
     assert_eq!(work.iter().map(|work| work.subject.as_str()).collect::<Vec<_>>(), ["In time"]);
@@ -166,9 +168,7 @@ async fn a_deadline_that_passes_after_the_claim_is_noticed_before_the_first_byte
     short_lived.expires_at = Some(deadline);
     accept(&store, short_lived).await;
     let work = claim(&store, 1).await.pop().expect("it is claimed in time");
-
-    let passed = async || (Timestamp::now() > deadline).then_some(());
-    eventually("the deadline passes", Duration::from_secs(10), passed).await;
+    wait_for(deadline).await;
     assert!(matches!(store.intend(work.delivery).await, Err(Refused::Fenced)));
     states_balance(&store, &[(State::Expired, 1)]).await;
 }
@@ -202,4 +202,9 @@ async fn what_may_have_been_sent_is_never_called_expired() {
     assert_eq!((delivery.state, delivery.due_at, delivery.unknown_count), (State::Unknown, None, 1));
     assert_eq!(claim(&store, 1).await, [], "it is left in peace");
     states_balance(&store, &[(State::Unknown, 1)]).await;
+}
+
+async fn wait_for(deadline: Timestamp) {
+    let passed = async || (Timestamp::now() > deadline).then_some(());
+    eventually("the deadline passes", Duration::from_secs(10), passed).await;
 }

@@ -21,6 +21,9 @@ use crate::{
     store::Store,
 };
 
+/// The wall clock is looked at so often during a wait for one of its times.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(30);
+
 /// A provider with what its deliveries share.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -177,18 +180,52 @@ impl Channel {
         let next = self.store.next_due(self.name()).await?;
         tokio::select! {
             changed = due.changed() => changed?,
-            () = wait_until(next) => {}
+            () = wait_until(next, Timestamp::now) => {}
         }
         Ok(())
     }
 }
 
-async fn wait_until(time: Option<Timestamp>) {
-    match time {
-        Some(time) => {
-            let left = Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default();
-            sleep(left).await;
-        }
-        None => pending().await,
+/// Waits for a time of the wall clock, which may be set, and goes on while the machine sleeps; the timers do neither.
+/// So the clock is asked again and again.
+async fn wait_until(time: Option<Timestamp>, now: impl Fn() -> Timestamp) {
+    let Some(time) = time else { return pending().await };
+    while let Ok(left) = Duration::try_from(time.duration_since(now()))
+        && !left.is_zero()
+    {
+        sleep(left.min(LOOK_AT_CLOCK)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::future::join;
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    #[ballet::test]
+    async fn a_clock_that_is_set_forward_ends_the_wait() {
+        let start = Timestamp::now();
+        let clock = Cell::new(start);
+        let begun = Instant::now();
+        let set = async {
+            advance(Duration::from_secs(1)).await;
+            clock.set(start + HOUR);
+        };
+        join(wait_until(Some(start + HOUR), || clock.get()), set).await;
+        assert!(begun.elapsed() <= LOOK_AT_CLOCK + Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+
+    #[ballet::test]
+    async fn a_clock_that_is_set_back_prolongs_the_wait() {
+        let time = Timestamp::now();
+        let waited = timeout(2 * HOUR, wait_until(Some(time), || time - HOUR)).await;
+        assert!(waited.is_err(), "by the clock it is not yet time");
+        wait_until(Some(time), || time).await;
     }
 }

@@ -7,7 +7,7 @@ mod client;
 mod keys;
 mod say;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
+use clap::{ArgGroup, Args, Parser, Subcommand, builder::NonEmptyStringValueParser, value_parser};
 use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,6 +16,9 @@ pub use client::{send, status};
 pub use keys::add_key;
 
 use crate::config::{Overrides, Place};
+
+/// A day: who waits longer asks with `herald status`.
+const WAIT_SECONDS_MAX: u64 = 24 * 60 * 60;
 
 /// Herald: a notification service that can prove what it did.
 #[derive(Debug, Parser)]
@@ -87,8 +90,14 @@ pub struct Send {
     /// Makes it safe to send the same notification again
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
-    /// Wait until every delivery is settled, for at most so many seconds
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    /// Wait until every delivery is settled, for at most so many seconds, up to 86400 [default: 60]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "60",
+        value_parser = value_parser!(u64).range(..=WAIT_SECONDS_MAX)
+    )]
     pub wait: Option<u64>,
     #[command(flatten)]
     pub remote: Remote,

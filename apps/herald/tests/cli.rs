@@ -87,6 +87,85 @@ async fn what_nobody_reads_on_standard_error_is_no_failure() {
 }
 
 #[tokio::test]
+async fn a_wait_outlives_a_restart_of_the_server() {
+    let directory = scratch();
+    let mut server = Server::with_outbox(directory.path()).await;
+    let soon = jiff::Timestamp::now() + Duration::from_secs(3);
+    let mut waiting = herald();
+    waiting.args(["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi.", "--wait", "60"]);
+    waiting
+        .args(["--send-at", &soon.to_string(), "--server", &server.url("")])
+        .env("HERALD_API_KEY", API_KEY);
+    let said = directory.path().join("said");
+    waiting.stdout(fs::File::create(&said).unwrap()).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().unwrap();
+    let id = eventually("the id is said", Duration::from_secs(20), async || {
+        read(&said).split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+    assert!(waiting.try_wait().unwrap().is_none(), "the id comes before the end of the wait");
+
+    server.crash().await;
+    let ended = waiting.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    let report = read(&said);
+    assert!(report.starts_with(&format!("{id}  Hello\nemail to ada@example.org")), "{report}");
+    assert!(report.contains("through outbox: accepted"), "{report}");
+}
+
+#[tokio::test]
+async fn a_wait_for_a_server_that_does_not_come_back_is_not_yet() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let mut waiting = herald();
+    waiting.args(["send", "--to", "ada@example.org", "--subject", "Hello", "--text", "Hi.", "--wait", "3"]);
+    waiting.args(["--send-at", "2101-01-31T12:00:00Z", "--server", &server.url("")]);
+    let said = directory.path().join("said");
+    waiting.env("HERALD_API_KEY", API_KEY).stdout(fs::File::create(&said).unwrap()).stderr(Stdio::piped());
+    let waiting = waiting.spawn().unwrap();
+    let id = eventually("the id is said", Duration::from_secs(20), async || {
+        read(&said).split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+
+    drop(server);
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains(&format!("herald status {id}")), "{}", stderr(&ended));
+}
+
+#[test]
+fn a_wait_has_a_bound() {
+    for words in [&["send", "--wait", "86401"], &["send", "--wait", "18446744073709551615"]] {
+        let output = herald().args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("86400"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn what_a_subject_says_to_a_terminal_is_shown_and_not_obeyed() {
+    let directory = scratch();
+    let server = Server::with_outbox(directory.path()).await;
+    let words = [
+        "send",
+        "--to",
+        "ada@example.org",
+        "--subject",
+        "\x1b]0;owned\x07\u{202e}",
+        "--text",
+        "Hi.",
+        "--wait",
+    ];
+    let sent = ask(&server, &words);
+    assert!(sent.status.success(), "{}", stderr(&sent));
+    let report = stdout(&sent);
+    assert!(report.contains("  \\u{1b}]0;owned\\u{7}\\u{202e}\n"), "{report:?}");
+    let status = ask(&server, &["status", report.split_whitespace().next().unwrap()]);
+    assert_eq!(stdout(&status), report);
+}
+
+#[tokio::test]
 async fn what_waits_for_its_time_says_until_when() {
     let directory = scratch();
     let server = Server::with_outbox(directory.path()).await;

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::{
     Remote, Send, Status,
-    say::{say, warn},
+    say::{Foreign, say, warn},
 };
-use crate::model::State;
+use crate::model::{NotificationId, State};
 
 const NOT_SENT: u8 = 3;
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(40);
@@ -31,47 +31,58 @@ pub enum Error {
     NoKey,
     #[error("cannot reach Herald at {server}: {}\n{}", root(source), remedy(server))]
     Unreachable { server: String, source: reqwest::Error },
-    #[error("{0}")]
-    Refused(Refusal),
+    #[error("{refusal}")]
+    Refused { status: StatusCode, refusal: Refusal },
     #[error("what answers at {server} does not speak as Herald does (status {status})")]
     NotHerald { server: String, status: StatusCode },
     #[error("cannot write to standard output: {0}")]
     Unsaid(#[from] io::Error),
 }
 
+impl Error {
+    /// Whether the server may answer better when it is asked again: it is out of reach, or not well.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } | Self::NotHerald { status, .. } => status.is_server_error(),
+            Self::NoKey | Self::Unsaid(_) => false,
+        }
+    }
+}
+
 /// Problem details, as far as they are shown.
 #[derive(Debug, Deserialize)]
 pub struct Refusal {
-    title: String,
-    detail: String,
+    title: Foreign,
+    detail: Foreign,
     #[serde(default)]
     errors: Vec<Fault>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Fault {
-    pointer: String,
-    detail: String,
+    pointer: Foreign,
+    detail: Foreign,
 }
 
 #[derive(Deserialize)]
 struct Accepted {
-    id: String,
+    id: NotificationId,
 }
 
 #[derive(Deserialize)]
 struct Notification {
-    id: String,
-    subject: String,
+    id: NotificationId,
+    subject: Foreign,
     expires_at: Option<Timestamp>,
     deliveries: Vec<Delivery>,
 }
 
 #[derive(Deserialize)]
 struct Delivery {
-    address: String,
-    channel: String,
-    provider: String,
+    address: Foreign,
+    channel: Foreign,
+    provider: Foreign,
     state: State,
     due_at: Option<Timestamp>,
     timeline: Vec<Entry>,
@@ -81,10 +92,10 @@ struct Delivery {
 struct Entry {
     at: Timestamp,
     state: State,
-    note: Option<String>,
+    note: Option<Foreign>,
 }
 
-/// Sends a notification, and prints its plan, or with `--wait` what became of it.
+/// Sends a notification, and prints its id, and with `--wait` what became of it.
 ///
 /// # Errors
 ///
@@ -101,9 +112,21 @@ pub async fn send(send: &Send) -> Result<ExitCode, Error> {
         warn(format_args!("accepted; `herald status {}` shows what becomes of it", accepted.id));
         return Ok(ExitCode::SUCCESS);
     };
-    let notification = client.wait_until_final(&accepted.id, Duration::from_secs(seconds)).await?;
-    say(notification.report())?;
-    Ok(if notification.is_sent() { ExitCode::SUCCESS } else { ExitCode::from(NOT_SENT) })
+    // Whatever happens while it waits, the id is known.
+    say(heading(accepted.id, &Foreign::from(send.subject.as_str())))?;
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    match client.wait_until_final(accepted.id, deadline).await {
+        Ok(notification) => {
+            say(notification.timeline())?;
+            Ok(if notification.is_sent() { ExitCode::SUCCESS } else { ExitCode::from(NOT_SENT) })
+        }
+        Err(error) if error.may_pass() => {
+            warn(&error);
+            warn(format_args!("accepted; `herald status {}` shows what became of it", accepted.id));
+            Ok(ExitCode::from(NOT_SENT))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Prints the timeline of a notification.
@@ -113,7 +136,8 @@ pub async fn send(send: &Send) -> Result<ExitCode, Error> {
 /// When the server cannot be reached, or does not know it.
 pub async fn status(status: &Status) -> Result<ExitCode, Error> {
     let notification = Client::new(&status.remote).notification(&status.id).await?;
-    say(notification.report())?;
+    say(heading(notification.id, &notification.subject))?;
+    say(notification.timeline())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,13 +187,17 @@ impl<'a> Client<'a> {
         self.ask(self.get(&format!("/v1/notifications/{id}"))).await
     }
 
-    /// The notification when all its deliveries are settled, or as it is when the time is over.
-    async fn wait_until_final(&self, id: &str, within: Duration) -> Result<Notification, Error> {
-        let deadline = Instant::now() + within;
+    /// The notification when all its deliveries are settled, or as it is when the time is over. A server that starts
+    /// again meanwhile has it still.
+    async fn wait_until_final(&self, id: NotificationId, deadline: Instant) -> Result<Notification, Error> {
         loop {
-            let notification = self.notification(id).await?;
-            if notification.is_final() || Instant::now() >= deadline {
-                return Ok(notification);
+            let told = self.notification(&id.to_string()).await;
+            let is_settled = match &told {
+                Ok(notification) => notification.is_final(),
+                Err(error) => !error.may_pass(),
+            };
+            if is_settled || Instant::now() >= deadline {
+                return told;
             }
             tokio::time::sleep(POLL_PAUSE).await;
         }
@@ -188,7 +216,7 @@ impl<'a> Client<'a> {
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(not_herald);
         }
-        Err(Error::Refused(serde_json::from_slice(&bytes).map_err(not_herald)?))
+        Err(Error::Refused { status, refusal: serde_json::from_slice(&bytes).map_err(not_herald)? })
     }
 }
 
@@ -206,6 +234,11 @@ fn root(error: &dyn std::error::Error) -> &dyn std::error::Error {
     std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
+/// The first line of what is told of a notification.
+fn heading(id: NotificationId, subject: &Foreign) -> String {
+    format!("{id}  {subject}\n")
+}
+
 impl Notification {
     fn is_final(&self) -> bool {
         self.deliveries.iter().all(|delivery| delivery.state.is_final())
@@ -215,8 +248,8 @@ impl Notification {
         self.deliveries.iter().all(|delivery| delivery.state == State::Accepted)
     }
 
-    fn report(&self) -> String {
-        let mut report = format!("{}  {}\n", self.id, self.subject);
+    fn timeline(&self) -> String {
+        let mut report = String::new();
         for delivery in &self.deliveries {
             delivery.report(self.expires_at, &mut report);
         }
@@ -232,8 +265,10 @@ impl Delivery {
         // Writing to a String cannot fail.
         let _ = writeln!(report, "{channel} to {address} through {provider}: {state}{goes_on}");
         for Entry { at, state, note } in timeline {
-            let line = format!("  {at:.3}  {:<9}  {}", state.as_str(), note.as_deref().unwrap_or_default());
-            let _ = writeln!(report, "{}", line.trim_end());
+            let _ = match note {
+                Some(note) => writeln!(report, "  {at:.3}  {:<9}  {note}", state.as_str()),
+                None => writeln!(report, "  {at:.3}  {state}"),
+            };
         }
     }
 

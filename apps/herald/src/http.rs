@@ -57,8 +57,10 @@ impl Api {
 /// Every route, with its guards.
 pub(crate) fn router(api: Api, health: Health) -> Router {
     let api = Arc::new(api);
-    let store = api.store.clone();
-    let health = health.check("store", move || shell::is_open(store.clone()));
+    let (open, roomy) = (api.store.clone(), api.store.clone());
+    let health = health
+        .check("store", move || shell::is_open(open.clone()))
+        .check("disk", move || shell::has_room(roomy.clone()));
     let guarded = Router::new()
         .route("/v1/notifications", post(notifications::accept).get(notifications::list))
         .route("/v1/notifications/{id}", get(notifications::one))

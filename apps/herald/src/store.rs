@@ -105,6 +105,11 @@ impl Store {
         self.0.ledger.is_closed()
     }
 
+    /// Whether nothing new is accepted for want of free disk.
+    pub fn disk_is_low(&self) -> bool {
+        self.0.ledger.disk_is_low()
+    }
+
     /// Takes no more reads and writes, commits what is queued, folds the log into the file and lets go of the
     /// directory.
     ///

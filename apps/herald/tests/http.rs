@@ -148,11 +148,16 @@ async fn bad_input_is_a_problem_and_is_not_stored() {
 async fn a_full_disk_is_said_and_nothing_is_stored() {
     let directory = scratch();
     // No disk has so much free space.
-    let server = Server::start(directory.path(), &format!("disk_free_mib_min = {}\n", u32::MAX)).await;
+    let server = Server::alive(directory.path(), &format!("disk_free_mib_min = {}\n", u32::MAX)).await;
     let response = post(&server, &mail()).send().await.unwrap();
     assert_eq!(header(&response, "retry-after"), "5");
     problem(response, 503, "disk-full").await;
     assert_eq!(stored(&server).await, 0);
+
+    let ready = http_client().get(server.url("/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let why = ready.text().await.unwrap();
+    assert!(why.contains("disk: ") && why.contains("disk_free_mib_min"), "{why}");
 }
 
 #[tokio::test]

@@ -107,6 +107,16 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
+/// Whether there is less space on the directory's disk than the floor.
+pub(crate) fn is_low(directory: &Path, free_min: u64) -> bool {
+    is_below(&fs4::available_space(directory), free_min)
+}
+
+/// Where nobody knows, it is.
+fn is_below(free: &io::Result<u64>, free_min: u64) -> bool {
+    !matches!(free, Ok(free) if *free >= free_min)
+}
+
 /// Watches the free space, without asking the kernel for each operation.
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -121,7 +131,7 @@ impl Disk {
         Self { directory: directory.to_owned(), free_min, looked_at: None, is_low: false }
     }
 
-    /// Whether there is less space than the floor. Where nobody knows, there is.
+    /// Whether there is less space than the floor.
     pub(crate) fn is_low(&mut self) -> bool {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_VALID) {
             self.looked_at = Some(Instant::now());
@@ -132,7 +142,7 @@ impl Disk {
 
     fn look(&mut self) {
         let free = fs4::available_space(&self.directory);
-        let is_low = !matches!(free, Ok(free) if free >= self.free_min);
+        let is_low = is_below(&free, self.free_min);
         if is_low && !self.is_low {
             tracing::error!(?free, floor = self.free_min, "too little free disk");
         }

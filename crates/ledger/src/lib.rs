@@ -25,7 +25,7 @@ pub use options::Options;
 pub use writer::{Backdoor, WriterStats};
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -74,6 +74,9 @@ struct Inner<B: Book> {
     writer: Writer<B>,
     readers: Readers,
     shared: Arc<Shared>,
+    /// Whose disk is looked at.
+    directory: PathBuf,
+    disk_free_min: u64,
     /// Let go after the writer and the readers, or by [`Ledger::close`]; not by a ledger that closes itself.
     lock: Mutex<Option<Lock>>,
 }
@@ -128,10 +131,19 @@ impl<B: Book> Ledger<B> {
         let book = begin(&mut connection).map_err(database)?;
         let readers = Readers::open(&path, options.readers).map_err(database)?;
         let shared = Arc::new(Shared::default());
-        let disk = Disk::new(directory, options.disk_free_min);
+        let disk_free_min = options.disk_free_min;
+        let disk = Disk::new(directory, disk_free_min);
         let writer = Writer::start(connection, wal, lock.clone(), disk, book, options, Arc::clone(&shared))
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        Ok(Self(Arc::new(Inner { writer, readers, shared, lock: Mutex::new(Some(lock)) })))
+        let lock = Mutex::new(Some(lock));
+        Ok(Self(Arc::new(Inner {
+            writer,
+            readers,
+            shared,
+            directory: directory.to_owned(),
+            disk_free_min,
+            lock,
+        })))
     }
 
     /// Runs `run` in a transaction, perhaps with others, and returns what it returned once that is durable. It may run
@@ -192,6 +204,11 @@ impl<B: Book> Ledger<B> {
     /// Whether it takes no writes any more: it was closed, or a disk operation failed.
     pub fn is_closed(&self) -> bool {
         !self.0.shared.is_open()
+    }
+
+    /// Whether there is less free space now than [`Options::disk_free_min`]. It asks the kernel.
+    pub fn disk_is_low(&self) -> bool {
+        directory::is_low(&self.0.directory, self.0.disk_free_min)
     }
 
     /// Waits until it takes no writes any more and the writer has closed the file.

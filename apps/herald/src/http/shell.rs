@@ -32,9 +32,18 @@ impl Around for Api {
     }
 }
 
-/// It takes notifications.
+/// It takes writes.
 pub(super) async fn is_open(store: Store) -> Result<(), String> {
     if store.is_closed() { Err("it has closed itself; the log says why".to_owned()) } else { Ok(()) }
+}
+
+/// It has room for what is new.
+pub(super) async fn has_room(store: Store) -> Result<(), String> {
+    if store.disk_is_low() {
+        Err("there is less free space than disk_free_mib_min; nothing new is accepted".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,19 @@ impl Server {
         Server::of(launch(directory, address), directory, address).await
     }
 
+    /// Starts it with a configuration, and waits until it answers, ready or not.
+    pub(crate) async fn alive(directory: &Path, configuration: &str) -> Server {
+        let address = free_address();
+        fs::write(configuration_path(directory), configuration).expect("the configuration is written");
+        let process = launch(directory, address);
+        let server = Server { address, directory: directory.to_owned(), process, http: http_client() };
+        eventually("herald is alive", Duration::from_secs(30), async || {
+            server.http.get(server.url("/healthz")).send().await.ok()
+        })
+        .await;
+        server
+    }
+
     /// Starts it with the built-in outbox on a disk that fails: no file can grow beyond so many blocks of 512
     /// bytes. After a [`Server::crash`] the disk is sound.
     pub(crate) async fn with_file_limit(directory: &Path, blocks: u32) -> Server {

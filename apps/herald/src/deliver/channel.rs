@@ -125,7 +125,8 @@ impl Channel {
             return self.probe().await;
         }
         let mut slots = Arc::clone(&self.slots).acquire_owned().await?;
-        while let Ok(more) = Arc::clone(&self.slots).try_acquire_owned() {
+        let more = u32::try_from(self.slots.available_permits())?;
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(more) {
             slots.merge(more);
         }
         Ok(slots)

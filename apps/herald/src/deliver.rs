@@ -1,13 +1,14 @@
 //! The delivery engine: for each provider a channel that claims what is due, sends it and records what became of it.
 //!
 //! Channels are children of a supervisor, so that one provider's trouble stays its own; a channel that fails or panics
-//! is started again, as long as the stage does not drain. Under it each delivery is a child of its own. Nothing here
+//! is started again, as long as the stage does not drain. Beside them, one child expires what is late (`deadlines`). Under it each delivery is a child of its own. Nothing here
 //! knows a protocol, and nothing keeps state that a restart would need: that is the store's. Read `channel`, then
 //! `attempt`.
 
 mod attempt;
 mod backoff;
 mod channel;
+mod deadlines;
 mod outage;
 mod pause;
 mod tally;
@@ -27,6 +28,7 @@ const RESTART: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::
 /// All channels, ready to run.
 #[derive(Debug)]
 pub struct Engine {
+    store: Store,
     channels: Vec<Arc<Channel>>,
 }
 
@@ -51,7 +53,7 @@ pub struct ProviderStatus {
 impl Engine {
     pub fn new(store: &Store, providers: Vec<Provider>) -> Self {
         let channel = |provider| Arc::new(Channel::new(store.clone(), provider));
-        Self { channels: providers.into_iter().map(channel).collect() }
+        Self { store: store.clone(), channels: providers.into_iter().map(channel).collect() }
     }
 
     pub fn monitor(&self) -> Monitor {
@@ -70,6 +72,7 @@ impl Engine {
     pub async fn run(self) -> Result<(), ballet::Error> {
         let supervisor =
             Supervisor::one_for_one().without_limit().stop_together().no_restart_after(ballet::draining);
+        let supervisor = supervisor.child(deadlines(self.store));
         let supervisor = self.channels.into_iter().map(deliveries).fold(supervisor, Supervisor::child);
         let report = supervisor.run().await?;
         tracing::debug!(%report, "deliveries have ended");
@@ -81,6 +84,14 @@ impl Monitor {
     pub fn providers(&self) -> impl Iterator<Item = ProviderStatus> {
         self.channels.iter().map(|channel| channel.status())
     }
+}
+
+/// The watch over the deadlines as a child, by the rules of a channel.
+fn deadlines(store: Store) -> Supervised {
+    child("deadlines").transient().backoff(RESTART).run(async move |life: Life| {
+        life.ready();
+        deadlines::watch(&store).await
+    })
 }
 
 /// A channel as a child: it ends by itself when the stage drains, and is started again when it fails.

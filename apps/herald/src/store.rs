@@ -219,6 +219,24 @@ impl Store {
         self.0.ledger.read(move |connection| query::next_due(connection, &provider)).await
     }
 
+    /// When the next delivery that waits, for whatever, is too late.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
+        self.0.ledger.read(query::next_deadline).await
+    }
+
+    /// Expires what waits and is too late, a thousand at a time.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot write.
+    pub async fn expire_overdue(&self) -> Result<(), Error> {
+        self.write(claim::expire_overdue).await
+    }
+
     /// Changes whenever something may have become due.
     pub fn due_signal(&self) -> watch::Receiver<u64> {
         self.0.signals.due.subscribe()

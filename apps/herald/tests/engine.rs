@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Bench {
     store: Store,
     relay: Relay,
+    /// Further lines of the `[smtp]` table.
+    settings: &'static str,
     _directory: tempfile::TempDir,
 }
 
@@ -30,7 +32,7 @@ impl Bench {
         let directory = scratch();
         let options = Options { email_provider: "smtp".to_owned(), ..Options::default() };
         let store = Store::open(directory.path(), options).expect("a store");
-        Bench { store, relay: Relay::start(script), _directory: directory }
+        Bench { store, relay: Relay::start(script), settings: "", _directory: directory }
     }
 
     async fn accept(&self, more: Value) {
@@ -44,11 +46,16 @@ impl Bench {
         self.store.deliveries(DeliveryFilter::default(), None, 100).await.expect("a page").items
     }
 
+    async fn state_of(&self, subject: &str) -> Option<State> {
+        let deliveries = self.deliveries().await;
+        deliveries.iter().find(|delivery| delivery.subject == subject).map(|delivery| delivery.state)
+    }
+
     /// Delivers on a stage until `done` gives something; then the stage drains for at most `drain`, and must not lose
     /// anything.
     async fn deliver_until(&self, drain: Duration, mut done: impl AsyncFnMut(&Monitor) -> Option<()>) {
         let table = smtp_table(self.relay.address()).replace("[smtp]\n", "");
-        let settings: Settings = toml::from_str(&table).expect("settings");
+        let settings: Settings = toml::from_str(&(table + self.settings)).expect("settings");
         let provider = Provider::Smtp(Smtp::new(settings).expect("usable settings"));
         let engine = Engine::new(&self.store, vec![provider]);
         let monitor = engine.monitor();
@@ -135,6 +142,46 @@ async fn a_relay_that_refuses_us_pauses_its_provider_and_burns_no_attempt() {
     for delivery in deliveries {
         assert_eq!((delivery.state, delivery.attempts), (State::Due, 0));
     }
+}
+
+#[tokio::test]
+async fn a_deadline_passes_while_every_slot_is_taken() {
+    let bench = Bench::new(|_, event| if event == "." { Reaction::Silence } else { Reaction::Usual });
+    let bench = Bench { settings: "concurrency = 1\n", ..bench };
+    bench.accept(json!({ "subject": "Never answered" })).await;
+    let mut late = None;
+    bench
+        .deliver_until(Duration::from_millis(100), async |_| {
+            if late.is_none() && bench.relay.heard().contains(&"0 .".to_owned()) {
+                let soon = jiff::Timestamp::now() + Duration::from_millis(500);
+                bench.accept(json!({ "subject": "Late", "expires_at": soon })).await;
+                late = Some(());
+            }
+            bench.state_of("Late").await.filter(|&state| state == State::Expired).map(|_| ())
+        })
+        .await;
+    assert_eq!(bench.state_of("Late").await, Some(State::Expired));
+}
+
+#[tokio::test]
+async fn a_deadline_passes_while_the_provider_is_paused() {
+    let bench = Bench::new(|_, event| match event {
+        "CONNECT" => Reaction::SayAndHangUp("554 5.7.1 not from you"),
+        _ => Reaction::Usual,
+    });
+    bench.accept(json!({ "subject": "Refused" })).await;
+    let mut late = None;
+    bench
+        .deliver_until(PATIENCE, async |monitor| {
+            if late.is_none() && monitor.providers().next()?.paused {
+                let soon = jiff::Timestamp::now() + Duration::from_millis(500);
+                bench.accept(json!({ "subject": "Late", "expires_at": soon })).await;
+                late = Some(());
+            }
+            bench.state_of("Late").await.filter(|&state| state == State::Expired).map(|_| ())
+        })
+        .await;
+    assert_eq!(bench.state_of("Late").await, Some(State::Expired));
 }
 
 #[tokio::test]

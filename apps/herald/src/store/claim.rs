@@ -89,15 +89,14 @@ pub(super) fn release(tx: &Tx<'_>, deliveries: &[DeliveryId]) -> rusqlite::Resul
 }
 
 /// Expires what may be claimed and is past its deadline, whoever its provider is.
-pub(super) fn expire_overdue(tx: &Tx<'_>) -> rusqlite::Result<u64> {
+pub(super) fn expire_overdue(tx: &Tx<'_>) -> rusqlite::Result<()> {
     let mut select = tx.prepare(
         "SELECT id, notification, unknown_count FROM delivery
          WHERE due_at IS NOT NULL AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
     )?;
     let overdue: Vec<Overdue> =
         select.query_map(params![tx.now, EXPIRED_AT_ONCE], overdue_row)?.collect::<Result<_, _>>()?;
-    expire(tx, &overdue)?;
-    Ok(overdue.len() as u64)
+    expire(tx, &overdue)
 }
 
 struct Overdue {

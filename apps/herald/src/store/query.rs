@@ -29,6 +29,13 @@ pub(super) fn next_due(connection: &Connection, provider: &str) -> rusqlite::Res
     select.query_row([provider], |row| maybe_time(row, 0))
 }
 
+pub(super) fn next_deadline(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut select = connection.prepare_cached(
+        "SELECT min(expires_at) FROM delivery WHERE due_at IS NOT NULL AND expires_at IS NOT NULL",
+    )?;
+    select.query_row([], |row| maybe_time(row, 0))
+}
+
 pub(super) fn notification(
     connection: &Connection,
     id: NotificationId,

@@ -118,6 +118,7 @@ async fn bad_input_is_a_problem_and_is_not_stored() {
     for (request, pointer) in [
         (raw("[]"), ""),
         (raw("{}"), "/to"),
+        (raw(r#"{"expires_at": "2100-01-01T00:00:00Z", "expires_at": null}"#), "/expires_at"),
         (with("/subject", "a\r\nBcc: eve@example.org".into()), "/subject"),
         (with("/subject", "a\nb".into()), "/subject"),
         (with("/subject", "a\0b".into()), "/subject"),

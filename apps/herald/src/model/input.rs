@@ -3,10 +3,13 @@
 //! Every fault of a request is reported at once, each with an RFC 6901 pointer to its place. Nothing here looks at the
 //! store or the clock; whether a notification is new, and whether it comes in time, is decided there.
 
+mod unique;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeSeed};
 use serde_json::{Map, Value};
 
+use self::unique::Unique;
 use super::address::{EmailAddress, NotAnAddress};
 
 /// RFC 5322 allows no longer line.
@@ -71,14 +74,20 @@ impl NewNotification {
     ///
     /// [`Invalid::Syntax`] where it is no JSON, [`Invalid::Content`] with every fault where it breaks a rule.
     pub fn from_json(body: &[u8]) -> Result<Self, Invalid> {
-        let value =
-            serde_json::from_slice(body).map_err(|error| Invalid::Syntax { detail: error.to_string() })?;
         let mut faults = Faults::default();
+        let value = json(body, &mut faults).map_err(|error| Invalid::Syntax { detail: error.to_string() })?;
         match read(value, &mut faults) {
             Some(notification) if faults.0.is_empty() => Ok(notification),
             _ => Err(Invalid::Content { faults: faults.0 }),
         }
     }
+}
+
+fn json(body: &[u8], faults: &mut Faults) -> serde_json::Result<Value> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = Unique { place: String::new(), faults }.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// `None` only where a fault was noted.
@@ -196,7 +205,7 @@ impl Fields {
     }
 
     fn pointer(&self, name: &str) -> String {
-        format!("{}/{}", self.place, name.replace('~', "~0").replace('/', "~1"))
+        pointer_to(self.place, name)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -226,6 +235,10 @@ impl Fields {
             faults.add(&self.pointer(name), "is not a field that Herald knows");
         }
     }
+}
+
+fn pointer_to(place: &str, name: &str) -> String {
+    format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 fn whole_milliseconds(time: Timestamp) -> Option<Timestamp> {

@@ -94,3 +94,22 @@ fn all_faults_are_told_at_once() {
     assert_eq!(pointers(&json!([])), [""]);
     assert_eq!(pointers(&json!({"subjekt": "Hello"})), ["/to", "/subject", "/subjekt", ""]);
 }
+
+#[test]
+fn a_member_that_comes_twice_is_a_fault_of_its_own() {
+    let body = r#"{"to": {"email": "ada@example.org", "email": "eve@example.org"}, "subject": "Hello", "text": "Hi.",
+        "expires_at": "2027-01-03T00:00:00Z", "expires_at": null}"#;
+    let Err(Invalid::Content { faults }) = NewNotification::from_json(body.as_bytes()) else {
+        panic!("accepted")
+    };
+    let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.detail.as_str())).collect();
+    assert_eq!(told, [("/to/email", "must come only once"), ("/expires_at", "must come only once")]);
+}
+
+#[test]
+fn json_is_read_as_it_stands() {
+    let text = r#"{"a": [null, true, -1, 18446744073709551615, 1.5, "\u00e9", {"b": []}], "c": {}}"#;
+    let mut faults = Faults::default();
+    assert_eq!(json(text.as_bytes(), &mut faults).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    assert_eq!(faults.0, []);
+}

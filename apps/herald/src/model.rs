@@ -9,6 +9,7 @@ mod input;
 mod state;
 
 pub use address::{EmailAddress, NotAnAddress, to_wire};
+pub(crate) use id::go_on_after;
 pub use id::{DeliveryId, NotAnId, NotificationId};
 pub use input::{
     CATEGORY_CHARS_MAX, Fault, HTML_BYTES_MAX, Invalid, NewNotification, Recipient, SUBJECT_BYTES_MAX,

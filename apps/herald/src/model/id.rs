@@ -1,9 +1,22 @@
-//! Names of things: UUIDv7, so that ids sort by the time at which they were made.
+//! Names of things: UUIDv7, so that ids sort by the time at which they were made, whatever the clock does.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Mutex};
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// Counts on within a millisecond, and where the clock goes back.
+static CLOCK: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+/// Makes every id from now on greater than this one, which an earlier process made, perhaps by a clock ahead of ours.
+pub(crate) fn go_on_after(id: &[u8; 16]) {
+    let Some(made_at) = Uuid::from_bytes(*id).get_timestamp() else { return };
+    // Within its millisecond the other process may have counted further than we begin.
+    let (seconds, nanoseconds) = made_at.to_unix();
+    let next = nanoseconds + 1_000_000;
+    let (seconds, nanoseconds) = (seconds + u64::from(next / 1_000_000_000), next % 1_000_000_000);
+    let _ = Timestamp::from_unix(&CLOCK, seconds, nanoseconds);
+}
 
 /// The text was not a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +31,10 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id, greater than every id this process made before.
+            /// A new id, greater than every id this process made, and than those before it in its store.
             #[expect(clippy::new_without_default, reason = "each call makes another value")]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(Uuid::new_v7(Timestamp::now(&CLOCK)))
             }
 
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -1,4 +1,4 @@
-//! What a new run does first: it takes a number, and takes over what the runs before it left half-done.
+//! What a new run does first: it takes a number, makes its ids go on after those that are there, and takes over what the runs before it left half-done.
 //!
 //! The lock says that no other process is alive on this directory, so whatever is held is held by the dead. What was
 //! only leased was not sent and is due. What had an intent may have been sent, and is marked unknown.
@@ -9,6 +9,7 @@ use super::{
     row::Millis,
     work::{Epoch, Recovered},
 };
+use crate::model;
 
 /// So many runs are remembered.
 const EPOCHS_KEPT: i64 = 100;
@@ -29,7 +30,20 @@ pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<(Epoch, Rec
     let recovered =
         Recovered { released: release_leased(&transaction, now)?, unknown: mark_intents(&transaction, now)? };
     transaction.commit()?;
+    go_on_after_stored(connection)?;
     Ok((Epoch(epoch), recovered))
+}
+
+/// The lists are sorted by id, and the clock may have been ahead before.
+fn go_on_after_stored(connection: &Connection) -> rusqlite::Result<()> {
+    for table in ["notification", "delivery"] {
+        let greatest: Option<[u8; 16]> =
+            connection.query_row(&format!("SELECT max(id) FROM {table}"), [], |row| row.get(0))?;
+        if let Some(id) = greatest {
+            model::go_on_after(&id);
+        }
+    }
+    Ok(())
 }
 
 fn release_leased(connection: &Connection, now: Millis) -> rusqlite::Result<u64> {

@@ -5,7 +5,7 @@ use std::fs;
 use futures_util::future::{join, join_all};
 use herald::{
     model::State,
-    store::{AcceptError, Error, OpenError, Options, Recovered, Refused, Settled, Store},
+    store::{AcceptError, DeliveryFilter, Error, OpenError, Options, Recovered, Refused, Settled, Store},
 };
 use rusqlite::Connection;
 
@@ -129,4 +129,38 @@ async fn a_file_of_a_later_version_is_left_alone() {
     drop(file);
     let opened = Store::open(directory.path(), Options::default());
     assert!(matches!(opened, Err(OpenError::TooNew { found: 99, .. })), "{opened:?}");
+}
+
+#[tokio::test]
+async fn the_newest_comes_first_though_the_clock_was_ahead_before() {
+    let directory = scratch();
+    let store = open(directory.path());
+    accept_many(&store, 1).await;
+    store.close().await.expect("it closes");
+
+    // The same row, as it were made by a clock that was an hour ahead: the first six bytes are the milliseconds.
+    let file = Connection::open(directory.path().join("herald.db")).expect("the file");
+    file.execute_batch("PRAGMA foreign_keys = OFF").expect("ids change one by one");
+    for column in
+        ["notification.id", "delivery.id", "delivery.notification", "event.notification", "event.delivery"]
+    {
+        let (table, column) = column.split_once('.').expect("a table and a column");
+        let mut id: [u8; 16] =
+            file.query_row(&format!("SELECT {column} FROM {table}"), [], |row| row.get(0)).expect("an id");
+        let ahead = u64::from_be_bytes([0, 0, id[0], id[1], id[2], id[3], id[4], id[5]]) + 3_600_000;
+        id[..6].copy_from_slice(&ahead.to_be_bytes()[2..]);
+        id[6..].fill(0xff);
+        id[6] = 0x7f;
+        id[8] = 0xbf;
+        file.execute(&format!("UPDATE {table} SET {column} = ?1"), [id]).expect("it is changed");
+    }
+    drop(file);
+
+    let store = open(directory.path());
+    let newer = accept(&store, mail("Newer")).await;
+    let listed = store.notifications(None, 10).await.expect("a page").items;
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0].id, newer.id);
+    let deliveries = store.deliveries(DeliveryFilter::default(), None, 10).await.expect("a page").items;
+    assert_eq!(deliveries[0].id, newer.deliveries[0].id);
 }

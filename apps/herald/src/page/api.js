@@ -25,6 +25,8 @@ export function takeKeyFromFragment() {
 }
 
 export const hasKey = () => sessionStorage.getItem(STORED) !== null;
+/** A header carries nothing else, and no key of Herald's has anything else: `fetch` would throw. */
+export const canBeKey = () => /^[!-~]+$/.test(sessionStorage.getItem(STORED));
 export const setKey = (key) => sessionStorage.setItem(STORED, key);
 export const forgetKey = () => sessionStorage.removeItem(STORED);
 
@@ -39,8 +41,8 @@ async function request(path, options = {}) {
 
 export const get = (path) => request(path);
 
-export const post = (path, body) =>
-  request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const post = (path, body, headers = {}) =>
+  request(path, { method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 /**
  * Calls `onEvent(event)` for each event, for ever; `onState` with "live", "lost" or "refused".
@@ -56,6 +58,8 @@ export async function follow(onEvent, onState) {
         cache: "no-store",
       });
       if (response.status === 401) return onState("refused");
+      // The server does not know the last event: its data are others than before, so the stream begins anew.
+      if (response.status === 400) last = null;
       if (!response.ok) throw new Problem(await response.json());
       onState("live");
       pause = RETRY_MS_MIN;

@@ -1,7 +1,7 @@
 // The page: reads the address, shows what it names, and keeps it true by the events.
 // `ledger` is the list, `detail` the open item, `compose` the form, `api` the way to the server.
 
-import { follow, forgetKey, get, hasKey, Problem, setKey, takeKeyFromFragment } from "./api.js";
+import { canBeKey, follow, forgetKey, get, hasKey, Problem, setKey, takeKeyFromFragment } from "./api.js";
 import { prepareCompose } from "./compose.js";
 import * as detail from "./detail.js";
 import { byId, grouped, h } from "./dom.js";
@@ -19,9 +19,14 @@ takeKeyFromFragment();
 addEventListener("hashchange", () => { if (takeKeyFromFragment()) location.reload(); });
 prepareKeyForm();
 prepareCompose((id) => { location.hash = `#/n/${id}`; });
-byId("more").addEventListener("click", () => guarded(ledger.readOlder));
-if (hasKey()) start();
-else askForKey("");
+byId("more").addEventListener("click", async ({ currentTarget: button }) => {
+  button.disabled = true;
+  await guarded(ledger.readOlder);
+  button.disabled = false;
+});
+if (!hasKey()) askForKey("");
+else if (canBeKey()) start();
+else askForKey("That is no API key: a key has visible ASCII characters only.");
 
 async function start() {
   byId("key-form").hidden = true;
@@ -39,7 +44,7 @@ async function start() {
 async function route() {
   const [, word, name] = location.hash.split("/");
   const id = word === "n" ? name : null;
-  const wanted = word === "out" ? "out" : word === "state" && name in STATES ? name : "in";
+  const wanted = word === "out" ? "out" : word === "state" && Object.hasOwn(STATES, name ?? "") ? name : "in";
   document.body.dataset.open = String(id !== null);
   ledger.mark(id);
   if (id === null && wanted !== view) {

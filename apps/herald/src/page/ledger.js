@@ -5,6 +5,8 @@ import { byId, dayOf, h, timeOf } from "./dom.js";
 import { STATES } from "./states.js";
 
 const PAGE_SIZE = 50;
+/** So many rows are kept true by the events; what is older is let go, and "Older" reads it again. */
+const REFRESHED_MAX = 500;
 
 /** What each view reads, and how one of its items becomes a row. */
 function sourceOf(view) {
@@ -17,6 +19,8 @@ let view = "in";
 let items = [];
 let next = null;
 let openId = null;
+/** The reading under way. Each waits for the one before: side by side, their rows would double. */
+let turn = Promise.resolve();
 /** The ids that were drawn; `null` before the first drawing of a view, in which nothing counts as new. */
 let seen = null;
 
@@ -24,33 +28,43 @@ let seen = null;
 export async function show(newView) {
   view = newView;
   items = [];
+  next = null;
   seen = null;
   markView();
   await refresh();
 }
 
-/** Reads the first page again: new rows arrive on top, and states change in place. */
-export async function refresh() {
+/** Reads again all that is on show: new rows arrive on top, and states change in place, on every page. */
+export const refresh = () => inTurn(async () => {
   const asked = view;
-  const page = await read(null);
-  if (asked !== view) return;
-  const known = new Set(page.items.map(({ id }) => id));
-  // Without a common item there is a gap between this page and what is on show, which is then let go.
-  const joins = items.some(({ id }) => known.has(id));
-  const older = joins ? items.filter(({ id }) => id < page.items.at(-1).id) : [];
-  // With older pages on show, the cursor after them stays.
-  if (older.length === 0) next = page.next;
-  items = [...page.items, ...older];
+  const oldest = items.at(-1)?.id;
+  const fresh = [];
+  let cursor = null;
+  do {
+    const page = await read(cursor);
+    if (asked !== view) return;
+    fresh.push(...page.items);
+    cursor = page.next;
+  } while (cursor !== null && oldest !== undefined && fresh.at(-1).id > oldest && fresh.length < REFRESHED_MAX);
+  items = fresh;
+  next = cursor;
   draw();
-}
+});
 
-export async function readOlder() {
+export const readOlder = () => inTurn(async () => {
+  if (next === null) return;
   const asked = view;
   const page = await read(next);
   if (asked !== view) return;
   next = page.next;
   items = [...items, ...page.items];
   draw();
+});
+
+function inTurn(work) {
+  const done = turn.then(work);
+  turn = done.catch(() => {});
+  return done;
 }
 
 /** Marks the open item. */

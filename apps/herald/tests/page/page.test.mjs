@@ -157,3 +157,65 @@ test("what waits for its time says until when", async () => {
   await page.locator(".letter dl", { hasText: /Not before31 January 2101/ }).waitFor();
   await page.locator(".delivery", { hasText: "Goes on at 31 January 2101" }).waitFor();
 });
+
+test("a double click on Older reads one page, and its rows stay true", async () => {
+  const soon = new Date(Date.now() + 4_000).toISOString();
+  const { id } = await send({ subject: "The first of many", text: "Hi.", send_at: soon });
+  for (let number = 0; number < 120; number += 1) await send({ subject: `One of many ${number}`, text: "Hi." });
+  await open();
+  await page.getByRole("button", { name: "Older" }).dblclick();
+  await page.waitForFunction(() => document.querySelectorAll(".row").length > 50);
+  const ids = () => page.locator(".row a").evaluateAll((links) => links.map(({ dataset }) => dataset.id));
+  const unique = async () => assert.equal(new Set(await ids()).size, (await ids()).length, "rows are doubled");
+  await unique();
+  while (!(await ids()).includes(id)) {
+    const before = (await ids()).length;
+    await page.getByRole("button", { name: "Older" }).click();
+    await page.waitForFunction((rows) => document.querySelectorAll(".row").length > rows, before);
+  }
+  await unique();
+  await row("The first of many").filter({ hasText: "went out" }).waitFor();
+  await unique();
+});
+
+test("a double click on Send stores one notification, and so does a repeat after a lost answer", async () => {
+  await open();
+  const total = async () => (await (await fetch(`${url}/v1/counts`, { headers: { Authorization: `Bearer ${key}` } })).json()).accepted_total;
+  const before = await total();
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByLabel("Subject").fill("Only once");
+  await page.getByRole("button", { name: "Send", exact: true }).dblclick();
+  await page.getByRole("heading", { name: "Only once" }).waitFor();
+  assert.equal(await total(), before + 1);
+
+  let answers = 0;
+  await page.route("**/v1/notifications", async (route) => {
+    if (route.request().method() !== "POST" || answers++ > 0) return route.continue();
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByLabel("Subject").fill("Answer lost");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.locator("#compose-error", { hasText: "could not be reached" }).waitFor();
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByRole("heading", { name: "Answer lost" }).waitFor();
+  assert.equal(await total(), before + 2);
+});
+
+test("an address that names no state shows everything", async () => {
+  await open();
+  await page.goto(`${url}/#/state/constructor`);
+  await page.locator(".views a[data-view=in][aria-current=page]").waitFor();
+  assert.ok(!(await page.locator("#filter").isVisible()));
+  assert.deepEqual(troubles, []);
+});
+
+test("what can be no key is said to be none", async () => {
+  await page.goto(`${url}/#key=${encodeURIComponent("ключ")}`);
+  await page.getByText("That is no API key").waitFor();
+  await page.getByLabel("API key").fill("naïve–key");
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByText("That is no API key").waitFor();
+  assert.deepEqual(troubles, []);
+});

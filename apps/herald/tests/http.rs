@@ -212,9 +212,12 @@ async fn every_wrong_turn_is_a_problem() {
         http_client().delete(server.url("/v1/notifications")).bearer_auth(API_KEY).send().await.unwrap();
     assert_eq!(header(&response, "allow"), "POST,GET,HEAD");
     problem(response, 405, "method-not-allowed").await;
-    let wrong_id =
-        http_client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", "x");
-    problem(wrong_id.send().await.unwrap(), 400, "malformed-request").await;
+    // Nothing has happened, so there is no first event yet.
+    for id in ["x", "-1", "1", "18446744073709551615", "18446744073709551616"] {
+        let wrong_id =
+            http_client().get(server.url("/v1/events")).bearer_auth(API_KEY).header("Last-Event-ID", id);
+        problem(wrong_id.send().await.unwrap(), 400, "malformed-request").await;
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue},
     response::{
         IntoResponse,
         sse::{KeepAlive, Sse},
@@ -30,17 +30,25 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let signal = api.store.event_signal();
+    let newest = api.store.newest_event().await?;
     let last = match headers.get("last-event-id") {
-        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(wrong_id)?,
-        None => api.store.newest_event().await?,
+        // One beyond the newest comes from other data, such as those before a restore: nothing would follow it.
+        Some(id) => parse(id).filter(|&id| id <= newest).ok_or_else(wrong_id)?,
+        None => newest,
     };
     let reader = Reader { store: api.store.clone(), signal, last, batch: VecDeque::new() };
     let events = reader.into_stream().take_until(ballet::draining());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
+fn parse(id: &HeaderValue) -> Option<u64> {
+    id.to_str().ok()?.parse().ok()
+}
+
 fn wrong_id() -> Problem {
-    Problem::new(Kind::MalformedRequest, "Last-Event-ID must be the id of an event that came from here.")
+    let detail = "Last-Event-ID must be the id of an event that came from here. \
+                  Without it, the stream begins with what happens next.";
+    Problem::new(Kind::MalformedRequest, detail)
 }
 
 /// One client's place in the events.

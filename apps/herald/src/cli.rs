@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use client::{send, status};
 pub use keys::add_key;
+pub(crate) use say::hand_over;
 
 use crate::config::{Overrides, Place};
 

@@ -6,12 +6,7 @@
 
 mod greeting;
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use ballet::{Scope, Stage};
 use ballet_http::Health;
@@ -19,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     api_key,
+    cli::hand_over,
     config::{self, Config, Overrides, Secrets},
     deliver::Engine,
     http,
@@ -46,6 +42,11 @@ pub enum Error {
         "cannot listen on {address}: {source}\nName another address with --listen, as in --listen 127.0.0.1:8081."
     )]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(
+        "the first API key was made and cannot be written to standard output: {0}\n\
+         It is lost, and nobody can use it. Make another with `herald key add NAME`, under another name than {FIRST_KEY:?}."
+    )]
+    KeyUnsaid(io::Error),
 }
 
 /// Serves until a signal ends it; the exit code says whether anything was lost.
@@ -76,7 +77,7 @@ async fn run(scope: Scope, config: Config, health: Health) -> Result<(), ballet:
     };
     let key = first_key(&store, &config).await?;
     let address = listener.local_addr()?;
-    io::stdout().write_all(greeting::text(&config, address, &key).as_bytes())?;
+    greet(&config, address, &key)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "listening beyond this machine without TLS: put a proxy with TLS in front");
     }
@@ -134,6 +135,16 @@ async fn first_key(store: &Store, config: &Config) -> Result<greeting::Key, stor
     };
     store.add_api_key(FIRST_KEY, api_key::hash(&key)).await?;
     Ok(told)
+}
+
+/// Says where it is. A server whose output nobody reads serves all the same, unless a key was in it.
+fn greet(config: &Config, address: SocketAddr, key: &greeting::Key) -> Result<(), Error> {
+    let Err(error) = hand_over(greeting::text(config, address, key)) else { return Ok(()) };
+    if matches!(key, greeting::Key::Made(_)) {
+        return Err(Error::KeyUnsaid(error));
+    }
+    tracing::warn!(%error, %address, "cannot write to standard output");
+    Ok(())
 }
 
 /// A provider that left the configuration may have left deliveries behind, which nobody claims.

@@ -313,6 +313,39 @@ async fn a_key_that_nobody_reads_is_a_failure_that_asks_for_another_name() {
     assert!(add("third", Stdio::piped()).status.success());
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_first_key_that_nobody_reads_is_a_failure_that_names_the_remedy() {
+    let directory = scratch();
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    let listen = free_address();
+    let lost =
+        serve(directory.path()).args(["--listen", &listen.to_string()]).stdout(full()).output().unwrap();
+    assert_eq!(lost.status.code(), Some(1));
+    let said = stderr(&lost);
+    assert!(said.contains("It is lost") && said.contains("herald key add NAME"), "{said}");
+
+    let added = herald()
+        .args(["key", "add", "second", "--data"])
+        .arg(directory.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{}", stderr(&added));
+    // Without a key in it, the greeting is no reason not to serve.
+    let mut process = serve(directory.path())
+        .args(["--listen", &listen.to_string()])
+        .stdout(full())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("herald is ready", Duration::from_secs(30), async || {
+        assert!(process.try_wait().unwrap().is_none(), "herald ended");
+        http_client().get(format!("http://{listen}/readyz")).send().await.ok()
+    })
+    .await;
+    terminate(&mut process).await;
+}
+
 #[test]
 fn a_file_in_place_of_the_data_is_refused() {
     let directory = scratch();

@@ -46,7 +46,7 @@ pub(super) fn say(text: impl Display) -> io::Result<()> {
 }
 
 /// Prints what is shown only this once, such as a secret. That nobody reads it is a failure: it is lost.
-pub(super) fn hand_over(text: impl Display) -> io::Result<()> {
+pub(crate) fn hand_over(text: impl Display) -> io::Result<()> {
     let mut out = io::stdout();
     write!(out, "{text}").and_then(|()| out.flush())
 }

@@ -346,6 +346,22 @@ async fn a_first_key_that_nobody_reads_is_a_failure_that_names_the_remedy() {
     terminate(&mut process).await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_directory_that_others_may_use_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    for (mode, warned) in [(0o777, true), (0o750, true), (0o700, false)] {
+        let directory = scratch();
+        let data = directory.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+        let (_said, logged) = start_and_stop(directory.path()).await;
+        let told = logged.contains("others may read or write the data directory");
+        assert_eq!(told, warned, "{mode:o}: {logged}");
+    }
+}
+
 #[test]
 fn a_file_in_place_of_the_data_is_refused() {
     let directory = scratch();

@@ -13,7 +13,8 @@ use crate::error::OpenError;
 /// How long one look at the free space counts.
 const LOOK_VALID: Duration = Duration::from_millis(100);
 
-/// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it.
+/// Makes the directory where it is missing. It holds what was entrusted to the application, so nobody else may read it;
+/// of one that was there before, and that others may use, it warns.
 fn create(directory: &Path) -> Result<(), OpenError> {
     make_durably(directory).map_err(|source| {
         let path = directory.to_owned();
@@ -22,8 +23,25 @@ fn create(directory: &Path) -> Result<(), OpenError> {
         } else {
             OpenError::Io { path, source }
         }
-    })
+    })?;
+    warn_of_others(directory);
+    Ok(())
 }
+
+#[cfg(unix)]
+fn warn_of_others(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Ok(metadata) = directory.metadata() else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let (directory, mode) = (directory.display(), format!("{mode:04o}"));
+        tracing::warn!(%directory, mode, "others may read or write the data directory; `chmod 700` keeps them out");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_of_others(_directory: &Path) {}
 
 #[cfg(unix)]
 fn make_durably(directory: &Path) -> io::Result<()> {

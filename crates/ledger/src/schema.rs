@@ -2,11 +2,11 @@
 //!
 //! `user_version` counts the migrations that a file has had; each runs in a transaction of its own.
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::{error::OpenError, options::Options};
+use crate::{backup::create_private, error::OpenError, options::Options};
 
 /// Somebody who looks into the file with another tool may hold its write lock for so long.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -19,6 +19,7 @@ pub(crate) fn open_writer(
     migrations: &[&str],
 ) -> Result<Connection, OpenError> {
     let database = |source| OpenError::Database { path: path.to_owned(), source };
+    make_private(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
     let mut connection = Connection::open(path).map_err(database)?;
     configure_writer(&connection, options).map_err(database)?;
     let found = version(&connection).map_err(database)?;
@@ -30,6 +31,16 @@ pub(crate) fn open_writer(
         migrate(&mut connection, version, migration).map_err(database)?;
     }
     Ok(connection)
+}
+
+/// Makes a file that is missing. SQLite would let others read it, in a directory that is not ours alone; what it puts
+/// beside the file has the rights of the file.
+fn make_private(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create_private(path).map(drop),
+        // One that is there, or cannot be looked at, is SQLite's to judge.
+        _ => Ok(()),
+    }
 }
 
 /// Opens a connection that can only read.

@@ -41,6 +41,21 @@ async fn what_a_write_returned_is_there_after_the_next_open() {
     assert_eq!(count(&open(&directory)).await, 1);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_it_makes_is_private_in_a_directory_that_is_not() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let ledger = open(&directory);
+    add(&ledger, "secret").await.unwrap();
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
+        let mode = directory.path().join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn writes_that_come_together_share_commits_and_one_that_fails_spoils_nothing() {
     let directory = tempfile::tempdir().unwrap();

@@ -106,6 +106,8 @@ pub enum Error {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} has more than {} MiB; that is no file of settings", path.display(), FILE_BYTES_MAX / MIB)]
     TooLarge { path: PathBuf },
+    #[error("{}: the file is empty; write into it what is to be in force, or stop Tributary", path.display())]
+    Empty { path: PathBuf },
     /// Without the line itself, in which there may be a secret.
     #[error("{}: line {line}: {message}", path.display())]
     NotToml { path: PathBuf, line: usize, message: String },
@@ -177,6 +179,20 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
         return Err(Error::TooLarge { path: path.to_owned() });
     }
     fs::read_to_string(path).map_err(unreadable)
+}
+
+/// Refuses a text without any setting, to which a running daemon does not change: more likely than that everything is to end,
+/// somebody is about to write it.
+///
+/// # Errors
+///
+/// When there are only blank lines and comments.
+pub fn refuse_empty(path: &Path, text: &str) -> Result<(), Error> {
+    let says_nothing = |line: &str| matches!(line.trim().chars().next(), None | Some('#'));
+    if text.lines().all(says_nothing) {
+        return Err(Error::Empty { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -13,6 +13,8 @@ use crate::support::{
 };
 
 const WITHIN: Duration = Duration::from_secs(20);
+/// How often the daemon reads its file.
+const LOOK: Duration = Duration::from_secs(1);
 const HEAD: &str = "listen = \"127.0.0.1:0\"\n[schedule]\nfloor = \"200ms\"\nceiling = \"200ms\"\n";
 
 fn source(site: &Site, name: &str, more: &str) -> String {
@@ -147,6 +149,62 @@ async fn sources_go_on_when_the_sink_that_filled_the_outbox_is_removed() {
     })
     .await;
     assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_being_written_is_not_taken_before_it_is_whole() {
+    let (site, folder) = (Site::bad(), scratch());
+    let whole = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "a", ""));
+    let daemon = Local::start(folder.path(), &whole, KINDS, Clock::system()).await;
+    eventually("the source is there", WITHIN, async || {
+        Some(daemon.source("a").await).filter(Value::is_object)
+    })
+    .await;
+    // A writer that is as slow as can be: each look finds a sound file, and none twice.
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
+    for line in 0.. {
+        let written = Instant::now();
+        daemon.write(&format!("{HEAD}{ON_LOOPBACK}# Line {line}.\n"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        longest = longest.max(written.elapsed());
+        if began.elapsed() > 3 * LOOK {
+            break;
+        }
+    }
+    daemon.write(&whole);
+    assert!(longest < LOOK, "this machine stood still for {longest:?}");
+    assert!(daemon.source("a").await.is_object());
+    assert_eq!(daemon.status().await["settings"]["reloads"], 0);
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_file_changes_nothing_however_it_is_taken() {
+    let (site, folder) = (Site::bad(), scratch());
+    let daemon =
+        Daemon::start(folder.path(), &format!("{IN_HASTE}{ON_LOOPBACK}{}", source(&site, "a", ""))).await;
+    let whole = fs::read_to_string(daemon.path()).expect("the file");
+    let fault = async |what: &str| {
+        eventually(what, WITHIN, async || {
+            let status = daemon.status().await;
+            assert!(source_of(&status, "a").is_object() && status["settings"]["reloads"] == 0, "{status}");
+            status["settings"]["fault"].as_str().map(str::to_owned)
+        })
+        .await
+    };
+    fs::write(daemon.path(), "\n  # Nothing yet.\n").expect("it is written");
+    let told = fault("that there is nothing is told").await;
+    assert!(told.contains("the file is empty; write into it"), "{told}");
+    fs::write(daemon.path(), &whole).expect("it is written");
+    eventually("it is mended", WITHIN, async || {
+        daemon.status().await["settings"]["fault"].is_null().then_some(())
+    })
+    .await;
+    fs::write(daemon.path(), "").expect("it is emptied");
+    daemon.signal("HUP");
+    fault("that it is empty is told").await;
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

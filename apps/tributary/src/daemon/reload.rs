@@ -1,8 +1,9 @@
 //! The watch on the file: what changed is restarted, and a file with a mistake changes nothing.
 //!
 //! The file is read once a second, which no file system and no editor can fool (its time of change stands still for some
-//! milliseconds, in which it may be written twice), and at once on SIGHUP. However often it is written, it is in force at
-//! most that often, and one reload ends before the next begins.
+//! milliseconds, in which it may be written twice). What two looks in a row find is taken, since one may find what is still
+//! being written; on SIGHUP the file is taken at once. However often it is written, it is in force at most once a second,
+//! and one reload ends before the next begins.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +30,7 @@ impl Daemon {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = None;
+        let (mut looked, mut seen) = (None, None);
         loop {
             let is_asked_for = tokio::select! {
                 biased;
@@ -38,10 +39,13 @@ impl Daemon {
                 _ = look.tick() => false,
             };
             let read = config::read_text(self.path());
-            let mark = mark(&read);
-            if is_asked_for || seen.as_ref() != Some(&mark) {
-                seen = self.reload(read).await.then_some(mark);
+            let mark = Some(mark(&read));
+            // What stands there for the first time may be half of what is being written.
+            let is_whole = looked == mark;
+            if is_asked_for || (is_whole && seen != mark) {
+                seen = self.reload(read).await.then(|| mark.clone()).flatten();
             }
+            looked = mark;
         }
     }
 
@@ -52,7 +56,10 @@ impl Daemon {
             self.lock().fault = None;
             return true;
         }
-        let parsed = read.and_then(|text| Ok((Config::parse(self.path(), &text, self.start.kinds)?, text)));
+        let parsed = read.and_then(|text| {
+            config::refuse_empty(self.path(), &text)?;
+            Ok((Config::parse(self.path(), &text, self.start.kinds)?, text))
+        });
         let (new, text) = match parsed {
             Ok((new, text)) => (Arc::new(new), text),
             Err(error) => {

@@ -29,7 +29,7 @@ use crate::{
     sinks::Sinks,
     source::Kind,
     sources::{Shared, Sources},
-    store::{self, OpenError, Options, Store},
+    store::{self, Moved, OpenError, Options, Store},
 };
 
 /// How long jobs cut off by the end of the drain may take to end.
@@ -132,7 +132,7 @@ pub async fn play(
 ) -> Result<(Arc<Daemon>, SocketAddr), ballet::Error> {
     let store = open(&config)?;
     scope.defer(close(store.clone()));
-    store.set_sinks(config.sinks.keys().cloned().collect()).await?;
+    set_sinks(&store, &config).await?;
     let address = config.fixed.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr()?;
@@ -200,6 +200,22 @@ fn open(config: &Config) -> Result<Store, Error> {
     let store = Store::open(&config.fixed.data, options)?;
     tracing::info!(data = %config.fixed.data.display(), "the store is open");
     Ok(store)
+}
+
+/// Has the store know the sinks of these settings. Nothing that was owed to others is lost in silence.
+async fn set_sinks(store: &Store, config: &Config) -> Result<(), store::Error> {
+    let Moved { aside, back } = store.set_sinks(config.sinks.keys().cloned().collect()).await?;
+    for (sink, items) in aside {
+        tracing::warn!(
+            sink,
+            items,
+            "the sink is gone; what it was still owed is kept aside until the file names it again"
+        );
+    }
+    for (sink, items) in back {
+        tracing::info!(sink, items, "the sink is there again, and is given what was kept aside for it");
+    }
+    Ok(())
 }
 
 /// A store that closed itself cannot say what is durable; the next start finds out.

@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 pub use self::{
-    outbox::{Entry, Refusal, SinkRow},
+    outbox::{Entry, Moved, Refusal, SinkRow},
     source_state::SourceState,
     visits::{Committed, Visit},
 };

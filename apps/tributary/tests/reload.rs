@@ -152,6 +152,37 @@ async fn sources_go_on_when_the_sink_that_filled_the_outbox_is_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_comes_back_is_given_what_it_was_owed_when_it_went() {
+    let (site, folder) = (Site::start(|_| Reply::feed(rss(5))), scratch());
+    let rest = |sinks: &str| {
+        let kept = folder.path().join("kept.ndjson");
+        let kept = format!("[[sink]]\nname = \"kept\"\nkind = \"ndjson\"\npath = \"{}\"\n", kept.display());
+        format!("{HEAD}{ON_LOOPBACK}{kept}{sinks}{}", source(&site, "news", ""))
+    };
+    let dead =
+        format!("[[sink]]\nname = \"dead\"\nkind = \"webhook\"\nurl = \"http://{}/\"\n", free_address());
+    let daemon = Local::start(folder.path(), &rest(&dead), KINDS, Clock::system()).await;
+    eventually("it is owed all", WITHIN, async || {
+        (daemon.status().await["spill"]["items"] == 5).then_some(())
+    })
+    .await;
+    daemon.write(&rest(""));
+    let status = reloaded(&daemon, 1).await;
+    assert_eq!(status["spill"]["items"], 0, "the outbox is free");
+    let path = folder.path().join("mended.ndjson");
+    let mended = format!("[[sink]]\nname = \"dead\"\nkind = \"ndjson\"\npath = \"{}\"\n", path.display());
+    daemon.write(&rest(&mended));
+    let lines = eventually("it is given them", WITHIN, async || {
+        fs::read_to_string(&path).ok().filter(|lines| lines.lines().count() >= 5)
+    })
+    .await;
+    let title = |line| serde_json::from_str::<Value>(line).expect("JSON")["title"].clone();
+    let titles: Vec<Value> = lines.lines().map(title).collect();
+    assert_eq!(titles, ["Entry 1", "Entry 2", "Entry 3", "Entry 4", "Entry 5"]);
+    assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_being_written_is_not_taken_before_it_is_whole() {
     let (site, folder) = (Site::bad(), scratch());
     let whole = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "a", ""));

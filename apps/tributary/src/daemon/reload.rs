@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::Daemon;
+use super::{Daemon, set_sinks};
 use crate::{
     config::{self, Config, Fixed},
     digest::digest,
@@ -82,7 +82,7 @@ impl Daemon {
         // What may fail comes first, so that nothing has changed where it does.
         let web = self.sources.web_for(old, new)?;
         // Items that come in by new settings find their sinks.
-        self.shared.store.set_sinks(new.sinks.keys().cloned().collect()).await?;
+        set_sinks(&self.shared.store, new).await?;
         let sinks = self.sinks.apply(old, new).await?;
         let sources = self.sources.apply(old, new, web).await?;
         tracing::info!(%sources, %sinks, "the file has changed");

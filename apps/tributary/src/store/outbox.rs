@@ -10,6 +10,10 @@ use tokio::sync::watch;
 use super::{Error, Store, from_json, to_json};
 use crate::{item::Item, source::SourceName};
 
+/// Why what a sink was still owed is kept aside when the settings name it no more; what has this reason goes to it when they
+/// name it again.
+pub(super) const REMOVED: &str = "the sink was removed";
+
 /// Rows that one search for a sink's items looks at; those of other sinks are passed over.
 const LOOK_MAX: usize = 1_024;
 
@@ -43,6 +47,15 @@ pub struct Refusal {
     pub why: String,
 }
 
+/// What became of what sinks were owed that are gone, or that are there again: their names, and how many items.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Kept aside.
+    pub aside: Vec<(String, usize)>,
+    /// Owed once more.
+    pub back: Vec<(String, usize)>,
+}
+
 /// How far a sink has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkRow {
@@ -54,28 +67,21 @@ pub struct SinkRow {
 }
 
 impl Store {
-    /// Makes these the sinks that there are. A new one begins with what comes in from now on; nothing more is owed to one
-    /// that is gone.
+    /// Makes these the sinks that there are. What one that is gone was still owed is kept aside; one that is there again is
+    /// owed it once more. Otherwise a new one begins with what comes in from now on.
     ///
     /// # Errors
     ///
     /// When it could not be stored.
-    pub async fn set_sinks(&self, names: Vec<String>) -> Result<(), Error> {
+    pub async fn set_sinks(&self, names: Vec<String>) -> Result<Moved, Error> {
         self.ledger
             .write(move |tx| {
-                let connection = tx.connection;
-                let mut add = connection.prepare_cached(
-                    "INSERT INTO sink (name, acknowledged)
-                     VALUES (?1, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outbox'))
-                     ON CONFLICT (name) DO NOTHING",
-                )?;
-                for name in &names {
-                    add.execute([name])?;
-                }
-                let mut gone = connection
-                    .prepare_cached("DELETE FROM sink WHERE name NOT IN (SELECT value FROM json_each(?1))")?;
-                gone.execute([to_json(&names)?])?;
-                forget_delivered(tx)
+                let moved = Moved {
+                    aside: set_aside(tx.connection, &to_json(&names)?)?,
+                    back: add(tx.connection, &names)?,
+                };
+                forget_delivered(tx)?;
+                Ok(moved)
             })
             .await
     }
@@ -163,6 +169,57 @@ pub(super) fn append(
         insert.execute(params![source.as_str(), sinks, to_json(item)?, at.as_millisecond()])?;
     }
     note_length(tx)
+}
+
+/// Removes the sinks that are not among these, and keeps aside what they were owed.
+fn set_aside(connection: &Connection, names: &str) -> rusqlite::Result<Vec<(String, usize)>> {
+    let mut gone = connection.prepare_cached(
+        "DELETE FROM sink WHERE name NOT IN (SELECT value FROM json_each(?1)) RETURNING name, acknowledged",
+    )?;
+    let gone = gone.query_map([names], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let gone = gone.collect::<rusqlite::Result<Vec<(String, u64)>>>()?;
+    let mut keep = connection.prepare_cached(
+        "INSERT OR REPLACE INTO refused (sink, seq, why, item, at) SELECT ?1, seq, ?3, item, at FROM outbox
+         WHERE seq > ?2 AND (sinks IS NULL OR ?1 IN (SELECT value FROM json_each(sinks)))",
+    )?;
+    let aside = gone.into_iter().map(|(name, acknowledged)| {
+        let items = keep.execute(params![name, acknowledged, REMOVED])?;
+        Ok((name, items))
+    });
+    some(aside)
+}
+
+/// Adds the sinks that are not there yet. What was kept aside for them comes in again, before all that is new.
+fn add(connection: &Connection, names: &[String]) -> rusqlite::Result<Vec<(String, usize)>> {
+    let mut add = connection.prepare_cached(
+        "INSERT INTO sink (name, acknowledged)
+         VALUES (?1, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outbox'))
+         ON CONFLICT (name) DO NOTHING",
+    )?;
+    let mut added = Vec::new();
+    for name in names {
+        if add.execute([name])? > 0 {
+            added.push(name);
+        }
+    }
+    let mut owe = connection.prepare_cached(
+        "INSERT INTO outbox (source, sinks, item, at) SELECT item ->> 'source', json_array(sink), item, at
+         FROM refused WHERE sink = ?1 AND why = ?2 ORDER BY seq",
+    )?;
+    let mut forget = connection.prepare_cached("DELETE FROM refused WHERE sink = ?1 AND why = ?2")?;
+    let back = added.into_iter().map(|name| {
+        let items = owe.execute([name, REMOVED])?;
+        forget.execute([name, REMOVED])?;
+        Ok((name.clone(), items))
+    });
+    some(back)
+}
+
+/// Without the sinks that were owed nothing.
+fn some(
+    moved: impl Iterator<Item = rusqlite::Result<(String, usize)>>,
+) -> rusqlite::Result<Vec<(String, usize)>> {
+    moved.filter(|moved| !matches!(moved, Ok((_, 0)))).collect()
 }
 
 /// Has the length told, once the transaction is durable.

@@ -118,6 +118,29 @@ async fn a_sink_is_given_only_what_is_meant_for_it_and_only_from_when_it_was_the
 }
 
 #[tokio::test]
+async fn what_a_sink_was_owed_when_it_went_is_owed_to_it_when_it_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_sinks(folder.path(), &["a", "b"]).await;
+    let sinks = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let only_a = Visit { sinks: Some(sinks(&["a"])), ..visit(&source(), 1, &["1"]) };
+    fresh(&store, only_a).await;
+    fresh(&store, visit(&source(), 2, &["2", "3", "4"])).await;
+    store.acknowledge("a", 4, Vec::new()).await.unwrap();
+    store.acknowledge("b", 2, Vec::new()).await.unwrap();
+    let moved = store.set_sinks(sinks(&["a"])).await.unwrap();
+    assert_eq!(moved, Moved { aside: vec![("b".to_owned(), 2)], back: Vec::new() });
+    assert_eq!(store.spilled(), 0, "the outbox is free for others");
+
+    fresh(&store, visit(&source(), 3, &["5"])).await;
+    let moved = store.set_sinks(sinks(&["a", "b"])).await.unwrap();
+    assert_eq!(moved, Moved { aside: Vec::new(), back: vec![("b".to_owned(), 2)] });
+    fresh(&store, visit(&source(), 4, &["6"])).await;
+    assert_eq!(titles(&store, "b").await, ["3", "4", "6"], "in order");
+    assert_eq!(titles(&store, "a").await, ["5", "6"], "which have nothing of it");
+    assert_eq!(store.set_sinks(sinks(&["a", "b"])).await.unwrap(), Moved::default());
+}
+
+#[tokio::test]
 async fn only_the_ids_beyond_the_limit_are_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let store = with_sinks(folder.path(), &["a"]).await;

@@ -5,6 +5,7 @@
 
 mod api;
 mod draft;
+mod pruned;
 
 use url::Url;
 

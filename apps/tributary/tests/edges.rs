@@ -1,8 +1,9 @@
 //! The edge cases that every application's suite shares, by the same names. What a single visit meets of them stands in `web` and
 //! `feeds`, a full disk in the store's own tests; here is what meets the daemon.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
+use flate2::{Compression, write::GzEncoder};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tributary::{
@@ -283,4 +284,47 @@ fn promtool(metrics: &str) {
     check.stdin.take().expect("a pipe").write_all(metrics.as_bytes()).expect("it reads");
     let said = check.wait_with_output().expect("its end");
     assert!(said.status.success() && said.stderr.is_empty(), "{}", String::from_utf8_lossy(&said.stderr));
+}
+
+/// Answers of some KiB that are as large as may be when they are unpacked, and gigabytes if every value in them were kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn huge_a_small_answer_that_unpacks_to_millions_of_values_takes_little_memory() {
+    const FEED: usize = 16 << 20;
+    const PAGE: usize = 8 << 20;
+    let fill = |bytes: usize, head: &str, unit: &str, tail: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let units = unit.repeat((bytes - head.len() - tail.len()) / unit.len());
+        for part in [head, &units, tail] {
+            encoder.write_all(part.as_bytes()).expect("it is written to memory");
+        }
+        encoder.finish().expect("it is written to memory")
+    };
+    let feed = "{\"version\":\"https://jsonfeed.org/version/1\",";
+    let shapes = [
+        ("zeros", "mastodon", fill(PAGE, "[", "0,", "0]")),
+        ("posts", "mastodon", fill(PAGE, "[", "{\"id\":\"1\"},", "0]")),
+        ("items", "feed", fill(FEED, &format!("{feed}\"items\":["), "0,", "0]}")),
+        ("tags", "feed", fill(FEED, &format!("{feed}\"items\":[{{\"tags\":["), "0,", "0]}]}")),
+        ("other", "feed", fill(FEED, &format!("{feed}\"x\":["), "[],", "[]],\"items\":[]}")),
+    ];
+    for (name, kind, packed) in shapes {
+        let site = Site::start(move |_| Reply::new(200, &[("content-encoding", "gzip")], &packed));
+        let place = match kind {
+            "feed" => format!("url = \"{}\"", site.url("/feed")),
+            _ => format!("base = \"{}\"\ntag = \"x\"", site.url("").origin().ascii_serialization()),
+        };
+        let folder = scratch();
+        let patient = ON_LOOPBACK.replace("timeout = \"1s\"", "timeout = \"60s\"");
+        let settings =
+            format!("{IN_HASTE}{patient}[[source]]\nname = \"{name}\"\nkind = \"{kind}\"\n{place}\n");
+        let daemon = Daemon::start(folder.path(), &settings).await;
+        let source = eventually(name, Duration::from_secs(60), async || {
+            Some(source_of(&daemon.status().await, name))
+                .filter(|source| source["visits"].as_u64() >= Some(1))
+        })
+        .await;
+        let peak = daemon.peak_mib();
+        println!("{name}: {peak} MiB, {}", source["last_error"]);
+        assert!(peak < 128, "{name}: {peak} MiB");
+    }
 }

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 
+use super::pruned;
 use crate::{
     fields::{Fields, Wrong},
     source::{Doing, Errand, Trouble},
@@ -14,6 +15,12 @@ use crate::{
 /// Pages of one visit; where there are more, the visit says so in the log.
 pub(super) const PAGES_MAX: usize = 10;
 
+/// Of one page. They give 100 at most, with at most 40 kB of text in each.
+const POSTS_MAX: usize = 1_000;
+const BYTES_MAX: usize = 8 << 20;
+/// Of what is kept of one page; a post has 20 or so.
+const VALUES_MAX: usize = 100_000;
+
 /// One page of an API's answer.
 pub(super) struct Page {
     pub(super) json: Value,
@@ -21,11 +28,13 @@ pub(super) struct Page {
     pub(super) bytes: u64,
 }
 
-/// Asks for a page.
+/// Asks for a page, of whose JSON members with these names are kept. One that is far larger than any that was ever asked for
+/// is no good as a whole: whoever took a part of it would not know where to go on.
 pub(super) async fn page(
     errand: &Errand<'_>,
     url: &Url,
     authorization: Option<&HeaderValue>,
+    names: &'static [&'static str],
 ) -> Result<Page, Trouble> {
     let request = Request {
         url,
@@ -37,9 +46,15 @@ pub(super) async fn page(
     let answer = errand.web.get(request).await?;
     errand.progress.set(Doing::Parses);
     let body = answer.body.unwrap_or_default();
-    let json = compute(move || serde_json::from_slice(&body)).await?;
-    let json =
-        json.map_err(|error| Trouble::Broken { why: format!("{}: no JSON came: {error}", answer.url) })?;
+    if body.len() > BYTES_MAX {
+        let why = format!("{}: the answer is larger than {BYTES_MAX} bytes", answer.url);
+        return Err(Trouble::Broken { why });
+    }
+    let json = compute(move || pruned::read(&body, names, VALUES_MAX)).await?;
+    let json = json.map_err(|error| {
+        let came = if error.is_data() { "the answer is too large" } else { "no JSON came" };
+        Trouble::Broken { why: format!("{}: {came}: {error}", answer.url) }
+    })?;
     Ok(Page { json, headers: answer.headers, bytes: answer.bytes })
 }
 
@@ -66,11 +81,15 @@ pub(super) fn host_of<'a>(address: &'a Url, domains: &[&str]) -> Option<&'a Url>
     domains.iter().any(is_below).then_some(address)
 }
 
-/// The list under a key, or an error that shows what came instead.
-pub(super) fn list<'a>(of: Option<&'a Value>, url: &Url) -> Result<&'a Vec<Value>, Trouble> {
-    of.and_then(Value::as_array).ok_or_else(|| Trouble::Broken {
-        why: format!("{url}: the answer is not the listing that was asked for"),
-    })
+/// A list of posts, or an error that shows what came instead.
+pub(super) fn list<'a>(of: Option<&'a Value>, url: &Url) -> Result<&'a [Value], Trouble> {
+    let broken = |why| Trouble::Broken { why: format!("{url}: {why}") };
+    let posts = of.and_then(Value::as_array);
+    let posts = posts.ok_or_else(|| broken("the answer is not the listing that was asked for".to_owned()))?;
+    if posts.len() > POSTS_MAX {
+        return Err(broken(format!("the page has more than {POSTS_MAX} posts")));
+    }
+    Ok(posts)
 }
 
 /// A text that stands under a key.

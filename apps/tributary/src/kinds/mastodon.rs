@@ -23,6 +23,25 @@ use crate::{
 /// What an instance gives at most.
 const PAGE_ITEMS: &str = "40";
 
+/// What is read of its answers.
+const NAMES: &[&str] = &[
+    "account",
+    "acct",
+    "content",
+    "created_at",
+    "edited_at",
+    "id",
+    "media_attachments",
+    "name",
+    "reblog",
+    "remote_url",
+    "spoiler_text",
+    "tags",
+    "type",
+    "uri",
+    "url",
+];
+
 /// What to do about a source that names no server.
 const NO_BASE: &str = "name the server, such as `https://mastodon.social`, and a `tag` or an `account`; `tributary add` makes \
     them of an address such as https://mastodon.social/tags/rust";
@@ -103,7 +122,7 @@ impl Source {
         let (mut drafts, mut bytes) = (Vec::new(), 0);
         for number in 0..PAGES_MAX {
             let Some(url) = next.take() else { break };
-            let page = match api::page(errand, &url, self.authorization.as_ref()).await {
+            let page = match api::page(errand, &url, self.authorization.as_ref(), NAMES).await {
                 Ok(page) => page,
                 // What came before is whole, and the next visit goes on behind it.
                 Err(_) if number > 0 => break,

@@ -24,6 +24,23 @@ use crate::{
 const USUAL_BASE: &str = "https://www.reddit.com";
 /// What Reddit gives at most.
 const PAGE_ITEMS: &str = "100";
+/// What is read of its answers.
+const NAMES: &[&str] = &[
+    "after",
+    "author",
+    "children",
+    "created_utc",
+    "data",
+    "id",
+    "is_self",
+    "link_flair_text",
+    "name",
+    "permalink",
+    "selftext_html",
+    "stickied",
+    "title",
+    "url",
+];
 const NAME_CHARS_MAX: usize = 50;
 
 /// The kind `reddit`.
@@ -98,7 +115,7 @@ impl Source {
         let (mut drafts, mut bytes, mut after) = (Vec::new(), 0, None);
         for number in 0..PAGES_MAX {
             let url = self.page(after.as_deref());
-            let page = match api::page(errand, &url, self.authorization.as_ref()).await {
+            let page = match api::page(errand, &url, self.authorization.as_ref(), NAMES).await {
                 Ok(page) => page,
                 Err(_) if number > 0 => {
                     // There is a gap behind what came, so the next visit walks the same way again.

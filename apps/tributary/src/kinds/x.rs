@@ -22,6 +22,23 @@ use crate::{
 const USUAL_BASE: &str = "https://api.x.com";
 /// What X gives at most.
 const PAGE_ITEMS: &str = "100";
+/// What is read of its answers.
+const NAMES: &[&str] = &[
+    "author_id",
+    "created_at",
+    "data",
+    "detail",
+    "errors",
+    "id",
+    "includes",
+    "message",
+    "meta",
+    "next_token",
+    "text",
+    "title",
+    "username",
+    "users",
+];
 const NAME_CHARS_MAX: usize = 15;
 
 /// The kind `x`.
@@ -108,7 +125,7 @@ impl Source {
         let (mut drafts, mut bytes, mut next) = (Vec::new(), 0, None);
         for number in 0..PAGES_MAX {
             let url = self.page(since, next.as_deref());
-            let page = match api::page(errand, &url, Some(&self.authorization)).await {
+            let page = match api::page(errand, &url, Some(&self.authorization), NAMES).await {
                 Ok(page) => page,
                 // A search knows no post that is older than a week, and refuses to be asked since then.
                 Err(Trouble::Refused { .. }) if drafts.is_empty() && since.take().is_some() => continue,
@@ -125,8 +142,10 @@ impl Source {
                 return Err(Trouble::Broken { why });
             }
             // Without any post there is no list of them.
-            let posts =
-                page.json.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let posts = match page.json.get("data").filter(|posts| posts.is_array()) {
+                None => &[],
+                posts => api::list(posts, &url)?,
+            };
             newest = newest.max(posts.iter().filter_map(|post| text(post, "id")?.parse().ok()).max());
             drafts.extend(posts.iter().map(|post| draft(post, &page.json)));
             next = page.json.pointer("/meta/next_token").and_then(Value::as_str).map(str::to_owned);

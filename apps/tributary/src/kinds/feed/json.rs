@@ -3,34 +3,127 @@
 //! feed-rs refuses a whole feed for one `null`, a missing title or an id that is a number. So this takes each field where
 //! it has a form that means something, and takes it for absent where it has not.
 
+use std::{cell::Cell, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 use url::Url;
 
 use super::read::{Document, Unreadable};
 use crate::{
     item::Attachment,
-    kinds::draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX},
+    kinds::{
+        draft::{Draft, ITEMS_MAX, NAME_CHARS_MAX},
+        pruned::Pruned,
+    },
     text::{self, Cleaner},
 };
 
+/// Of one item, in what is read of it.
+const VALUES_MAX: usize = 10_000;
+/// What is read of an item, and of the feed.
+const NAMES: &[&str] = &[
+    "attachments",
+    "author",
+    "authors",
+    "content_html",
+    "content_text",
+    "date_modified",
+    "date_published",
+    "external_url",
+    "id",
+    "mime_type",
+    "name",
+    "size_in_bytes",
+    "summary",
+    "tags",
+    "title",
+    "url",
+];
+
 /// Reads a JSON Feed.
 pub(super) fn read(text: &str, base: &Url) -> Result<Document, Unreadable> {
-    let feed: Value = serde_json::from_str(text).map_err(|error| Unreadable::OtherJson(error.to_string()))?;
-    let Some(items) = feed.get("items").and_then(Value::as_array) else {
-        return Err(Unreadable::OtherJson("there is no list `items`".to_owned()));
-    };
-    // Every item gets a copy.
-    let everybody = authors(&feed).and_then(|names| text::line(&names, NAME_CHARS_MAX));
-    let cleaner = Cleaner::new(base);
-    let drafts = items
-        .iter()
-        .take(ITEMS_MAX)
-        .filter(|item| item.is_object())
-        .map(|item| draft(item, base, &cleaner, everybody.as_ref()));
-    Ok(Document { drafts: drafts.collect(), ..Document::default() })
+    let other = |error: serde_json::Error| Unreadable::OtherJson(error.to_string());
+    let mut json = serde_json::Deserializer::from_str(text);
+    let drafts = json.deserialize_any(Feed { base, cleaner: &Cleaner::new(base) }).map_err(other)?;
+    json.end().map_err(other)?;
+    Ok(Document { drafts, ..Document::default() })
 }
 
-fn draft(item: &Value, base: &Url, cleaner: &Cleaner, everybody: Option<&String>) -> Draft {
+/// Makes drafts of a feed while it is read, so that never more than one item of it is a tree.
+struct Feed<'a> {
+    base: &'a Url,
+    cleaner: &'a Cleaner,
+}
+
+/// The same for its list of items.
+struct Items<'a>(&'a Feed<'a>);
+
+impl<'de> Visitor<'de> for Feed<'_> {
+    type Value = Vec<Draft>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list `items`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut feed: A) -> Result<Vec<Draft>, A::Error> {
+        let (mut drafts, mut head) = (None, serde_json::Map::new());
+        while let Some(name) = feed.next_key::<String>()? {
+            match name.as_str() {
+                "items" => drafts = Some(feed.next_value_seed(Items(&self))?),
+                "author" | "authors" => {
+                    head.insert(name, feed.next_value_seed(pruned(&Cell::new(VALUES_MAX)))?);
+                }
+                _ => drop(feed.next_value::<IgnoredAny>()?),
+            }
+        }
+        let mut drafts = drafts.ok_or_else(|| serde::de::Error::custom("there is no list `items`"))?;
+        // Every item without an author of its own gets a copy.
+        let everybody = authors(&head.into()).and_then(|names| text::line(&names, NAME_CHARS_MAX));
+        for draft in drafts.iter_mut().filter(|draft: &&mut Draft| draft.author.is_none()) {
+            draft.author.clone_from(&everybody);
+        }
+        Ok(drafts)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Items<'_> {
+    type Value = Vec<Draft>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<Draft>, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = Vec<Draft>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list `items`")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Draft>, A::Error> {
+        let Feed { base, cleaner } = self.0;
+        let mut drafts = Vec::new();
+        for _ in 0..ITEMS_MAX {
+            let Some(item) = items.next_element_seed(pruned(&Cell::new(VALUES_MAX)))? else { break };
+            if item.is_object() {
+                drafts.push(draft(&item, base, cleaner));
+            }
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(drafts)
+    }
+}
+
+fn pruned(left: &Cell<usize>) -> Pruned<'_> {
+    Pruned::new(NAMES, VALUES_MAX, left)
+}
+
+fn draft(item: &Value, base: &Url, cleaner: &Cleaner) -> Draft {
     let text = |key| item.get(key).and_then(Value::as_str);
     let date = |key| text(key).and_then(|date| date.trim().parse().ok());
     let url = |key| text(key).and_then(|url| base.join(url.trim()).ok());
@@ -43,7 +136,7 @@ fn draft(item: &Value, base: &Url, cleaner: &Cleaner, everybody: Option<&String>
         link: url("url")
             .or_else(|| url("external_url"))
             .filter(|url| matches!(url.scheme(), "http" | "https")),
-        author: authors(item).or_else(|| everybody.cloned()),
+        author: authors(item),
         published: published.or(updated),
         updated,
         summary_html: text("summary").and_then(plain),

@@ -108,11 +108,11 @@ pub enum Trouble {
     /// at the ceiling.
     #[error("{why}")]
     Refused { why: String },
-    /// No answer was had: resolution, connection, TLS, time. Tried again soon, then later and later; and since it says that
+    /// No answer at all was had: resolution, connection, TLS, time. Tried again soon, then later and later; and since it says that
     /// nobody is there, it counts against the host.
     #[error("{why}")]
     Unreachable { why: String },
-    /// What came is no good: 5xx, an answer that breaks off, too much of it, not the expected form. Tried again like
+    /// What came is no good: 5xx, an answer that breaks off, too much of it, not the expected form, a redirect to nobody. Tried again like
     /// [`Trouble::Unreachable`], and a sign of life of the host.
     #[error("{why}")]
     Broken { why: String },

@@ -15,7 +15,8 @@ use tributary::{
 use url::Url;
 
 use crate::support::{
-    Daemon, Gate, IN_HASTE, Local, ON_LOOPBACK, Reply, Site, eventually, http_client, rss, scratch, source_of,
+    Daemon, Gate, IN_HASTE, Local, ON_LOOPBACK, Reply, Site, eventually, free_address, http_client, rss,
+    scratch, source_of,
 };
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -327,4 +328,22 @@ async fn huge_a_small_answer_that_unpacks_to_millions_of_values_takes_little_mem
         println!("{name}: {peak} MiB, {}", source["last_error"]);
         assert!(peak < 128, "{name}: {peak} MiB");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_a_dead_host_is_no_sign_that_the_host_that_redirects_is_dead() {
+    let (dead, folder) = (free_address(), scratch());
+    let site = Site::start(move |_| Reply::redirect(302, &format!("http://{dead}/feed")));
+    let text = format!("{HEAD}{ON_LOOPBACK}{}", source(&site, "away", "/away"));
+    let daemon = Local::start(folder.path(), &text, KINDS, Clock::system()).await;
+    // Five in a row would be enough.
+    let source = eventually("it is tried again and again", WITHIN, async || {
+        Some(daemon.source("away").await).filter(|source| source["failures_in_a_row"].as_u64() >= Some(8))
+    })
+    .await;
+    assert!(
+        source["last_error"].as_str().is_some_and(|error| error.contains("cannot be reached")),
+        "{source}"
+    );
+    assert!(!daemon.end().await.is_lossy());
 }

@@ -60,7 +60,8 @@ impl Web {
             let exchange = Box::pin(shared.exchange(&request, &mut trail, &host));
             let out_of_time =
                 |_| unreachable(&host, format!("took longer than {:?}", shared.settings.timeout));
-            let arrived = timeout(left, exchange).await.map_err(out_of_time)??;
+            let arrived = timeout(left, exchange).await.map_err(out_of_time).flatten();
+            let arrived = arrived.map_err(|trouble| trail.broken_off(trouble))?;
             left = left.saturating_sub(began.elapsed());
             if let Some((headers, body, bytes)) = arrived {
                 let body = match body {
@@ -106,6 +107,7 @@ impl Shared {
         let silent = |_| unreachable(host, format!("did not answer within {limit:?}"));
         let response = timeout(limit, self.client.request(asked)).await.map_err(silent)?;
         let response = response.map_err(|error| failed(host, &error))?;
+        trail.answered();
         self.check_peer(&response)?;
         let (status, headers) = (response.status(), response.headers());
         let word = dialect::word(status, headers, self.clock.now());

@@ -12,11 +12,13 @@ pub(super) struct Trail {
     url: Url,
     /// Every step so far said that it holds for good.
     is_permanent: bool,
+    /// Whether the head of any answer has come.
+    is_answered: bool,
 }
 
 impl Trail {
     pub(super) fn new(url: Url) -> Self {
-        Self { steps: Vec::new(), url, is_permanent: true }
+        Self { steps: Vec::new(), url, is_permanent: true, is_answered: false }
     }
 
     /// Where it stands.
@@ -27,6 +29,19 @@ impl Trail {
     /// Whether it stands at the origin it began at, so that what is meant for that one may be told.
     pub(super) fn is_at_home(&self) -> bool {
         self.steps.first().is_none_or(|first| first.origin() == self.url.origin())
+    }
+
+    /// The head of an answer has come.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
+    }
+
+    /// What ended it on the way. Once it has had an answer, the host that it began at lives, whoever is silent then.
+    pub(super) fn broken_off(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Unreachable { why } if self.is_answered => Trouble::Broken { why },
+            trouble => trouble,
+        }
     }
 
     /// Goes on to where an answer points.

@@ -259,3 +259,31 @@ async fn what_a_webhook_will_never_take_is_kept_aside_and_the_rest_goes_on() {
     assert_eq!(hook.log().len(), 3);
     assert!(hook.log().iter().all(|asked| asked.headers.contains_key("webhook-id")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_is_too_large_for_a_stream_is_kept_aside_and_the_rest_goes_on() {
+    let large = format!("<title>Entry 2</title><description>{}</description>", "x".repeat(10_000));
+    let site = Site::start(move |_| Reply::feed(rss(3).replace("<title>Entry 2</title>", &large)));
+    let folder = scratch();
+    let nats = Nats::start(&folder.path().join("nats"));
+    eventually("there is a stream for small messages", WITHIN, async || {
+        let client = async_nats::connect(nats.url()).await.ok()?;
+        let small = jetstream::stream::Config {
+            name: "TRIBUTARY".to_owned(),
+            subjects: vec!["tributary.>".to_owned()],
+            max_message_size: 4_096,
+            ..Default::default()
+        };
+        jetstream::new(client).create_stream(small).await.ok()
+    })
+    .await;
+    let sink = format!("kind = \"nats\"\nserver = \"{}\"", nats.url());
+    let daemon = Daemon::start(folder.path(), &settings(&site, &sink)).await;
+    let status = eventually("all are settled", WITHIN, async || {
+        let status = daemon.status().await;
+        (status["sinks"][0]["delivered"] == 3 && status["spill"]["items"] == 0).then_some(status)
+    })
+    .await;
+    assert_eq!(status["sinks"][0]["refused"], 1, "{}", status["sinks"]);
+    assert_eq!(nats.titles().await, Some(vec!["Entry 1".to_owned(), "Entry 3".to_owned()]));
+}

@@ -3,7 +3,7 @@
 //! The server acknowledges each message, and knows those that come again by `Nats-Msg-Id`, within its window. Plain NATS has
 //! no acknowledgement, so nobody could say when an item may be forgotten; that is why there has to be a stream.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{error::Error, fmt, path::Path, time::Duration};
 
 use async_nats::{
     ConnectOptions, HeaderMap,
@@ -95,9 +95,7 @@ impl Outlet {
         match self.publish(item).await {
             Ok(()) => Answer::Taken,
             // The next time it will be as large.
-            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                Answer::Refused(format!("NATS: {error}"))
-            }
+            Err(error) if is_too_large(&error) => Answer::Refused(format!("NATS: {error}")),
             Err(error) => Answer::Failed(Failure::new(format!("NATS: {error}"))),
         }
     }
@@ -111,6 +109,13 @@ impl Outlet {
             .map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
         self.context.publish_with_headers(subject, headers, body.into()).await?.await.map(drop)
     }
+}
+
+/// For the server, which has a `max_payload`, or for the stream, which may have a `max_msg_size`.
+fn is_too_large(error: &PublishError) -> bool {
+    let code = error.source().and_then(|cause| cause.downcast_ref()).map(jetstream::Error::error_code);
+    error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || code == Some(jetstream::ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 impl super::Outlet for Outlet {

@@ -137,6 +137,18 @@ test("when nobody answers, the page says from when it is, and follows again as s
   troubles = troubles.filter((text) => !text.includes("Failed to load resource"));
 });
 
+test("when the answer hangs, the page says so before long, and asks only once meanwhile", async () => {
+  await open();
+  let asked = 0;
+  await page.route("**/api/status", () => { asked += 1; });
+  await page.getByRole("alert").waitFor({ timeout: 15_000 });
+  assert.equal(asked, 1);
+  await page.unroute("**/api/status");
+  await page.getByRole("alert").waitFor({ state: "hidden" });
+  // The browser tells of the requests that nobody answered.
+  troubles = troubles.filter((text) => !text.includes("Failed to load resource"));
+});
+
 for (const colorScheme of SCHEMES) {
   test(`every text can be read in ${colorScheme} colours`, async () => {
     await page.emulateMedia({ colorScheme });

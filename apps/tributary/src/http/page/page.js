@@ -2,12 +2,14 @@
 // What comes from feeds is only ever put in as text.
 
 const EVERY_MS = 2000;
+const ANSWER_MS_MAX = 5000;
 const ROWS_MAX = 300;
 const STATES = ["waiting", "visiting", "parked", "disabled"];
 
 const $ = (id) => document.getElementById(id);
 let status = null;
 let onlyState = null;
+let isAsking = false;
 /** The rows that were made, by the names of their sources. */
 const rows = new Map();
 
@@ -31,8 +33,13 @@ ask();
 setInterval(() => document.hidden || ask(), EVERY_MS);
 
 async function ask() {
-  const response = await fetch("api/status").catch(() => null);
+  // What hangs counts as no answer before long, and nothing queues up behind it.
+  if (isAsking) return;
+  isAsking = true;
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const response = await fetch("api/status", { signal }).catch(() => null);
   const answer = response?.ok ? await response.json().catch(() => null) : null;
+  isAsking = false;
   showLost(!answer);
   if (!answer) return;
   status = answer;

@@ -37,6 +37,7 @@ pub use guard::{Forbidden, Guard};
 pub use settings::Settings;
 
 pub(crate) use compute::compute;
+pub(crate) use dialect::retry_after;
 
 use self::{hosts::Hosts, resolve::Resolve};
 use crate::clock::Clock;

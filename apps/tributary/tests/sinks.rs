@@ -287,3 +287,20 @@ async fn an_item_that_is_too_large_for_a_stream_is_kept_aside_and_the_rest_goes_
     assert_eq!(status["sinks"][0]["refused"], 1, "{}", status["sinks"]);
     assert_eq!(nats.titles().await, Some(vec!["Entry 1".to_owned(), "Entry 3".to_owned()]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_may_say_by_a_date_when_it_goes_on() {
+    // By its own clock, half an hour from now.
+    let dates = [("date", "Thu, 26 Nov 2026 12:00:00 GMT"), ("retry-after", "Thu, 26 Nov 2026 12:30:00 GMT")];
+    let hook = Site::start(move |_| Reply::new(503, &dates, ""));
+    let (site, folder) = (Site::bad(), scratch());
+    let sink = format!("kind = \"webhook\"\nurl = \"{}\"", hook.url("/hook"));
+    let daemon = Daemon::start(folder.path(), &settings(&site, &sink)).await;
+    let status = eventually("it is sent away", WITHIN, async || {
+        Some(daemon.status().await).filter(|status| status["sinks"][0]["state"] == "waiting")
+    })
+    .await;
+    let time = |at: &Value| at.as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    let wait = time(&status["sinks"][0]["next_at"]).duration_since(time(&status["now"])).as_secs();
+    assert!((1_700..=1_800).contains(&wait), "{wait} s: {}", status["sinks"][0]);
+}

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, StatusCode, header, redirect};
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 
 use super::{Answer, Failure};
+use crate::web;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -32,8 +34,7 @@ pub(super) async fn send(request: RequestBuilder) -> Answer {
         Err(error) => return Answer::Failed(Failure::new(root(&error))),
     };
     let status = response.status();
-    let after = response.headers().get(header::RETRY_AFTER);
-    let after = after.and_then(|after| after.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+    let after = web::retry_after(response.headers(), Timestamp::now());
     match status {
         _ if status.is_success() => Answer::Taken,
         // What it says of this item it will say again. All else may pass: a key that is replaced, a path that comes back.

@@ -48,7 +48,7 @@ pub(super) fn word(status: StatusCode, headers: &HeaderMap, here: Timestamp) -> 
     let stop = |wait, why| Some(Word { wait, why, is_stop: true });
     if !status.is_success()
         && !status.is_redirection()
-        && let Some(wait) = retry_after(headers, there)
+        && let Some(wait) = retry_after(headers, here)
     {
         return stop(wait, format!("it answered {code} with Retry-After, {} s", wait.as_secs()));
     }
@@ -85,8 +85,9 @@ fn quota(headers: &HeaderMap, there: Timestamp) -> Option<Quota> {
     })
 }
 
-/// Seconds, or a date.
-fn retry_after(headers: &HeaderMap, there: Timestamp) -> Option<Duration> {
+/// What `Retry-After` says: seconds, or a date by the clock of who answers. `here` is our own, for answers without a date.
+pub(crate) fn retry_after(headers: &HeaderMap, here: Timestamp) -> Option<Duration> {
+    let there = date(headers, header::DATE.as_str()).unwrap_or(here);
     let wait = match text(headers, header::RETRY_AFTER.as_str()).and_then(number) {
         Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(RETRY_AFTER_MAX),
         None => from_to(there, date(headers, header::RETRY_AFTER.as_str())?),

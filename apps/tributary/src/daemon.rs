@@ -137,7 +137,7 @@ pub async fn play(
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr()?;
     let data = config.fixed.data.clone();
-    address::write(&data, address)?;
+    address::write(&data, address);
     scope.defer(async move {
         address::remove(&data);
         Ok(())

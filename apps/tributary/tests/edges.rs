@@ -1,7 +1,7 @@
 //! The edge cases that every application's suite shares, by the same names. What a single visit meets of them stands in `web` and
 //! `feeds`, a full disk in the store's own tests; here is what meets the daemon.
 
-use std::{io::Write, time::Duration};
+use std::{fs, io::Write, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
 use futures_util::future::BoxFuture;
@@ -346,4 +346,19 @@ async fn a_redirect_to_a_dead_host_is_no_sign_that_the_host_that_redirects_is_de
         "{source}"
     );
     assert!(!daemon.end().await.is_lossy());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resource_a_daemon_that_cannot_write_where_it_listens_runs_all_the_same() {
+    let (site, folder) = (Site::bad(), scratch());
+    // Nothing can be written there, as on a disk that is full.
+    fs::create_dir_all(folder.path().join("tributary-data/address")).expect("a directory");
+    let text = format!("{IN_HASTE}{ON_LOOPBACK}{}", source(&site, "a", "/a"));
+    let daemon = Daemon::start(folder.path(), &text).await;
+    eventually("it is visited", WITHIN, async || {
+        (source_of(&daemon.status().await, "a")["items"] == 3).then_some(())
+    })
+    .await;
+    daemon.signal("TERM");
+    assert!(daemon.end().await.success());
 }

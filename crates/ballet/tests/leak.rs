@@ -247,7 +247,7 @@ impl Key for Holds {
 async fn with_a_context_that_panics_at_its_end() {
     for _region in 0..CHILDREN {
         let held = AssertUnwindSafe(ballet::with(Holds, Frail, yield_now()));
-        assert!(held.catch_unwind().await.is_err());
+        assert!(held.catch_unwind().await.is_ok(), "it goes no further than the end of the region");
     }
 }
 

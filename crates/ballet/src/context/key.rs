@@ -40,7 +40,8 @@ use std::fmt;
 /// # Ok(()) }
 /// ```
 pub trait Key: 'static {
-    /// What the key finds.
+    /// What the key finds. Whoever lets go of a value last drops it, on whatever thread: a panic of its destructor is
+    /// printed by the hook and goes no further.
     type Value: Send + Sync + 'static;
 
     /// What a child gets of its owner's value.

@@ -136,28 +136,8 @@ fn in_memory<C: Begins<Node>>(
     memory
 }
 
-/// Memory that is freed when this is dropped, also where the destructor of what lay in it panics.
-struct Memory(NonNull<Header>, Layout);
-
-impl Drop for Memory {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: Whoever made this promised it; what lay here has been dropped, or has panicked in it.
-        unsafe { memory::free(self.0.cast(), self.1) };
-    }
-}
-
-/// A cell that is dropped with this, also where the destructor of what lies behind it panics.
-struct Tenant<C>(NonNull<C>);
-
-impl<C> Drop for Tenant<C> {
-    fn drop(&mut self) {
-        // SAFETY: Whoever made this promised that the cell is there, and that nobody has a reference.
-        unsafe { self.0.drop_in_place() };
-    }
-}
-
-/// Drops a cell and frees its memory.
+/// Drops a cell and frees its memory. What the destructors panic with goes no further: whoever lets go of the last
+/// reference is a lane, a queue or the end of a scope, and has more to do.
 ///
 /// # Safety
 ///
@@ -168,8 +148,8 @@ unsafe fn free<C: Begins<Node>>(cell: NonNull<Header>) {
         if cell.cast::<Node>().as_ref().has_particulars() {
             return free_wide::<C>(cell);
         }
-        let _memory = Memory(cell, Layout::new::<C>());
-        cell.cast::<C>().drop_in_place();
+        contain(|| cell.cast::<C>().drop_in_place());
+        memory::free(cell.cast(), Layout::new::<C>());
     }
 }
 
@@ -179,9 +159,9 @@ unsafe fn free_wide<C: Begins<Node>>(cell: NonNull<Header>) {
     let (layout, tail) = wide_layout::<C>();
     // SAFETY: The caller's promise.
     unsafe {
-        let _memory = Memory(cell, layout);
-        let _tenant = Tenant(cell.cast::<C>());
-        cell.byte_add(tail).cast::<Particulars>().drop_in_place();
+        contain(|| cell.byte_add(tail).cast::<Particulars>().drop_in_place());
+        contain(|| cell.cast::<C>().drop_in_place());
+        memory::free(cell.cast(), layout);
     }
 }
 

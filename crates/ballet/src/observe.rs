@@ -8,6 +8,8 @@ use std::mem;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::job::contain;
+
 /// Where a job is in its life.
 ///
 /// # Examples
@@ -225,16 +227,24 @@ impl fmt::Debug for Tree {
 
 /// The default end of a failure that nobody looked at: one `tracing` error with its path and place of birth.
 pub(crate) fn unobserved(path: &dyn fmt::Display, place: &Location<'_>, failure: &dyn fmt::Debug) {
-    tracing::error!(target: "ballet", %path, %place, "nobody looked at this failure: {failure:?}");
+    say(|| tracing::error!(target: "ballet", %path, %place, "nobody looked at this failure: {failure:?}"));
+}
+
+/// Tells `tracing` something. A subscriber may panic, as one does that writes where nobody reads, and so may the text of an
+/// error; neither is a failure of the code that tells.
+pub(crate) fn say(event: impl FnOnce()) {
+    contain(event);
 }
 
 /// A child that has been asked to end and did not within its budget, named.
 pub(crate) fn straggler(node: &Tree) {
-    tracing::warn!(
-        target: "ballet",
-        path = %node.path, place = %node.place, state = %node.state, idle = ?node.idle, age = ?node.age,
-        "was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
-    );
+    say(|| {
+        tracing::warn!(
+            target: "ballet",
+            path = %node.path, place = %node.place, state = %node.state, idle = ?node.idle, age = ?node.age,
+            "was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
+        );
+    });
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::watch::Watch;
 use super::{Receiver, Sender};
 use crate::job::{Error, Fault, Origin, Reason, current};
+use crate::observe::say;
 use crate::scope::{Child, Scope};
 
 impl<E: Fault, D> Scope<E, D> {
@@ -246,7 +247,9 @@ async fn fill<T, E: Fault>(
     let Err(error) = result else { return Ok(()) };
     if keeper.tx.shared.has_missed_receivers() {
         // It was told in the moment in which they went, before this job could be cancelled.
-        tracing::debug!(target: "ballet", path = %current().path(), "a producer without receivers ended: {error:?}");
+        say(|| {
+            tracing::debug!(target: "ballet", path = %current().path(), "a producer without receivers ended: {error:?}");
+        });
         return Ok(());
     }
     keeper.tell(format!("its producer `{}` failed: {error:?}", current().path()));

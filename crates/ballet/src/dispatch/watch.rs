@@ -12,6 +12,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::crew::Crew;
+use crate::observe::say;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(1);
@@ -43,7 +44,9 @@ fn start() -> Option<Thread> {
     match thread::Builder::new().name("ballet-watch".to_owned()).spawn(watch) {
         Ok(handle) => Some(handle.thread().clone()),
         Err(error) => {
-            tracing::warn!(target: "ballet", %error, "no watch: a job may wait behind another's long poll");
+            say(|| {
+                tracing::warn!(target: "ballet", %error, "no watch: a job may wait behind another's long poll");
+            });
             None
         }
     }

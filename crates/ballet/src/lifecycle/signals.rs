@@ -1,11 +1,14 @@
 //! SIGINT and SIGTERM, as calls of [`Phases::shut_down`].
 
 use super::Phases;
+use crate::observe::say;
 
 /// Forwards each signal; never ends. Where a handler cannot be installed it says so and forwards nothing.
 pub(super) async fn forward(phases: &Phases) {
     if let Err(error) = forward_all(phases).await {
-        tracing::error!(target: "ballet", %error, "signal handlers could not be installed: only a kill ends this process");
+        say(|| {
+            tracing::error!(target: "ballet", %error, "signal handlers could not be installed: only a kill ends this process");
+        });
     }
     std::future::pending::<()>().await;
 }

@@ -6,6 +6,7 @@ use super::finalizer::Finalizer;
 use super::lend::{Escaped, Lent, lend};
 use super::{FINALIZER_BUDGET, Scope, shield};
 use crate::job::Fault;
+use crate::observe::say;
 
 impl<E: Fault, D> Scope<E, D> {
     /// Opens a resource and registers its end as a finalizer, with nothing in between: what `open` gave is always
@@ -86,7 +87,9 @@ async fn come_home<R>(home: Escaped<R>) -> R {
     match home.look() {
         Ok(resource) => resource,
         Err(escaped) => {
-            tracing::warn!(target: "ballet", place = %escaped.place(), "a finalizer waits: {escaped}");
+            say(|| {
+                tracing::warn!(target: "ballet", place = %escaped.place(), "a finalizer waits: {escaped}");
+            });
             escaped.returned().await
         }
     }

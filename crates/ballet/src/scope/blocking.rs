@@ -23,6 +23,7 @@ use tracing::Span;
 use super::interrupt::Cancel;
 use super::{Child, Scope, cancelled, shield};
 use crate::job::{Deferred, Fault, Origin, Reason, current, lock};
+use crate::observe::say;
 use crate::sync::Mutex;
 
 /// How many closures of [`Scope::blocking`] run at once in a process; more of them wait.
@@ -235,7 +236,9 @@ impl<T: Send + 'static, E: Fault> Thread<T, E> {
             Ok(value) => Some(value),
             Err(error) => {
                 let (path, place) = (current().path(), current().place);
-                tracing::debug!(target: "ballet", %path, %place, "interrupted: {error:?}");
+                say(|| {
+                    tracing::debug!(target: "ballet", %path, %place, "interrupted: {error:?}");
+                });
                 None
             }
         }
@@ -260,11 +263,13 @@ impl<T, E> Drop for Thread<T, E> {
         let node = current();
         let dropped = || Reason::Dropped(Origin::new(node.path(), node.place));
         if self.cancel.raise(node.asked().unwrap_or_else(dropped)).is_some() {
-            tracing::error!(
-                target: "ballet",
-                path = %node.path(), place = %node.place,
-                "a hook of blocking work panicked while its runtime was shut down"
-            );
+            say(|| {
+                tracing::error!(
+                    target: "ballet",
+                    path = %node.path(), place = %node.place,
+                    "a hook of blocking work panicked while its runtime was shut down"
+                );
+            });
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Sleep;
 
 use crate::dispatch::guest::Ref;
 use crate::job::{Failure, Fault, Owner, Panic};
+use crate::observe::say;
 
 /// How long a finalizer of [`Scope::defer`](crate::Scope::defer) may take before it is dropped and named.
 pub const FINALIZER_BUDGET: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ pub(crate) struct Finalizer<E> {
     pub(super) future: Pin<Box<dyn Future<Output = Result<(), E>> + Send>>,
     place: &'static Location<'static>,
     budget: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Option<Pin<Box<Sleep>>>>,
 }
 
 impl<E: Fault> Finalizer<E> {
@@ -49,16 +50,21 @@ impl<E: Fault> Finalizer<E> {
 
     fn poll_budget(&mut self, owner: &Ref<Owner<E>>, cx: &mut Poller<'_>) -> Poll<()> {
         // Outside the cooperative budget: a finalizer that uses it up must not silence its own clock.
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget)));
+        // A runtime may have no timer; then it has all the time that it takes.
+        let timer =
+            self.timer.get_or_insert_with(|| catch_unwind(|| Box::pin(tokio::time::sleep(self.budget))).ok());
+        let Some(timer) = timer else { return Poll::Pending };
         if pin!(unconstrained(timer.as_mut())).poll(cx).is_pending() {
             return Poll::Pending;
         }
         owner.note_dropped_finalizer();
-        tracing::error!(
-            target: "ballet",
-            path = %owner.node().path(), place = %self.place, budget = ?self.budget,
-            "a finalizer did not end within its budget and was dropped"
-        );
+        say(|| {
+            tracing::error!(
+                target: "ballet",
+                path = %owner.node().path(), place = %self.place, budget = ?self.budget,
+                "a finalizer did not end within its budget and was dropped"
+            );
+        });
         Poll::Ready(())
     }
 }

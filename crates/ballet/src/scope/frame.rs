@@ -21,7 +21,7 @@ use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::guest::Ref;
 use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock};
-use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
+use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, contain, lock};
 use crate::observe::{self, State};
 use crate::sync::{Mutex, ShortLock};
 
@@ -197,7 +197,9 @@ impl<E: Fault> Frame<E> {
         }
         let mut patience = lock(&self.patience);
         if matches!(*patience, Patience::Fresh) {
-            *patience = Patience::Waiting(Box::pin(tokio::time::sleep(STRAGGLER_AFTER)));
+            // A runtime may have no timer; then nobody is named.
+            let timer = catch_unwind(|| Box::pin(tokio::time::sleep(STRAGGLER_AFTER)));
+            *patience = timer.map_or(Patience::Spent, Patience::Waiting);
         }
         if let Patience::Waiting(timer) = &mut *patience
             && pin!(unconstrained(timer.as_mut())).poll(cx).is_ready()
@@ -243,7 +245,7 @@ impl<E: Fault> Frame<E> {
         let (state, verdict) = match (panic, failures.next(), value) {
             (Some(panic), first, _) => {
                 node.end(State::Panicked);
-                first.into_iter().chain(failures).for_each(|failure| self.owner.unobserved(&failure));
+                self.report(first.into_iter().chain(failures));
                 panic.resume();
             }
             (None, Some(first), _) => (State::Failed, Err(first.with_suppressed(failures.collect()))),
@@ -259,15 +261,18 @@ impl<E: Fault> Frame<E> {
         verdict
     }
 
+    /// Hands failures that nobody looked at to the sink, each. A sink that panics, or an error that does so when it is
+    /// written or dropped, has reported itself, and must not keep the node in the tree.
+    fn report(&self, failures: impl Iterator<Item = Failure<E>>) {
+        failures.for_each(|failure| contain(move || self.owner.unobserved(&failure)));
+    }
+
     /// The end of a scope whose owner is no longer there to see it: whatever failed goes to the sink.
     fn end_unseen(&self) {
         self.beside.end(&self.owner);
         let Ledger { panic, failures } = self.owner.settle_accounts();
         let panic = panic.map(Failure::panicked);
-        // A subscriber that panics has reported itself, and must not keep the node in the tree.
-        let _reported = catch_unwind(AssertUnwindSafe(|| {
-            failures.into_iter().chain(panic).for_each(|failure| self.owner.unobserved(&failure));
-        }));
+        self.report(failures.into_iter().chain(panic));
         // Last: the scope around may return at once, and what failed in it is known by then.
         self.owner.node().end(State::Cancelled);
     }

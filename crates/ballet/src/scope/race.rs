@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::{SupervisorScope, supervisor_scope};
 use crate::job::{Deferred, Failure, Fault, Isolated};
+use crate::observe::say;
 
 /// Runs the futures in parallel and gives how the first of them ended, with a value or a failure; the others are
 /// cancelled, and awaited before this returns.
@@ -116,11 +117,13 @@ where
 
 /// Tells of a failure that no longer matters.
 fn outrun<E: Fault>(failure: &Failure<E>) {
-    tracing::debug!(
-        target: "ballet",
-        path = %failure.path(), place = %failure.place(),
-        "a racer failed, and another has won: {failure:?}"
-    );
+    say(|| {
+        tracing::debug!(
+            target: "ballet",
+            path = %failure.path(), place = %failure.place(),
+            "a racer failed, and another has won: {failure:?}"
+        );
+    });
 }
 
 type Racers<T, E> = FuturesUnordered<Deferred<T, E, Isolated>>;

@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::{Scope, scope, timeout, with};
 use crate::context::{Trace, TraceParent};
 use crate::job::{Error, Failure, Reason};
+use crate::observe::say;
 
 /// The header that carries a deadline: `TimeoutValue TimeoutUnit`, as *gRPC over HTTP/2* defines it.
 const TIMEOUT: &str = "grpc-timeout";
@@ -159,11 +160,13 @@ fn failed<B: From<String>>(failure: &Failure<Error>, trace: TraceParent) -> Resp
     if let Some(Reason::Shutdown(_)) = failure.reason() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
     }
-    tracing::error!(
-        target: "ballet",
-        path = %failure.path(), place = %failure.place(), trace = %trace.trace_id(),
-        "the scope of a request failed: {failure:?}"
-    );
+    say(|| {
+        tracing::error!(
+            target: "ballet",
+            path = %failure.path(), place = %failure.place(), trace = %trace.trace_id(),
+            "the scope of a request failed: {failure:?}"
+        );
+    });
     answer(StatusCode::INTERNAL_SERVER_ERROR, "the request failed")
 }
 

@@ -32,6 +32,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Backoff;
 use crate::job::{Remark, lock, remark};
+use crate::observe::say;
 use crate::sync::{Mutex, MutexGuard};
 use book::{Book, Ticket};
 
@@ -95,7 +96,8 @@ impl Circuit {
         if !has_changed {
             return;
         }
-        match state {
+        self.changed.notify_waiters();
+        say(|| match state {
             BreakerState::Open { until } => {
                 let rest = until.saturating_duration_since(Instant::now());
                 tracing::warn!(target: "ballet", breaker = &*self.name, ?rest, "a breaker opens");
@@ -104,8 +106,7 @@ impl Circuit {
                 tracing::info!(target: "ballet", breaker = &*self.name, "a breaker closes");
             }
             BreakerState::HalfOpen => {}
-        }
-        self.changed.notify_waiters();
+        });
     }
 }
 

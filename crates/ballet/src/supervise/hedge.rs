@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::RetryBudget;
 use crate::job::{Deferred, Failure, Fault, Isolated, Origin, Reason, current};
+use crate::observe::say;
 use crate::scope::{SupervisorScope, supervisor_scope};
 
 /// A policy of hedging.
@@ -187,9 +188,11 @@ where
 
 /// Tells of a failure that no longer matters.
 fn outrun<E: Fault>(failure: &Failure<E>) {
-    tracing::debug!(
-        target: "ballet",
-        path = %failure.path(), place = %failure.place(),
-        "a copy of a call failed, and another has succeeded: {failure:?}"
-    );
+    say(|| {
+        tracing::debug!(
+            target: "ballet",
+            path = %failure.path(), place = %failure.place(),
+            "a copy of a call failed, and another has succeeded: {failure:?}"
+        );
+    });
 }

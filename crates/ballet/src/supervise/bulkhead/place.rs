@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::lazy;
 
 use super::Pool;
+use crate::job::wake_each;
 use crate::sync::Ordering;
 
 /// The one holder of one place; its drop gives the place back, whichever state it is in.
@@ -30,9 +31,7 @@ impl Drop for Place {
         }
         let next = line.give_back();
         drop(line);
-        if let Some(next) = next {
-            next.wake();
-        }
+        wake_each(next);
     }
 }
 

@@ -8,7 +8,7 @@ use super::Pool;
 use super::line::{Answer, Ticket};
 use super::place::{Acquired, Place};
 use super::rejected::{Rejected, Why};
-use crate::job::{Remarked, remark};
+use crate::job::{Remarked, remark, wake_each};
 
 /// The future of [`Bulkhead::acquire`](crate::Bulkhead::acquire).
 pub(super) struct Turn<'a> {
@@ -58,8 +58,6 @@ impl Drop for Turn<'_> {
         let Some(ticket) = self.ticket else { return };
         let (own, next) = self.pool.line().leave(ticket);
         drop(own);
-        if let Some(next) = next {
-            next.wake();
-        }
+        wake_each(next);
     }
 }

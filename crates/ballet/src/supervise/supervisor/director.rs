@@ -23,6 +23,7 @@ use super::verdict::{Closing, Escalation, Report};
 use super::{Life, Signal, Sink};
 use crate::context::Path;
 use crate::job::{Deferred, Failure, Fault, Isolated, Job, Origin, Reason, contain};
+use crate::observe::say;
 use crate::scope::{Starting, SupervisorScope, begin, cancelled};
 
 type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -306,9 +307,11 @@ fn poll_once<T>(waiting: &mut Option<Waiting<T>>, cx: &mut Poller<'_>) -> Poll<T
 }
 
 fn name_straggler(job: &Job) {
-    tracing::warn!(
-        target: "ballet",
-        path = %job.path(), place = %job.place(), state = %job.state(),
-        "a supervised child was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
-    );
+    say(|| {
+        tracing::warn!(
+            target: "ballet",
+            path = %job.path(), place = %job.place(), state = %job.state(),
+            "a supervised child was asked to end and has not: it is shielded, blocks a thread, or waits in a destructor"
+        );
+    });
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::context::Path;
 use crate::job::{Error, Failure, Fault};
+use crate::observe::say;
 
 /// Incidents that a supervisor keeps. Of earlier ones it knows only how many there were.
 pub const INCIDENTS_KEPT: usize = 256;
@@ -178,7 +179,9 @@ impl<E: fmt::Debug> fmt::Debug for Incident<E> {
 
 /// The default sink: one `tracing` error with the path of the life that ended.
 pub(super) fn report<E: Fault>(incident: &Incident<E>) {
-    tracing::error!(target: "ballet", path = %incident.path, "a supervised child ended: {incident:?}");
+    say(|| {
+        tracing::error!(target: "ballet", path = %incident.path, "a supervised child ended: {incident:?}");
+    });
 }
 
 /// What happened under one run of a supervisor.

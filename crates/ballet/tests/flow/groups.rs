@@ -97,3 +97,31 @@ async fn what_a_group_was_given_and_did_not_take_begins_the_next() {
 async fn a_group_that_takes_nothing_ends_with_the_item_that_it_began_with() {
     assert_eq!(flow::iter(0..10).group_by(4, |n| n % 2, |_, _| flow::iter([1])).count().await, 10);
 }
+
+/// Two groups at a time, each of which says its letter as it ends; the first one leaves its flow, which goes on for ever.
+async fn beside_a_flow_that_goes_on(letters: &'static str) -> String {
+    let mut is_first = true;
+    let make = |letter, group: Group<char>| {
+        let leaves = std::mem::take(&mut is_first);
+        flow(async move |out| {
+            if leaves {
+                group.first().await;
+                out.emit(letter).await;
+                return pending().await;
+            }
+            group.count().await;
+            out.emit(letter).await;
+        })
+    };
+    flow::iter(letters.chars()).group_by(2, |letter| *letter, make).take(3).collect().await
+}
+
+#[ballet::test]
+async fn a_flow_that_goes_on_without_its_group_keeps_no_other_from_being_ended() {
+    assert_eq!(beside_a_flow_that_goes_on("aac").await, "aac", "another group of the same letter has begun");
+    assert_eq!(
+        beside_a_flow_that_goes_on("abbc").await,
+        "abc",
+        "none has, and the one that was left is the oldest"
+    );
+}

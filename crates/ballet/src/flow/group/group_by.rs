@@ -109,6 +109,9 @@ struct Groups<V, T> {
     now: u64,
     /// Those that get no more, and whose flows have not ended.
     closing: Vec<(V, Open<T>)>,
+    /// The seat of the one of `closing` that was closed to make room. The others ended by themselves, and their flows may
+    /// go on for as long as they like.
+    making_room: Option<usize>,
     /// Taken from the source and given to no group yet, the oldest first: one item at most, and those that came back.
     waiting: VecDeque<(V, T)>,
     /// The source has ended.
@@ -138,7 +141,7 @@ enum Given<V, T> {
 impl<V, T> Default for Groups<V, T> {
     fn default() -> Self {
         let (closing, waiting) = (Vec::new(), VecDeque::new());
-        Self { by_key: HashMap::new(), now: 0, closing, waiting, is_over: false }
+        Self { by_key: HashMap::new(), now: 0, closing, making_room: None, waiting, is_over: false }
     }
 }
 
@@ -209,20 +212,24 @@ impl<V: Eq + Hash + Clone, T> Groups<V, T> {
         self.by_key.insert(key, Open { seat, mailbox, used: self.now });
     }
 
-    /// Makes room: the group that was given nothing for the longest time gets no more. One at a time.
+    /// Makes room: the group that was given nothing for the longest time gets no more. One at a time. A group that ended
+    /// by itself has no room to give: its flow keeps the seat, and cannot be told.
     fn close_oldest(&mut self) {
-        if !self.closing.is_empty() {
+        if self.making_room.is_some() {
             return;
         }
-        let oldest = self.by_key.iter().min_by_key(|(_, open)| open.used).map(|(key, _)| key.clone());
+        let groups = self.by_key.iter().filter(|(_, open)| !open.mailbox.is_deserted());
+        let oldest = groups.min_by_key(|(_, open)| open.used).map(|(key, _)| key.clone());
         if let Some((key, open)) = oldest.and_then(|key| self.by_key.remove_entry(&key)) {
             open.mailbox.close();
+            self.making_room = Some(open.seat);
             self.closing.push((key, open));
         }
     }
 
     /// The flow of the group in this seat has ended. What it was given and has not taken goes to the next group.
     fn forget(&mut self, seat: usize) {
+        self.making_room.take_if(|making_room| *making_room == seat);
         let closed = self.closing.extract_if(.., |(_, open)| open.seat == seat);
         for (key, open) in closed.chain(self.by_key.extract_if(|_, open| open.seat == seat)) {
             if let Some(item) = open.mailbox.end() {

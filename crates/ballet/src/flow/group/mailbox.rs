@@ -78,6 +78,11 @@ impl<T> Mailbox<T> {
         Poll::Pending
     }
 
+    /// The group was dropped: nobody can be told that nothing more comes.
+    pub(super) fn is_deserted(&self) -> bool {
+        lock(&self.0).is_deserted
+    }
+
     /// Nothing more comes.
     pub(super) fn close(&self) {
         let reader = {

@@ -22,7 +22,8 @@ pub trait Around: Send + Sync + 'static {
     /// How long a handler may take until its answer begins. What has begun, such as a stream of events, may go on.
     const ANSWER_WAIT_MAX: Duration;
 
-    /// The answer to a request whose handler panicked. The panic is in the log, under the id of the request.
+    /// The answer to a request whose handler panicked, also where that was as it was dropped for being late. The panic is in
+    /// the log, under the id of the request.
     fn panicked() -> Response;
 
     /// The answer to a request whose handler took longer than [`ANSWER_WAIT_MAX`](Self::ANSWER_WAIT_MAX), and was dropped.
@@ -94,15 +95,16 @@ pub async fn around<A: Around>(State(application): State<Arc<A>>, request: Reque
 }
 
 async fn answer<A: Around>(request: Request, next: Next) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(A::ANSWER_WAIT_MAX, answer).await {
+    // The handler is dropped in the block, and so over the net, also when it is late: its destructors may panic, too.
+    let answer = async { tokio::time::timeout(A::ANSWER_WAIT_MAX, next.run(request)).await };
+    match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(_panic)) => {
+        Ok(Err(_elapsed)) => A::late(),
+        Err(_panic) => {
             // What it said, and where, the panic hook has written already.
             tracing::error!("a handler panicked");
             A::panicked()
         }
-        Err(_elapsed) => A::late(),
     }
 }
 

@@ -375,6 +375,57 @@ fn systemd_is_told_of_a_real_process() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Runs itself as a process of its own, whose stage has that drain.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_of_budgets_that_are_long() {
+    use std::os::unix::net::UnixDatagram;
+    use std::process::{Command, Stdio};
+
+    if let Ok(drain) = std::env::var("BALLET_TEST_DRAIN_SECONDS") {
+        return shut_down_at_once(seconds(drain.parse().unwrap()));
+    }
+    let folder = std::env::temp_dir().join(format!("ballet-notify-long-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(seconds(30))).unwrap();
+    for (drain, told) in [(7_200, 7_216_000_000), (u64::MAX, u64::MAX - 1)] {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "systemd_is_told_of_budgets_that_are_long"])
+            .env("NOTIFY_SOCKET", &path)
+            .env("BALLET_TEST_DRAIN_SECONDS", drain.to_string())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let mut buffer = [0; 512];
+        let mut hear = || {
+            let length = socket.recv(&mut buffer).unwrap();
+            String::from_utf8(buffer[..length].to_vec()).unwrap()
+        };
+        assert_eq!(hear(), "READY=1\n");
+        assert_eq!(hear(), format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={told}\n"));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+fn shut_down_at_once(drain: Duration) {
+    let stage = Stage::new().drain(drain);
+    let phases = stage.phases();
+    let curtain = stage.block_on(async |s: Scope| {
+        s.spawn(async move {
+            phases.reached(Phase::Running).await;
+            phases.shut_down();
+            draining().await;
+            Ok(())
+        });
+        Ok(())
+    });
+    assert!(!curtain.unwrap().is_lossy());
+}
+
 #[ballet::test]
 async fn the_timeline_says_at_once_where_there_is_nothing_to_measure() {
     let app = async |s: Scope| {

@@ -16,14 +16,20 @@ pub(super) async fn tell(phases: &Phases, stop_max: Duration) {
             say(&[NotifyState::Ready]);
         }
         phases.reached(Phase::Draining).await;
-        let stop_max = u32::try_from(stop_max.as_micros()).unwrap_or(u32::MAX);
-        say(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(stop_max)]);
+        // systemd takes 64 bits; the word of the crate has 32, which end after 71 minutes.
+        let extend = format!("EXTEND_TIMEOUT_USEC={}", micros(stop_max));
+        say(&[NotifyState::Stopping, NotifyState::Custom(&extend)]);
         std::future::pending::<()>().await;
     };
     tokio::select! {
         () = story => {}
         () = answer_watchdog() => {}
     }
+}
+
+/// The greatest number means no time at all to systemd, which ignores it; the one before is for ever as well.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(u64::MAX - 1)
 }
 
 /// Twice in each of the watchdog's periods, as its manual says.

@@ -11,6 +11,9 @@ use syn::{Error, Expr, ItemFn, Lit, Meta, MetaNameValue, Signature, Token, parse
 /// The function takes nothing or the stage's `ballet::Scope`, and returns `Result<(), ballet::Error>`. SIGINT and
 /// SIGTERM end it in phases; the exit code is the curtain's. For budgets of your own, use `ballet::Stage` directly.
 ///
+/// The code that it makes names the crate `ballet`. Where that has another name, as by `dance = { package = "ballet" }` in
+/// `Cargo.toml`, add `extern crate dance as ballet;` to the root of the program.
+///
 /// ```
 /// #[ballet::main]
 /// async fn main(s: ballet::Scope) -> Result<(), ballet::Error> {
@@ -48,6 +51,9 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `seeds = 64` runs it in 64 orders of its polls (`ballet::testing::run_seeds`). `cancel_at_every_await` runs it again
 /// and again, dropped at each of its yields (`ballet::testing::cancel_at_every_await`). With both, each order is cut at
 /// each yield.
+///
+/// The code that it makes names the crate `ballet`. Where that has another name, as by `dance = { package = "ballet" }` in
+/// `Cargo.toml`, add `extern crate dance as ballet;` to the root of the program.
 ///
 /// ```
 /// #[ballet::test]

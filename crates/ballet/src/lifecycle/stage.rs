@@ -146,8 +146,11 @@ impl Stage {
     }
 
     /// Runs `body` in a [`scope`](crate::scope) until it and all its jobs have ended, or the phases of a shutdown have
-    /// passed. It waits, within the same budgets, for what else runs in the process: for scopes that were adopted by the
-    /// root, and while it shuts down, for those that foreign tasks hold open, such as requests of a server.
+    /// passed. It waits for what else runs in the process: for scopes that were adopted by the root, and while it shuts
+    /// down, for those that foreign tasks hold open, such as requests of a server.
+    ///
+    /// The budgets run in a shutdown only, which begins as the stage is asked to end or fails. Where the program ends by
+    /// itself, the adopted scopes have all the time they take, until somebody asks.
     ///
     /// Inside another scope or job it is a part of that and no program: it ends what is its own, and no more.
     ///

@@ -39,7 +39,7 @@ async fn panics() {
 
 async fn panics_late() {
     let _guard = PanicsAsItIsDropped;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 struct PanicsAsItIsDropped;

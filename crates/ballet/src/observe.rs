@@ -8,7 +8,7 @@ use std::mem;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::job::contain;
+use crate::sync::contain;
 
 /// Where a job is in its life.
 ///

@@ -1,7 +1,13 @@
 //! What the lock-free steps are made of: std's primitives, or loom's where a model explores every order of them.
 //!
+//! Beside them, what must not stop a step half-way: [`contain`].
+//!
 //! `cargo xtask loom` builds the crate with `--cfg ballet_loom` and runs the models, which stand beside the code that
 //! they explore.
+
+mod foreign;
+
+pub(crate) use foreign::{contain, wake_each};
 
 #[cfg(not(ballet_loom))]
 pub(crate) use once_cell::race::OnceBox;

@@ -1,4 +1,5 @@
-//! What a new run does first: it takes a number, makes its ids go on after those that are there, and takes over what the runs before it left half-done.
+//! What a new run does first: it takes a number, makes its ids go on after those that are there, and takes over what the
+//! runs before it left half-done.
 //!
 //! The lock says that no other process is alive on this directory, so whatever is held is held by the dead. What was
 //! only leased was not sent and is due. What had an intent may have been sent, and is marked unknown.

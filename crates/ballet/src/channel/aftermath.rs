@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::job::wake_each;
+use crate::sync::wake_each;
 
 /// What is left to do when the lock has been given back, because it runs foreign code.
 pub(super) struct Aftermath {

@@ -4,9 +4,9 @@
 use std::mem;
 use std::task::Waker;
 
-use slab::Slab;
+use crate::sync::wake_each;
 
-use crate::job::wake_each;
+use slab::Slab;
 
 /// Everybody who waits for the next event.
 #[derive(Default)]

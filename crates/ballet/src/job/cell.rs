@@ -28,11 +28,11 @@ use atomic_waker::AtomicWaker;
 
 use super::life::{Life, Stage};
 use super::node::{Birth, Node, NodeRef, Particulars, Watched};
-use super::panic::contain;
 use super::{Fault, Job, Outcome, Owner, Reason};
 use crate::dispatch::guest::{self, Begins, Cell, Header, Ref, Turn, VTable};
 use crate::dispatch::{Dispatcher, memory};
 use crate::observe::State;
+use crate::sync::contain;
 
 /// What polls a job, and what wakes it.
 pub(crate) trait Home: Send + Sync {

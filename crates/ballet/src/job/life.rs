@@ -25,10 +25,10 @@ use tokio::time::Sleep;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
-use super::panic::contain;
 use super::{Domain, Failure, Fault, NodeRef, Origin, Outcome, Owner, Panic, Reason};
 use crate::dispatch::guest::Ref;
 use crate::observe::{self, State};
+use crate::sync::contain;
 
 pin_project! {
     /// What a job has: first its body, in the end its outcome.

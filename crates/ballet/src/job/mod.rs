@@ -34,7 +34,6 @@ pub(crate) use node::{Node, NodeRef, Watched};
 pub(crate) use owner::{Domain, Ledger, Owner, Terms};
 #[cfg(feature = "testing")]
 pub(crate) use owner::{Seen, Witness};
-pub(crate) use panic::{contain, wake_each};
 #[cfg(feature = "testing")]
 pub(crate) use remark::ask;
 pub(crate) use remark::{Remark, Remarked, remark, waits_for};

@@ -45,12 +45,12 @@ use self::birth::Keeping;
 use self::household::Household;
 use self::kin::Links;
 use super::asked::Asked;
-use super::{Manner, Reason, contain};
+use super::{Manner, Reason};
 use crate::context::{Name, Values};
 use crate::dispatch::guest::{Begins, Cell, Header, Ref};
 use crate::dispatch::{Lapse, Moment, now, when_closed};
 use crate::observe::{Kind, State, Tree};
-use crate::sync::{AtomicU8, AtomicU32, OnceBox, Ordering, fence};
+use crate::sync::{AtomicU8, AtomicU32, OnceBox, Ordering, contain, fence};
 
 /// A job, an open scope, or the region of a timeout.
 ///

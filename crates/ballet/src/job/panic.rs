@@ -2,9 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::task::Waker;
+use std::panic::Location;
 
 use super::{NodeRef, current};
 use crate::context::Path;
@@ -96,18 +94,6 @@ impl Panic {
             None => std::panic::resume_unwind(self.into_payload()),
         }
     }
-}
-
-/// Runs code of the user's where a panic has nowhere to go; the hook has printed it.
-pub(crate) fn contain(run: impl FnOnce()) {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else { return };
-    // The destructor of a payload may panic, too; that of a second one is not tried.
-    catch_unwind(AssertUnwindSafe(|| drop(payload))).unwrap_or_else(mem::forget);
-}
-
-/// Wakes all of them: one that panics keeps nobody else asleep.
-pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
-    wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
 }
 
 impl fmt::Display for Panic {

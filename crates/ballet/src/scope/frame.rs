@@ -21,9 +21,9 @@ use super::finalizer::Finalizer;
 use crate::context::Values;
 use crate::dispatch::guest::Ref;
 use crate::dispatch::{Dispatcher, Moment, go_by, hold_wakes, look_at_clock};
-use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, contain, lock};
+use crate::job::{Domain, Failure, Fault, Ledger, NodeRef, Origin, Owner, Panic, Reason, lock};
 use crate::observe::{self, State};
-use crate::sync::{Mutex, ShortLock};
+use crate::sync::{Mutex, ShortLock, contain};
 
 /// How long a cancelled scope waits for its children before it names those that are left.
 const STRAGGLER_AFTER: Duration = Duration::from_secs(1);

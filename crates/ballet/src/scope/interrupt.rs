@@ -18,8 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crate::job::{Reason, contain, lock};
-use crate::sync::{Condvar, Mutex, OnceBox};
+use crate::job::{Reason, lock};
+use crate::sync::{Condvar, Mutex, OnceBox, contain};
 
 /// Tells [`blocking`](crate::Scope::blocking) work that it was asked to end.
 ///

@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use tokio::task::coop::cooperative;
 
-use crate::job::{Remark, lock, wake_each};
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::job::{Remark, lock};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, wake_each};
 use line::{Answer, Line};
 use place::Place;
 use rejected::Why;

@@ -23,8 +23,8 @@ use tokio::task::coop::unconstrained;
 
 use crate::dispatch::unit::is_spent;
 use crate::flow::{Flow, Never};
-use crate::job::{lock, wake_each};
-use crate::sync::{Mutex, MutexGuard};
+use crate::job::lock;
+use crate::sync::{Mutex, MutexGuard, wake_each};
 use log::{Log, Wish};
 
 /// How long an event is awaited, in the test's time, unless [`Events::set_patience`] says otherwise.

@@ -16,8 +16,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::faults::Faults;
 use super::quiet::Quiet;
 use crate::dispatch::order;
-use crate::job::{NodeRef, lock, wake_each};
-use crate::sync::Mutex;
+use crate::job::{NodeRef, lock};
+use crate::sync::{Mutex, wake_each};
 
 /// The end of time, from the beginning of a test. No timer of a test is later; the bound on ages of jobs (292 years,
 /// which is what 63 bits hold in nanoseconds) is.

@@ -15,7 +15,7 @@ use super::ring::{Cursor, Ring};
 use super::{NotEmitted, Overflow, Sharing};
 use crate::flow::audience::Audience;
 use crate::flow::wait_list::{Called, Seat, WaitList};
-use crate::job::wake_each;
+use crate::sync::wake_each;
 
 pub(super) struct Books<T, E> {
     overflow: Overflow,

@@ -7,10 +7,9 @@ use super::birth::Keeping;
 use super::kin::Kin;
 use super::{Node, NodeRef, Role, Standing, root};
 use crate::dispatch::guest::Audience;
-use crate::job::panic::contain;
 use crate::job::{Origin, Reason, lock};
 use crate::observe::State;
-use crate::sync::{Ordering, ShortGuard};
+use crate::sync::{Ordering, ShortGuard, contain};
 
 #[derive(Default)]
 pub(super) struct Family {

@@ -7,8 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::lazy;
 
 use super::Pool;
-use crate::job::wake_each;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, wake_each};
 
 /// The one holder of one place; its drop gives the place back, whichever state it is in.
 pub(super) struct Place {

@@ -8,7 +8,8 @@ use super::Pool;
 use super::line::{Answer, Ticket};
 use super::place::{Acquired, Place};
 use super::rejected::{Rejected, Why};
-use crate::job::{Remarked, remark, wake_each};
+use crate::job::{Remarked, remark};
+use crate::sync::wake_each;
 
 /// The future of [`Bulkhead::acquire`](crate::Bulkhead::acquire).
 pub(super) struct Turn<'a> {

@@ -22,9 +22,10 @@ use super::spec::{Body, Supervised};
 use super::verdict::{Closing, Escalation, Report};
 use super::{Life, Signal, Sink};
 use crate::context::Path;
-use crate::job::{Deferred, Failure, Fault, Isolated, Job, Origin, Reason, contain};
+use crate::job::{Deferred, Failure, Fault, Isolated, Job, Origin, Reason};
 use crate::observe::say;
 use crate::scope::{Starting, SupervisorScope, begin, cancelled};
+use crate::sync::contain;
 
 type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

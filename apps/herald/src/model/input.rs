@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeSeed};
 use serde_json::{Map, Value};
 
-use self::unique::Unique;
+use self::unique::{Place, Unique};
 use super::address::{EmailAddress, NotAnAddress};
 
 /// RFC 5322 allows no longer line.
@@ -85,7 +85,7 @@ impl NewNotification {
 
 fn json(body: &[u8], faults: &mut Faults) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let value = Unique { place: String::new(), faults }.deserialize(&mut reader)?;
+    let value = Unique { place: Place::Top, faults }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -179,9 +179,19 @@ fn string(pointer: &str, value: Value, faults: &mut Faults) -> Option<String> {
 #[derive(Default)]
 struct Faults(Vec<Fault>);
 
+/// So many faults of one request are told.
+const FAULTS_MAX: usize = 20;
+
 impl Faults {
+    /// Keeps a fault, up to a number beyond which nobody reads on. Each may hold a name as long as the body.
     fn add(&mut self, pointer: &str, detail: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.to_owned(), detail: detail.into() });
+        if !self.are_enough() {
+            self.0.push(Fault { pointer: pointer.to_owned(), detail: detail.into() });
+        }
+    }
+
+    fn are_enough(&self) -> bool {
+        self.0.len() >= FAULTS_MAX
     }
 
     fn add_none<T>(&mut self, pointer: &str, detail: impl Into<String>) -> Option<T> {

@@ -107,6 +107,16 @@ fn a_member_that_comes_twice_is_a_fault_of_its_own() {
 }
 
 #[test]
+fn no_more_faults_are_told_than_anybody_reads() {
+    let twice = r#""":0,"":0,"#.repeat(10_000);
+    let body = format!(r#"{{"{}": {{{twice}"x":0}}}}"#, "x".repeat(100_000));
+    let Err(Invalid::Content { faults }) = NewNotification::from_json(body.as_bytes()) else {
+        panic!("accepted")
+    };
+    assert_eq!(faults.len(), FAULTS_MAX);
+}
+
+#[test]
 fn json_is_read_as_it_stands() {
     let text = r#"{"a": [null, true, -1, 18446744073709551615, 1.5, "\u00e9", {"b": []}], "c": {}}"#;
     let mut faults = Faults::default();

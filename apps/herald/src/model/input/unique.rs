@@ -12,8 +12,26 @@ use super::{Faults, pointer_to};
 
 /// Reads the value at `place`, and notes each member that comes again.
 pub(super) struct Unique<'a> {
-    pub(super) place: String,
+    pub(super) place: Place<'a>,
     pub(super) faults: &'a mut Faults,
+}
+
+/// Where a value stands. It is written out for a fault and no sooner: a name may be as long as the body.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    Top,
+    Member(&'a Place<'a>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    fn pointer(self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Member(of, name) => pointer_to(&of.pointer(), name),
+            Self::Element(of, index) => format!("{}/{index}", of.pointer()),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Unique<'_> {
@@ -62,7 +80,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         loop {
-            let place = format!("{}/{}", self.place, values.len());
+            let place = Place::Element(&self.place, values.len());
             match list.next_element_seed(Unique { place, faults: self.faults })? {
                 Some(value) => values.push(value),
                 None => return Ok(values.into()),
@@ -73,9 +91,9 @@ impl<'de> Visitor<'de> for Unique<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {
-            let place = pointer_to(&self.place, &name);
-            if members.contains_key(&name) {
-                self.faults.add(&place, "must come only once");
+            let place = Place::Member(&self.place, &name);
+            if members.contains_key(&name) && !self.faults.are_enough() {
+                self.faults.add(&place.pointer(), "must come only once");
             }
             let value = object.next_value_seed(Unique { place, faults: self.faults })?;
             members.insert(name, value);

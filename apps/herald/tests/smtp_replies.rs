@@ -176,6 +176,14 @@ async fn a_reply_after_the_dot_that_is_no_smtp_is_ambiguous() {
 }
 
 #[tokio::test]
+async fn a_reply_too_many_is_not_taken_for_the_one_to_the_mail() {
+    for replies in ["250 ok\r\n250 ok", "250 ok\r\n250 ok\r\n250 ok"] {
+        let answer = answer_to("RCPT", Reaction::Say(replies)).await;
+        assert!(matches!(answer, Answer::Transient { .. }), "{replies}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_relay_that_closes_is_not_spoken_to_again() {
     let relay = relay("RCPT", Reaction::Say("421 4.3.2 closing"));
     let answer = provider(relay.address(), "").send(&work(), &Handover::default()).await;

@@ -6,7 +6,7 @@ use lettre::transport::smtp::{
     client::AsyncSmtpConnection,
     commands::{Data, Mail as MailFrom, Rcpt, Rset},
     extension::{Extension, MailBodyParameter, MailParameter},
-    response::{Response, Severity},
+    response::{Category, Code, Detail, Response, Severity},
 };
 
 use super::{
@@ -14,6 +14,10 @@ use super::{
     patience::Patience,
 };
 use crate::provider::{Answer, Handover, Mail};
+
+/// 354, RFC 5321 §4.3.2.
+const START_MAIL_INPUT: Code =
+    Code { severity: Severity::PositiveIntermediate, category: Category::MailSystem, detail: Detail::Four };
 
 /// How a transaction ended, for the mail and for its connection.
 #[derive(Debug)]
@@ -61,7 +65,11 @@ async fn converse(
     command(connection, sender, patience).await.map_err(at(Step::Mail { plain }))?;
     let recipient = Rcpt::new(mail.to.clone(), Vec::new());
     command(connection, recipient, patience).await.map_err(at(Step::Recipient))?;
-    command(connection, Data, patience).await.map_err(at(Step::Data))?;
+    let ready = command(connection, Data, patience).await.map_err(at(Step::Data))?;
+    // A reply too many from before would else be taken for this one, and the next for the answer to the mail.
+    if ready.code() != START_MAIL_INPUT {
+        return Err((Step::Data, Trouble::Lost(format!("unexpected reply: {}", describe(&ready)))));
+    }
     message(connection, &mail.bytes, patience, handover).await
 }
 

@@ -1,9 +1,9 @@
 //! The delivery engine: for each provider a channel that claims what is due, sends it and records what became of it.
 //!
 //! Channels are children of a supervisor, so that one provider's trouble stays its own; a channel that fails or panics
-//! is started again, as long as the stage does not drain. Beside them, one child expires what is late (`deadlines`). Under it each delivery is a child of its own. Nothing here
-//! knows a protocol, and nothing keeps state that a restart would need: that is the store's. Read `channel`, then
-//! `attempt`.
+//! is started again, as long as the stage does not drain. Under it each delivery is a child of its own. Beside them, one
+//! child expires what is late (`deadlines`). Nothing here knows a protocol, and nothing keeps state that a restart would
+//! need: that is the store's. Read `channel`, then `attempt`.
 
 mod attempt;
 mod backoff;
@@ -68,7 +68,7 @@ impl Engine {
     ///
     /// # Cancel safety
     ///
-    /// Deliveries that are cut off are recorded as unknown, or as due where nothing was sent yet.
+    /// Deliveries that are cut off are recorded as unknown where they may have been sent, else as due or to be tried again.
     pub async fn run(self) -> Result<(), ballet::Error> {
         let supervisor =
             Supervisor::one_for_one().without_limit().stop_together().no_restart_after(ballet::draining);

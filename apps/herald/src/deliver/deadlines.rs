@@ -21,8 +21,8 @@ pub(super) async fn watch(store: &Store) -> Result<(), ballet::Error> {
             () = &mut draining => return Ok(()),
             () = sleep(LATE_MAX) => {}
         }
-        // Only what is overdue costs a commit.
-        if store.next_deadline().await?.is_some_and(|deadline| deadline <= Timestamp::now()) {
+        // Only what is overdue costs a commit, and one commit takes a part of what is.
+        while store.next_deadline().await?.is_some_and(|deadline| deadline <= Timestamp::now()) {
             store.expire_overdue().await?;
         }
     }

@@ -38,7 +38,7 @@ use tokio::sync::watch;
 
 use self::{
     books::{Books, Signals, Tx},
-    claim::Handover,
+    claim::Claimed,
 };
 use crate::model::{DeliveryId, NewNotification, NotificationId};
 
@@ -173,7 +173,7 @@ impl Store {
             .ledger
             .write_then(
                 move |tx| claim::claim(&Tx::of(tx), &provider, limit),
-                move |work| Handover::new(work, backdoor),
+                move |work| Claimed::new(work, backdoor),
             )
             .await?;
         Ok(claimed.take())

@@ -128,12 +128,12 @@ fn expire(tx: &Tx<'_>, overdue: &[Overdue]) -> rusqlite::Result<()> {
 
 /// Work on its way to whoever claimed it. Where nobody takes it, it goes back.
 #[derive(Debug)]
-pub(super) struct Handover {
+pub(super) struct Claimed {
     work: Vec<Work>,
     writer: Backdoor<Books>,
 }
 
-impl Handover {
+impl Claimed {
     pub(super) fn new(work: Vec<Work>, writer: Backdoor<Books>) -> Self {
         Self { work, writer }
     }
@@ -143,7 +143,7 @@ impl Handover {
     }
 }
 
-impl Drop for Handover {
+impl Drop for Claimed {
     fn drop(&mut self) {
         if self.work.is_empty() {
             return;

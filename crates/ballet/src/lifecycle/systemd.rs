@@ -6,6 +6,7 @@ use sd_notify::NotifyState;
 use tokio::time::{Instant, interval_at};
 
 use super::{Phase, Phases};
+use crate::observe;
 
 /// Says when the stage is ready and when it is stopping, and answers the watchdog; never ends. Without systemd it says
 /// nothing. `stop_max` is how long stopping may take, which systemd is asked to allow.
@@ -46,6 +47,6 @@ async fn answer_watchdog() {
 
 fn say(words: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(words) {
-        tracing::warn!(target: "ballet", %error, "systemd could not be told");
+        observe::say(|| tracing::warn!(target: "ballet", %error, "systemd could not be told"));
     }
 }
